@@ -1,0 +1,121 @@
+/**
+ * System packages. Knows which tool comes from which Debian package, on Debian 12 and 13, and
+ * installs those that are missing: as root, or with sudo where it asks no password. Otherwise it
+ * prints the one line to run. A tool that is there already, from wherever, is left alone.
+ */
+import { accessSync, constants } from "node:fs";
+import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { ScriptError, ask, must } from "./process.mjs";
+
+/** @param {string} name */
+export function onPath(name) {
+  for (const folder of (process.env.PATH ?? "").split(":")) {
+    try {
+      accessSync(join(folder || ".", name), constants.X_OK);
+      return true;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return false;
+}
+
+/** Debian's gcc does not bring the C library's headers, and clang not its sanitisers, so both are tried. */
+function canCompile() {
+  return compiles("gcc", '#include <stdio.h>\nint main(void) { return puts("") < 0; }\n', [
+    "-fsanitize=address",
+  ]);
+}
+
+function canFuzz() {
+  const source =
+    "#include <stddef.h>\n#include <stdint.h>\n" +
+    "int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) { return n > 0 && p[0] == 255 ? 0 : 0; }\n";
+  return compiles("clang", source, ["-fsanitize=fuzzer,address,undefined"]);
+}
+
+/** @param {string} compiler @param {string} source @param {string[]} flags */
+function compiles(compiler, source, flags) {
+  if (!onPath(compiler)) return false;
+  const args = [...flags, "-x", "c", "-", "-o", "/dev/null"];
+  return (
+    spawnSync(compiler, args, { input: source, stdio: ["pipe", "ignore", "ignore"] }).status === 0
+  );
+}
+
+/** The package of clang's runtime libraries: Debian 13 has a versionless name, Debian 12 may have not. */
+function clangRuntimePackage() {
+  const known = (/** @type {string} */ name) =>
+    /Candidate: (?!\(none\))/.test(ask("apt-cache", ["policy", name]) ?? "");
+  if (known("libclang-rt-dev")) return "libclang-rt-dev";
+  const depends = ask("apt-cache", ["depends", "clang"]) ?? "";
+  const version = /Depends: clang-(\d+)/.exec(depends)?.[1];
+  return version ? `libclang-rt-${version}-dev` : "libclang-rt-dev";
+}
+
+/** Every tool the builds and tests need: how to see that it is there, and where it comes from. */
+const tools = [
+  { name: "a C compiler", present: canCompile, packages: () => ["gcc", "libc6-dev"] },
+  { name: "cmake", present: () => onPath("cmake"), packages: () => ["cmake"] },
+  { name: "ninja", present: () => onPath("ninja"), packages: () => ["ninja-build"] },
+  { name: "emcc", present: () => onPath("emcc"), packages: () => ["emscripten"] },
+  {
+    name: "clang with libFuzzer",
+    present: canFuzz,
+    packages: () => ["clang", clangRuntimePackage()],
+  },
+  { name: "chromium", present: () => onPath("chromium"), packages: () => ["chromium"] },
+];
+
+/** The names of the tools that are missing. */
+export function missingTools() {
+  return tools.filter((tool) => !tool.present()).map((tool) => tool.name);
+}
+
+/** Installs what is missing, or says exactly what to do. */
+export async function installPackages() {
+  const missing = tools.filter((tool) => !tool.present());
+  if (missing.length === 0) return "nothing to install";
+  const names = missing.map((tool) => tool.name).join(", ");
+  if (!onPath("apt-get")) {
+    throw new ScriptError(
+      `The set-up needs ${names}; there is no apt-get here to install them with. Install them and run the command again.`,
+    );
+  }
+  const prefix =
+    process.getuid?.() === 0
+      ? []
+      : ask("sudo", ["-n", "true"]) !== undefined
+        ? ["sudo", "-n"]
+        : undefined;
+  if (!prefix) {
+    const packages = missing.flatMap((tool) => tool.packages()).join(" ");
+    throw new ScriptError(
+      `The set-up needs ${names}. Without root it cannot install them; please run\n\n` +
+        `  sudo apt-get install -y --no-install-recommends ${packages}\n\nand then the same command again.`,
+    );
+  }
+  /** @param {string[]} args */
+  const apt = (args) => {
+    const [command, ...rest] = [
+      ...prefix,
+      "env",
+      "DEBIAN_FRONTEND=noninteractive",
+      "apt-get",
+      "-q",
+      ...args,
+    ];
+    return must("Installing system packages", command, rest, { minutes: 30 });
+  };
+  const patience = ["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"];
+  await apt(["update", ...patience]);
+  // Only now are the names of this release known.
+  const packages = missing.flatMap((tool) => tool.packages());
+  console.log(`  apt-get install ${packages.join(" ")}`);
+  await apt(["install", "-y", "--no-install-recommends", ...patience, ...packages]);
+  const still = missingTools();
+  if (still.length > 0)
+    throw new ScriptError(`After the installation ${still.join(", ")} could still not be used.`);
+  return packages.join(" ");
+}
