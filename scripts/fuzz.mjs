@@ -1,0 +1,100 @@
+/**
+ * npm run fuzz [-- --seconds N] [NAME...]: builds the libFuzzer targets of tests/fuzz with clang and
+ * runs each of them, or the named ones, for 60 seconds. A finding is kept in build/fuzz/findings and
+ * its reproducing command is printed.
+ */
+import { mkdirSync, readdirSync } from "node:fs";
+import { join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { ScriptError, root, run, script } from "./lib/process.mjs";
+import { filesBelow } from "./lib/stamp.mjs";
+import { build, setup } from "./setup.mjs";
+
+/** Where the targets are, once built: every program named fuzz_… below build/fuzz. */
+function targets() {
+  /** @type {string[]} */
+  const found = [];
+  const pending = [join(root, "build", "fuzz")];
+  for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory() && !/^(CMakeFiles|findings|corpus)$/.test(entry.name))
+        pending.push(path);
+      if (entry.isFile() && /^fuzz_\w+$/.test(entry.name)) found.push(path);
+    }
+  }
+  return found.sort();
+}
+
+/**
+ * Runs the targets; throws when one finds something.
+ * @param {number} seconds for each target
+ * @param {string[]} names without the prefix fuzz_; all when empty
+ */
+export async function fuzz(seconds, names) {
+  await build(
+    "fuzz",
+    ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_C_COMPILER=clang", "-DNIDUS_FUZZ=ON"],
+    {
+      quiet: true,
+    },
+  );
+  const all = targets();
+  const chosen = all.filter(
+    (path) => names.length === 0 || names.some((name) => path.endsWith(`/fuzz_${name}`)),
+  );
+  if (chosen.length === 0) {
+    const known = all.map((path) => path.replace(/.*\/fuzz_/, "")).join(", ");
+    throw new ScriptError(
+      `There is no fuzz target ${names.join(", ")}; there are: ${known || "none"}.`,
+    );
+  }
+  const findings = join(root, "build", "fuzz", "findings");
+  mkdirSync(findings, { recursive: true });
+  /** @type {string[]} */
+  const failed = [];
+  for (const target of chosen) {
+    const name = target.replace(/.*\/fuzz_/, "");
+    const grown = join(root, "build", "fuzz", "corpus", name);
+    mkdirSync(grown, { recursive: true });
+    const kept = join("tests", "fuzz", "corpus", name);
+    const seeds = filesBelow([kept]).length > 0 ? [kept] : [];
+    const limits = [`-max_total_time=${seconds}`, "-timeout=10", "-rss_limit_mb=2048"];
+    const args = [
+      ...limits,
+      `-artifact_prefix=${findings}/${name}-`,
+      "-print_final_stats=1",
+      grown,
+      ...seeds,
+    ];
+    const { status, output } = await run(target, args, { quiet: true, minutes: seconds / 60 + 3 });
+    const runs = /number_of_executed_units: (\d+)/.exec(output)?.[1] ?? "0";
+    if (status === 0 && Number(runs) > 0) {
+      console.log(`fuzz ${name}: ${runs} runs in ${seconds} s, nothing found`);
+    } else {
+      failed.push(name);
+      process.stderr.write(output);
+      const input = /Test unit written to (\S+)/.exec(output)?.[1];
+      const again = input ? ` Again with: ${relative(root, target)} ${relative(root, input)}` : "";
+      console.error(`fuzz ${name}: failed with status ${status}.${again}`);
+    }
+  }
+  if (failed.length > 0) throw new ScriptError(`Fuzzing found something in: ${failed.join(", ")}.`);
+  console.log(`fuzz: ${chosen.length} targets, ${seconds} s each, nothing found`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  await script(async () => {
+    const { values, positionals } = parseArgs({
+      options: { seconds: { type: "string", default: "60" } },
+      allowPositionals: true,
+    });
+    const seconds = Number(values.seconds);
+    if (!Number.isInteger(seconds) || seconds < 1) {
+      throw new ScriptError(`--seconds wants a whole number, not ${values.seconds}.`);
+    }
+    await setup();
+    await fuzz(seconds, positionals);
+  });
+}

@@ -1,0 +1,18 @@
+/**
+ * Runs before `npm pack` and `npm publish`: the package needs the built modules and the type
+ * declarations, so both are made here. Nothing of it is committed.
+ */
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ScriptError, must, root, script } from "./lib/process.mjs";
+
+await script(async () => {
+  for (const name of ["kernel.wasm", "kernel.shared.wasm"]) {
+    if (!existsSync(join(root, "web", name))) {
+      throw new ScriptError(`web/${name} has not been built; run npm run setup first.`);
+    }
+  }
+  rmSync(join(root, "types"), { recursive: true, force: true });
+  const tsc = join("node_modules", "typescript", "bin", "tsc");
+  await must("Writing the type declarations", process.execPath, [tsc, "-p", "tsconfig.types.json"]);
+});
