@@ -1,0 +1,118 @@
+/**
+ * Getting WebAssembly modules: from a module, bytes, a response or an address, with one clear
+ * sentence for each way it goes wrong.
+ *
+ * Bundlers and servers answer a wrong address with an HTML page and status 200, and a content
+ * security policy makes compilation fail with wording that differs from browser to browser; both
+ * are recognised here, by name.
+ */
+
+import { NidusError } from "./errors.js";
+
+/** @typedef {WebAssembly.Module | Uint8Array | ArrayBuffer | Response | URL | string} ModuleSource */
+
+/**
+ * Compiles a module of the package.
+ * @param {ModuleSource | Promise<ModuleSource>} source
+ * @param {string} name for messages, such as `kernel.wasm`
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<WebAssembly.Module>}
+ */
+export async function compileAsset(source, name, signal) {
+  const given = await source;
+  if (given instanceof WebAssembly.Module) return given;
+  if (given instanceof Uint8Array) return compileBytes(given, name);
+  if (given instanceof ArrayBuffer) return compileBytes(new Uint8Array(given), name);
+  const response = given instanceof Response ? given : await fetchAsset(given, name, signal);
+  return compileBytes(new Uint8Array(await response.arrayBuffer()), name);
+}
+
+/**
+ * Fetches a file of the package; a missing file is an error.
+ * @param {URL | string} url
+ * @param {string} name
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Response>}
+ */
+export async function fetchAsset(url, name, signal) {
+  let response;
+  try {
+    response = await fetch(url, { signal });
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new NidusError(
+      "NIDUS_ASSET",
+      `Cannot fetch ${name} from ${url}: ${cause instanceof Error ? cause.message : cause}; ` +
+        `check the connection and the page's connect-src policy, or give its address in assets.`,
+      { cause },
+    );
+  }
+  if (response.ok) return response;
+  throw new NidusError(
+    "NIDUS_ASSET",
+    `${name} is missing: ${url} answered ${response.status}; serve the file there, ` +
+      `or give its address in assets.`,
+  );
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {string} name
+ * @returns {Promise<WebAssembly.Module>}
+ */
+export async function compileBytes(bytes, name) {
+  const wrong = notAModule(bytes);
+  if (wrong !== null) {
+    throw new NidusError(
+      "NIDUS_ASSET",
+      `${name} is ${wrong}, not a WebAssembly module; serve the package's own file at that address` +
+        (wrong.includes("HTML")
+          ? ` (with Vite up to 7, add optimizeDeps.exclude: ["nidus"]).`
+          : `.`),
+    );
+  }
+  try {
+    return await WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (bytes));
+  } catch (cause) {
+    throw explainCompileError(cause, name);
+  }
+}
+
+/**
+ * What bytes are, when they are no core module of WebAssembly; null when they may be one.
+ * @param {Uint8Array} bytes
+ * @returns {string | null}
+ */
+export function notAModule(bytes) {
+  if (bytes.length === 0) return "empty";
+  const at = bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0;
+  const head = String.fromCharCode(...bytes.slice(at, at + 64));
+  if (/^\s*<(!|html|\?xml)/i.test(head)) return "an HTML page";
+  if (head.startsWith("version https://git-lfs")) return "a Git LFS pointer";
+  if (!head.startsWith("\0asm")) {
+    const shown = Array.from(bytes.slice(0, 4), (byte) => byte.toString(16).padStart(2, "0"));
+    return `a file that begins with ${shown.join(" ")}`;
+  }
+  if (bytes[6] === 1) return "a component";
+  return null;
+}
+
+/**
+ * The reason why the host refused to compile a module.
+ * @param {unknown} thrown
+ * @param {string} name
+ */
+export function explainCompileError(thrown, name) {
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  if (/embedder|CSP|content security|unsafe-eval/i.test(text)) {
+    return new NidusError(
+      "NIDUS_CSP",
+      `This page's content security policy forbids WebAssembly, so ${name} cannot be compiled; ` +
+        `add 'wasm-unsafe-eval' to its script-src.`,
+      { cause: thrown },
+    );
+  }
+  return new NidusError("ENOEXEC", `${name} is not a valid WebAssembly module here: ${text}`, {
+    cause: thrown,
+  });
+}

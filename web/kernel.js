@@ -1,0 +1,252 @@
+/**
+ * One instance of the kernel: its exports, views of its memory, its table, and how text and bytes
+ * get in and out. docs/kernel-abi.md is the contract.
+ *
+ * Invariant: no view of kernel memory is kept across a call into the kernel, since any call may
+ * grow the memory and detach it; `u8()` and `dv()` hand out a valid one each time.
+ */
+
+import { compileAsset } from "./assets.js";
+import { NidusError } from "./errors.js";
+
+/** Limits of the memory made for `kernel.shared.wasm`, in pages of 64 KiB; 1 GiB at most. */
+export const SHARED_PAGES = { initial: 32, maximum: 16384 };
+/** Size of the C stack of each further instance over a shared memory. */
+export const STACK_SIZE = 64 * 1024;
+/** What a handler answers when it would block. */
+export const WOULD_BLOCK = 0x10000;
+/** The kernel's "no deadline". */
+export const NEVER = 2n ** 63n - 1n;
+
+/** @typedef {(...values: (number | bigint)[]) => number} KernelFunction */
+/**
+ * @typedef {Record<string, KernelFunction> & {
+ *   nidus_wait_deadline(pid: number): bigint,
+ * }} KernelExports
+ */
+/** @typedef {import("./host.js").HostImports} HostImports */
+
+/**
+ * @typedef {object} KernelOptions
+ * @property {import("./assets.js").ModuleSource | Promise<import("./assets.js").ModuleSource>} [source]
+ *   the kernel; left out, it is fetched from beside this file
+ * @property {boolean} [shared] use the build with shared memory
+ * @property {WebAssembly.Memory} [memory] join this memory, whose first instance booted already
+ * @property {number} [stack] with `memory`: what `newStack` of the first instance gave
+ * @property {HostImports} host
+ * @property {(kernel: Kernel) => void} [attach] called before anything of the kernel is
+ */
+
+/**
+ * Loads and instantiates the kernel, and boots it unless it joins a booted memory.
+ * @param {KernelOptions} options
+ * @returns {Promise<Kernel>}
+ */
+export async function loadKernel({ source, shared = false, memory, stack, host, attach }) {
+  const isShared = shared || memory !== undefined;
+  const module = await (isShared
+    ? compileAsset(source ?? new URL("./kernel.shared.wasm", import.meta.url), "kernel.shared.wasm")
+    : compileAsset(source ?? new URL("./kernel.wasm", import.meta.url), "kernel.wasm"));
+  const joint = isShared
+    ? (memory ?? new WebAssembly.Memory({ ...SHARED_PAGES, shared: true }))
+    : undefined;
+  /** @type {WebAssembly.Instance} */
+  let instance;
+  try {
+    instance = await WebAssembly.instantiate(module, {
+      host: { ...host },
+      env: joint === undefined ? {} : { memory: joint },
+    });
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new NidusError(
+      "NIDUS_KERNEL",
+      `The kernel does not fit this host library (${text}); install both from one release.`,
+      { cause },
+    );
+  }
+  const kernel = new Kernel(module, instance, joint);
+  attach?.(kernel);
+  const { _initialize, stackRestore } = instance.exports;
+  if (memory === undefined) {
+    if (typeof _initialize === "function") _initialize();
+    kernel.check(kernel.exports.nidus_boot(), "boot");
+  } else if (typeof stackRestore === "function") {
+    stackRestore(stack);
+  }
+  return kernel;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export class Kernel {
+  /** @type {Uint8Array} */
+  #u8;
+  /** @type {DataView} */
+  #dv;
+  /** @type {number[]} table slots of ended processes */
+  #slots = [];
+
+  /**
+   * @param {WebAssembly.Module} module
+   * @param {WebAssembly.Instance} instance
+   * @param {WebAssembly.Memory} [memory] of a shared build
+   */
+  constructor(module, instance, memory) {
+    this.module = module;
+    this.exports = /** @type {KernelExports} */ (/** @type {unknown} */ (instance.exports));
+    /** The exports as the gate imports them. */
+    this.imports = instance.exports;
+    this.shared = memory !== undefined;
+    this.memory = memory ?? /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+    this.table = /** @type {WebAssembly.Table} */ (instance.exports.__indirect_function_table);
+    this.#u8 = new Uint8Array(this.memory.buffer);
+    this.#dv = new DataView(this.memory.buffer);
+  }
+
+  /** The kernel's memory, as it is now. */
+  u8() {
+    if (this.#u8.buffer !== this.memory.buffer) this.#u8 = new Uint8Array(this.memory.buffer);
+    return this.#u8;
+  }
+
+  /** The kernel's memory, as it is now. */
+  dv() {
+    if (this.#dv.buffer !== this.memory.buffer) this.#dv = new DataView(this.memory.buffer);
+    return this.#dv;
+  }
+
+  /**
+   * The result of a `nidus_…` function, or the error it means.
+   * @param {number} result
+   * @param {string} syscall
+   * @param {string} [path]
+   */
+  check(result, syscall, path) {
+    if (result < 0) throw NidusError.fromErrno(-result, syscall, path);
+    return result;
+  }
+
+  /**
+   * Memory of the kernel for the host's use.
+   * @param {number} size
+   */
+  alloc(size) {
+    const ptr = this.exports.nidus_alloc(size) >>> 0;
+    if (ptr === 0) throw NidusError.fromErrno(48, "alloc");
+    return ptr;
+  }
+
+  /** @param {number} ptr */
+  free(ptr) {
+    this.exports.nidus_free(ptr);
+  }
+
+  /**
+   * Calls `use` with bytes lying in kernel memory, each at an address, and frees them.
+   * @template T
+   * @param {Uint8Array[]} values
+   * @param {(...addresses: number[]) => T} use
+   * @returns {T}
+   */
+  withBytes(values, use) {
+    let size = 1;
+    for (const value of values) size += value.length;
+    const base = this.alloc(size);
+    try {
+      const addresses = [];
+      let at = base;
+      for (const value of values) {
+        this.u8().set(value, at);
+        addresses.push(at);
+        at += value.length;
+      }
+      return use(...addresses);
+    } finally {
+      this.free(base);
+    }
+  }
+
+  /**
+   * Calls `use` with the address and length of a path.
+   * @template T
+   * @param {string} path
+   * @param {(ptr: number, len: number) => T} use
+   */
+  withPath(path, use) {
+    const bytes = encodePath(path);
+    return this.withBytes([bytes], (ptr) => use(ptr, bytes.length));
+  }
+
+  /**
+   * @param {number} ptr
+   * @param {number} len
+   */
+  text(ptr, len) {
+    const bytes = this.u8().subarray(ptr, ptr + len);
+    // Browsers refuse to decode from shared memory.
+    return decoder.decode(this.shared ? bytes.slice() : bytes);
+  }
+
+  /**
+   * A copy of a module that the kernel generates.
+   * @param {"nidus_gate" | "nidus_bridge"} which
+   * @param {number} [flags]
+   * @returns {Uint8Array<ArrayBuffer>}
+   */
+  generated(which, flags = 0) {
+    const out = this.alloc(8);
+    try {
+      const result =
+        which === "nidus_gate"
+          ? this.exports.nidus_gate(out)
+          : this.exports.nidus_bridge(out, flags);
+      this.check(result, which);
+      const ptr = this.dv().getUint32(out, true);
+      const copy = new Uint8Array(this.dv().getUint32(out + 4, true));
+      copy.set(this.u8().subarray(ptr, ptr + copy.length));
+      return copy;
+    } finally {
+      this.free(out);
+    }
+  }
+
+  /**
+   * Places a function in the kernel's table.
+   * @param {WebAssembly.ExportValue} value an export of some instance
+   */
+  place(value) {
+    const slot = this.#slots.pop() ?? this.table.grow(1);
+    this.table.set(slot, value);
+    return slot;
+  }
+
+  /**
+   * Takes back a slot, so that neither the function nor its memory is kept alive.
+   * @param {number} slot
+   */
+  unplace(slot) {
+    this.table.set(slot, null);
+    this.#slots.push(slot);
+  }
+
+  /** A C stack for a further instance over this memory. */
+  newStack() {
+    return (this.alloc(STACK_SIZE) + STACK_SIZE) & ~15;
+  }
+}
+
+/**
+ * A path in UTF-8; one with a NUL can name no file.
+ * @param {string} path
+ */
+export function encodePath(path) {
+  if (typeof path !== "string") {
+    throw new NidusError("EINVAL", `EINVAL: a path must be a string, not ${typeof path}`);
+  }
+  if (path.includes("\0")) {
+    throw new NidusError("EINVAL", `EINVAL: the path ${JSON.stringify(path)} contains a NUL`);
+  }
+  return encoder.encode(path);
+}

@@ -1,0 +1,391 @@
+/**
+ * Running a guest on the direct tier: gate, guest and bridge are instantiated, the bridge is placed in
+ * the kernel's table, and the guest's entry is called (docs/kernel-abi.md has the drawing).
+ *
+ * Invariants: whatever way a guest ends (return, proc_exit, trap, kill, failure to start), its kernel
+ * process is ended and reaped and its table slots are free again when `run` settles; a parked process
+ * waits for `wake`, its deadline or a kill and never spins.
+ */
+
+import { compileBytes } from "./assets.js";
+import { NidusError, signalName, signalNumber } from "./errors.js";
+import { NEVER } from "./kernel.js";
+
+/** The exit code of a program that trapped: 128 + SIGABRT, as other runtimes answer. */
+export const TRAP_CODE = 134;
+/** The longest a timer can be set for; a longer wait is renewed. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+/** From here on `set` beats copying element by element. */
+const SMALL_COPY = 64;
+
+const BRIDGE = { sharedKernel: 2, hostCopy: 8 };
+const WAIT = { clock: 1, flush: 8 };
+const PREVIEW1 = "wasi_snapshot_preview1";
+
+/**
+ * How a process ended: `code` is what it exited with, null when a signal ended it; `trap` says why it
+ * was stopped, then `code` is 134.
+ * @typedef {object} ExitStatus
+ * @property {number | null} code
+ * @property {string | null} signal such as `SIGKILL`
+ * @property {{message: string, stack: string} | null} trap
+ */
+
+/**
+ * @typedef {object} RunnerOptions
+ * @property {boolean} [jspi] wait through JSPI; left out: where the host has it
+ * @property {(pid: number, kinds: number, deadline: bigint) => void} [waitSync] how to wait without
+ *   JSPI: returns when the process should look again, or throws `Killed`; the deadline is in monotonic
+ *   nanoseconds
+ * @property {() => Promise<void>} [flush] makes what processes wrote permanent
+ * @property {boolean} [multiMemory] left out: where the host has it
+ */
+
+/** Thrown by `waitSync` to end the process that waits. */
+export class Killed {
+  /** @param {string} signal */
+  constructor(signal) {
+    this.signal = signal;
+  }
+}
+
+/** Thrown through a guest that has ended; it carries nothing. */
+const ENDED = Object.freeze({ ended: true });
+
+const jspi =
+  /** @type {{
+   *   Suspending?: new (f: Function) => WebAssembly.ImportValue,
+   *   promising?: (f: Function) => () => Promise<void> }} */ (
+    /** @type {unknown} */ (WebAssembly)
+  );
+
+/** The host can suspend a guest while it waits (JavaScript Promise Integration). */
+export function hasJSPI() {
+  return typeof jspi.Suspending === "function" && typeof jspi.promising === "function";
+}
+
+/** The host can copy between two memories without JavaScript. */
+export function hasMultiMemory() {
+  const twoMemories = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 5, 2, 0, 0, 0, 0];
+  return WebAssembly.validate(new Uint8Array(twoMemories));
+}
+
+/** @typedef {{reject: (thrown: unknown) => void, resolve: () => void}} Parked */
+
+/** Runs guests over one kernel instance. */
+export class Runner {
+  /** @type {Promise<WebAssembly.Module> | null} */
+  #gate = null;
+  /** @type {Map<number, Promise<WebAssembly.Module>>} by flags */
+  #bridges = new Map();
+  /** @type {Map<number, Parked>} by pid */
+  #parked = new Map();
+  #multiMemory;
+  #waitSync;
+  #flush;
+
+  /**
+   * @param {import("./kernel.js").Kernel} kernel
+   * @param {(id: number) => bigint} clock
+   * @param {RunnerOptions} options
+   */
+  constructor(kernel, clock, options) {
+    this.kernel = kernel;
+    this.clock = clock;
+    /** Processes can wait without holding up the thread. */
+    this.patient = options.jspi ?? hasJSPI();
+    this.#multiMemory = options.multiMemory ?? hasMultiMemory();
+    this.#waitSync = options.waitSync;
+    this.#flush = options.flush;
+  }
+
+  /**
+   * Runs a program as process `pid` to its end.
+   * @param {number} pid
+   * @param {WebAssembly.Module} module
+   * @param {string} name for messages
+   * @returns {Promise<ExitStatus>}
+   */
+  async run(pid, module, name) {
+    const { exports } = this.kernel;
+    /** @type {number[]} */
+    const slots = [];
+    /** @type {unknown} */
+    let thrown = null;
+    let failed = true;
+    try {
+      await this.#execute(pid, module, name, slots);
+      failed = false;
+    } catch (error) {
+      thrown = error;
+    }
+    const code = exports.nidus_process_exit_code(pid);
+    this.retire(pid, 0);
+    for (const slot of slots) this.kernel.unplace(slot);
+    if (thrown instanceof Killed) return killed(thrown.signal);
+    if (code >= 256) return killed(signalName(code - 256));
+    if (code >= 0) return { code, signal: null, trap: null };
+    if (!failed) return { code: 0, signal: null, trap: null };
+    return { code: TRAP_CODE, signal: null, trap: describeTrap(thrown) };
+  }
+
+  /**
+   * Ends a kernel process, if it has not ended, and forgets it.
+   * @param {number} pid
+   * @param {number} code
+   */
+  retire(pid, code) {
+    this.kernel.exports.nidus_process_end(pid, code);
+    this.kernel.check(this.kernel.exports.nidus_process_reap(pid), "reap");
+  }
+
+  /**
+   * Ends a process that is parked or has not begun; one that computes in this thread cannot be
+   * reached. Answers whether it was parked.
+   * @param {number} pid
+   * @param {string} signal
+   */
+  kill(pid, signal) {
+    this.kernel.exports.nidus_process_end(pid, 256 + signalNumber(signal));
+    this.#parked.get(pid)?.reject(ENDED);
+    return this.#parked.has(pid);
+  }
+
+  /** Something changed that parked processes may wait for: each looks again. */
+  wake() {
+    for (const parked of this.#parked.values()) parked.resolve();
+  }
+
+  /**
+   * @param {number} pid
+   * @param {WebAssembly.Module} module
+   * @param {string} name
+   * @param {number[]} slots filled with the table slots in use
+   */
+  async #execute(pid, module, name, slots) {
+    const { kernel } = this;
+    const entry = inspect(module, name);
+    const gate = await WebAssembly.instantiate(await this.#gateModule(), {
+      process: { pid },
+      kernel: kernel.imports,
+      host: {
+        park: this.#park(),
+        exit: () => {
+          throw ENDED;
+        },
+      },
+    });
+    const guest = await WebAssembly.instantiate(module, { [PREVIEW1]: gate.exports });
+    const memory = /** @type {WebAssembly.Memory} */ (guest.exports.memory);
+    const flags =
+      (kernel.shared ? BRIDGE.sharedKernel : 0) | (this.#multiMemory ? 0 : BRIDGE.hostCopy);
+    const bridge = await WebAssembly.instantiate(await this.#bridgeModule(flags), {
+      kernel: { memory: kernel.memory },
+      guest: { memory },
+      host: this.#multiMemory ? {} : copyFunctions(kernel.memory, memory),
+    });
+    const { read, write } = bridge.exports;
+    slots.push(kernel.place(read), kernel.place(write));
+    const bound = kernel.exports.nidus_process_memory(pid, slots[0], slots[1]);
+    // A kill may have come while the instances were made.
+    if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw ENDED;
+    kernel.check(bound, "memory");
+    const start = /** @type {() => void} */ (guest.exports[entry]);
+    if (this.patient && jspi.promising !== undefined) await jspi.promising(start)();
+    else start();
+  }
+
+  #gateModule() {
+    return (this.#gate ??= compileBytes(this.kernel.generated("nidus_gate"), "the gate"));
+  }
+
+  /** @param {number} flags */
+  #bridgeModule(flags) {
+    let module = this.#bridges.get(flags);
+    if (module === undefined) {
+      module = compileBytes(this.kernel.generated("nidus_bridge", flags), "the bridge");
+      this.#bridges.set(flags, module);
+    }
+    return module;
+  }
+
+  /** The gate's import: returns when the process should try its call again, or throws. */
+  #park() {
+    if (this.patient && jspi.Suspending !== undefined) {
+      return new jspi.Suspending((/** @type {number} */ pid) => this.#parkAsync(pid));
+    }
+    return (/** @type {number} */ pid) => {
+      const { kinds, deadline } = this.#waitsFor(pid);
+      if (this.#waitSync !== undefined) return this.#waitSync(pid, kinds, deadline);
+      throw new NidusError(
+        "ENOTSUP",
+        "ENOTSUP: the program waits for input, output or a clock, and this host cannot hold it " +
+          "(no JSPI, no shared memory): give it all its input at the start, or use a newer browser " +
+          "or Node 26.",
+      );
+    };
+  }
+
+  /** @param {number} pid */
+  #waitsFor(pid) {
+    const { exports } = this.kernel;
+    return { kinds: exports.nidus_wait_kinds(pid), deadline: exports.nidus_wait_deadline(pid) };
+  }
+
+  /** @param {number} pid */
+  async #parkAsync(pid) {
+    const { kinds, deadline } = this.#waitsFor(pid);
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    try {
+      await new Promise((resolve, reject) => {
+        const go = () => resolve(undefined);
+        this.#parked.set(pid, { resolve: go, reject });
+        if (kinds & WAIT.clock && deadline !== NEVER) {
+          const left = Number(deadline - this.clock(1)) / 1e6;
+          timer = setTimeout(go, Math.min(Math.max(Math.ceil(left), 0), LONGEST_TIMER));
+        }
+        if (kinds & WAIT.flush) (this.#flush?.() ?? Promise.resolve()).then(go, go);
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#parked.delete(pid);
+    }
+  }
+}
+
+/** @param {string} signal */
+function killed(signal) {
+  return { code: null, signal, trap: null };
+}
+
+/** @param {unknown} thrown */
+function describeTrap(thrown) {
+  if (!(thrown instanceof Error)) {
+    return { message: `the program threw ${String(thrown)}`, stack: "" };
+  }
+  const frames = (thrown.stack ?? "").split("\n").filter((line) => line.includes("wasm"));
+  return { message: thrown.message, stack: frames.join("\n") };
+}
+
+/** @type {WeakMap<WebAssembly.Module, string>} entry points of modules that passed */
+const inspected = new WeakMap();
+
+/**
+ * The name of a program's entry point; throws one sentence when the program cannot run here.
+ * @param {WebAssembly.Module} module
+ * @param {string} name
+ */
+export function inspect(module, name) {
+  const known = inspected.get(module);
+  if (known !== undefined) return known;
+  /** @param {string} sentence */
+  const refuse = (sentence) => new NidusError("ENOEXEC", `${name} ${sentence}`);
+  for (const { module: from, name: what, kind } of WebAssembly.Module.imports(module)) {
+    if (kind === "memory") {
+      throw refuse(
+        `imports its memory (${from}.${what}), as programs with threads do, which Nidus does not ` +
+          `run yet; build it without -pthread and --import-memory`,
+      );
+    }
+    if (from === "wasi_unstable") {
+      throw refuse("was built for wasi_unstable of 2019; rebuild it with a current wasi-sdk");
+    }
+    if (from !== PREVIEW1 || kind !== "function" || !SYSTEM_CALLS.has(what)) {
+      throw refuse(
+        `imports ${from}.${what} (${kind}), which Nidus does not provide; build it for wasm32-wasi`,
+      );
+    }
+  }
+  const exports = new Map(WebAssembly.Module.exports(module).map((e) => [e.name, e.kind]));
+  if (exports.get("memory") !== "memory") {
+    throw refuse(`exports no memory called "memory", so it can make no system call; export it`);
+  }
+  const entry = ["_start", "_initialize"].find((each) => exports.get(each) === "function");
+  if (entry === undefined) {
+    throw refuse(`exports neither _start nor _initialize: it is a library; link it as a program`);
+  }
+  inspected.set(module, entry);
+  return entry;
+}
+
+/** The functions of wasi_snapshot_preview1. */
+const SYSTEM_CALLS = new Set(
+  (
+    "args_get args_sizes_get environ_get environ_sizes_get clock_res_get clock_time_get fd_advise " +
+    "fd_allocate fd_close fd_datasync fd_fdstat_get fd_fdstat_set_flags fd_fdstat_set_rights " +
+    "fd_filestat_get fd_filestat_set_size fd_filestat_set_times fd_pread fd_prestat_get " +
+    "fd_prestat_dir_name fd_pwrite fd_read fd_readdir fd_renumber fd_seek fd_sync fd_tell fd_write " +
+    "path_create_directory path_filestat_get path_filestat_set_times path_link path_open " +
+    "path_readlink path_remove_directory path_rename path_symlink path_unlink_file poll_oneoff " +
+    "proc_exit proc_raise sched_yield random_get sock_accept sock_recv sock_send sock_shutdown"
+  ).split(" "),
+);
+
+/**
+ * The bridge in JavaScript, for hosts without multi-memory.
+ * @param {WebAssembly.Memory} kernelMemory
+ * @param {WebAssembly.Memory} guestMemory
+ */
+export function copyFunctions(kernelMemory, guestMemory) {
+  let kernel = new Uint8Array(kernelMemory.buffer);
+  let kernel32 = new Uint32Array(kernelMemory.buffer);
+  let guest = new Uint8Array(guestMemory.buffer);
+  let guest32 = new Uint32Array(guestMemory.buffer);
+  // A memory that grew leaves its old views with length 0, a shared one leaves them short.
+  const refresh = () => {
+    kernel = new Uint8Array(kernelMemory.buffer);
+    kernel32 = new Uint32Array(kernelMemory.buffer);
+    guest = new Uint8Array(guestMemory.buffer);
+    guest32 = new Uint32Array(guestMemory.buffer);
+  };
+  return {
+    /**
+     * @param {number} to in the kernel
+     * @param {number} from in the guest
+     * @param {number} length
+     */
+    read(to, from, length) {
+      to >>>= 0;
+      from >>>= 0;
+      length >>>= 0;
+      if (from + length > guest.length || to + length > kernel.length) {
+        refresh();
+        if (from + length > guest.length) return 1;
+      }
+      if (length > SMALL_COPY) kernel.set(guest.subarray(from, from + length), to);
+      else if (((to | from | length) & 3) === 0) {
+        for (let i = from >>> 2, j = to >>> 2, n = length >>> 2; n > 0; n--) {
+          kernel32[j++] = /** @type {number} */ (guest32[i++]);
+        }
+      } else {
+        for (let i = 0; i < length; i++) kernel[to + i] = /** @type {number} */ (guest[from + i]);
+      }
+      return 0;
+    },
+
+    /**
+     * @param {number} to in the guest
+     * @param {number} from in the kernel
+     * @param {number} length
+     */
+    write(to, from, length) {
+      to >>>= 0;
+      from >>>= 0;
+      length >>>= 0;
+      if (to + length > guest.length || from + length > kernel.length) {
+        refresh();
+        if (to + length > guest.length) return 1;
+      }
+      if (length > SMALL_COPY) guest.set(kernel.subarray(from, from + length), to);
+      else if (((to | from | length) & 3) === 0) {
+        for (let i = from >>> 2, j = to >>> 2, n = length >>> 2; n > 0; n--) {
+          guest32[j++] = /** @type {number} */ (kernel32[i++]);
+        }
+      } else {
+        for (let i = 0; i < length; i++) guest[to + i] = /** @type {number} */ (kernel[from + i]);
+      }
+      return 0;
+    },
+  };
+}

@@ -1,0 +1,224 @@
+/**
+ * A system: one kernel with its mounts, files, commands and processes, all in this thread.
+ *
+ * The same class serves a browser's worker, a page and Node; what differs comes in through
+ * `SystemOptions`. Nothing is shared between systems but compiled modules that the caller shares.
+ */
+
+import { createFs } from "./fs-promises.js";
+import { FsSync, decodeText } from "./fs.js";
+import { Host } from "./host.js";
+import { loadKernel } from "./kernel.js";
+import { loadArchive, writeTree } from "./mounts.js";
+import { Runner } from "./process.js";
+import { Programs } from "./programs.js";
+import { launch } from "./spawn.js";
+import { Collector } from "./streams.js";
+
+/** @typedef {import("./process.js").ExitStatus} ExitStatus */
+/** @typedef {import("./spawn.js").Process} Process */
+/** @typedef {import("./spawn.js").SpawnOptions} SpawnOptions */
+/** @typedef {import("./spawn.js").CommandContext} CommandContext */
+
+/**
+ * A command written in JavaScript. It answers its exit code, or a record whose further fields (such
+ * as `diagnostics`) become part of what `exec` and `exit` answer.
+ * @typedef {(context: CommandContext) => Promise<CommandResult> | CommandResult} Command
+ * @typedef {number | (Partial<ExitStatus> & {diagnostics?: unknown[]})} CommandResult
+ */
+
+/** @typedef {WebAssembly.Module | Uint8Array | string} Executable a registered name, a path, or what to run */
+
+/**
+ * Folders of the host, where it has some (node/host.js).
+ * @typedef {object} HostFolders
+ * @property {import("./host.js").FolderImports} imports
+ * @property {(kernel: import("./kernel.js").Kernel) => void} attach
+ * @property {(folder: string) => number} add gives a folder its number
+ */
+
+/**
+ * @typedef {object} SystemOptions
+ * @property {import("./kernel.js").KernelOptions["source"]} [kernel] left out: the package's own file
+ * @property {boolean} [shared] use the kernel with shared memory
+ * @property {HostFolders} [folders]
+ * @property {Record<string, string>} [env] of every process
+ * @property {boolean} [jspi] let processes wait through JSPI; left out: where the host has it
+ * @property {import("./process.js").RunnerOptions["waitSync"]} [waitSync]
+ * @property {boolean} [multiMemory] let system calls copy without JavaScript; left out: where possible
+ */
+
+/**
+ * What is mounted at a path:
+ * `mem`, an empty volume in memory; `tar`, an archive, used in place and read-only; `tree`, files given
+ * as a literal, written to what lies there; `host`, a folder of the host; `volume`, a volume in memory
+ * that notes its changes for `flush` to store.
+ * @typedef {{type: "mem"}
+ *   | {type: "tar", from: import("./mounts.js").ArchiveSource, size?: number}
+ *   | {type: "tree", tree: import("./mounts.js").Tree}
+ *   | {type: "host", folder: string, readOnly?: boolean}
+ *   | {type: "volume", flush: () => Promise<void>}} MountSpec
+ */
+
+/** @typedef {ExitStatus & {stdout: string, stderr: string, diagnostics?: unknown[]}} ExecResult */
+
+export class System {
+  /** @type {Map<number, () => Promise<void>>} by mount */
+  #flushes = new Map();
+  /** @type {(() => void)[]} */
+  #waiting = [];
+  #folders;
+  /** Processes can wait, holding up this thread or not. */
+  canWait;
+
+  /**
+   * Boots a system.
+   * @param {SystemOptions} [options]
+   * @returns {Promise<System>}
+   */
+  static async create(options = {}) {
+    const host = new Host(options.folders?.imports);
+    const kernel = await loadKernel({
+      source: options.kernel,
+      shared: options.shared,
+      host: host.imports,
+      attach: (loaded) => {
+        host.attach(loaded);
+        options.folders?.attach(loaded);
+      },
+    });
+    return new System(kernel, host, options);
+  }
+
+  /**
+   * @param {import("./kernel.js").Kernel} kernel
+   * @param {Host} host
+   * @param {SystemOptions} options
+   */
+  constructor(kernel, host, options) {
+    this.kernel = kernel;
+    this.host = host;
+    this.#folders = options.folders;
+    this.sync = new FsSync(kernel);
+    this.fs = createFs(this.sync);
+    this.env = options.env ?? {
+      HOME: "/home",
+      PATH: "/usr/local/bin:/usr/bin:/bin",
+      LANG: "C.UTF-8",
+    };
+    /** @type {Map<string, import("./programs.js").Program>} */
+    this.commands = new Map();
+    this.programs = new Programs(this.sync, this.commands);
+    /** @type {Map<number, Process>} the processes that have not ended, by pid */
+    this.processes = new Map();
+    const clock = /** @type {(id: number) => bigint} */ (host.imports.clock);
+    const { jspi, waitSync, multiMemory } = options;
+    const flush = () => this.flush();
+    this.runner = new Runner(kernel, clock, { jspi, waitSync, multiMemory, flush });
+    this.canWait = this.runner.patient || waitSync !== undefined;
+  }
+
+  /**
+   * Mounts something; answers the number of the mount.
+   * @param {string} path
+   * @param {MountSpec} spec
+   * @returns {Promise<number>}
+   */
+  async mount(path, spec) {
+    const { kernel } = this;
+    const { exports } = kernel;
+    /** @param {(ptr: number, len: number) => number} call */
+    const at = (call) => kernel.check(kernel.withPath(path, call), "mount", path);
+    switch (spec.type) {
+      case "mem":
+        return at((ptr, len) => exports.nidus_mount_mem(ptr, len, 0));
+      case "volume": {
+        const mount = at((ptr, len) => exports.nidus_mount_mem(ptr, len, 1));
+        this.#flushes.set(mount, spec.flush);
+        return mount;
+      }
+      case "tar": {
+        const archive = await loadArchive(kernel, spec.from, spec.size);
+        return at((ptr, len) => exports.nidus_mount_tar(ptr, len, archive.ptr, archive.length));
+      }
+      case "host": {
+        if (this.#folders === undefined) {
+          throw new TypeError(`This host has no folders to mount at ${path}.`);
+        }
+        const number = this.#folders.add(spec.folder);
+        return at((ptr, len) => exports.nidus_mount_host(ptr, len, number, spec.readOnly ? 1 : 0));
+      }
+      case "tree":
+        writeTree(this.sync, path, spec.tree);
+        return this.sync.stat(path).mount;
+    }
+  }
+
+  /**
+   * Takes a mount away; `EBUSY` while files of it are open.
+   * @param {number} mount
+   */
+  unmount(mount) {
+    this.kernel.check(this.kernel.exports.nidus_unmount(mount), "unmount");
+    this.#flushes.delete(mount);
+  }
+
+  /** Resolves when everything written to volumes is stored. */
+  async flush() {
+    await Promise.all(Array.from(this.#flushes.values(), (flush) => flush()));
+  }
+
+  /**
+   * Starts a program or command. The streams that were not redirected are those of the process.
+   * This is `execve`, not a shell: neither `|` nor `*` mean anything.
+   * @param {Executable} command
+   * @param {readonly string[]} [args] without the command itself
+   * @param {SpawnOptions} [options]
+   * @returns {Promise<Process>}
+   */
+  async spawn(command, args = [], options = {}) {
+    const process = await launch(this, command, args, options);
+    // In its own turn, so that the caller has the process and may write to it first.
+    setTimeout(() => process.start(), 0);
+    return process;
+  }
+
+  /**
+   * Runs a program or command to its end; standard input is empty unless `input` or `stdin` is given.
+   * @param {Executable} command
+   * @param {readonly string[]} [args]
+   * @param {SpawnOptions} [options]
+   * @param {typeof this.spawn} [prepare] how a command starts its children
+   * @returns {Promise<ExecResult>}
+   */
+  async exec(command, args = [], options = {}, prepare = launch.bind(null, this)) {
+    const stdout = new Collector();
+    const stderr = new Collector();
+    const process = await prepare(command, args, { stdin: "null", stdout, stderr, ...options });
+    process.start();
+    const status = await process.exit;
+    return { ...status, stdout: decodeText(stdout.bytes()), stderr: decodeText(stderr.bytes()) };
+  }
+
+  /** Says that something changed which a process may wait for. */
+  wake() {
+    this.runner.wake();
+    for (const go of this.#waiting.splice(0)) go();
+  }
+
+  /**
+   * Resolves at the next `wake`.
+   * @returns {Promise<void>}
+   */
+  woken() {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Kills what runs and stores what is to be kept; the system is of no use afterwards. */
+  async close() {
+    const processes = [...this.processes.values()];
+    for (const process of processes) process.kill("SIGKILL");
+    await Promise.all(processes.map((process) => process.exit));
+    await this.flush();
+  }
+}
