@@ -1,0 +1,129 @@
+/**
+ * The package as its users get it: packed, installed into an empty project, imported, run and
+ * type-checked there. Nothing is downloaded.
+ */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** @param {string} command @param {string[]} args @param {string} cwd */
+const output = (command, args, cwd) =>
+  execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+
+/**
+ * The code blocks of a document that are marked with a language.
+ * @param {string} document
+ * @param {string} language
+ */
+function blocks(document, language) {
+  const text = readFileSync(join(root, document), "utf8");
+  return [...text.matchAll(/```(\w+)[^\n]*\n([\s\S]*?)```/g)]
+    .filter((m) => m[1] === language)
+    .map((m) => m[2]);
+}
+
+describe("the packed package", () => {
+  /** @type {string} */
+  let project;
+  /** @type {string[]} */
+  let files;
+
+  before(() => {
+    project = mkdtempSync(join(tmpdir(), "nidus-package-"));
+    output(process.execPath, ["scripts/pack.mjs"], root);
+    const packed = output(
+      "npm",
+      ["pack", "--json", "--ignore-scripts", "--pack-destination", project],
+      root,
+    );
+    const [{ filename, files: listed }] = JSON.parse(packed);
+    files = listed.map((/** @type {{path: string}} */ file) => file.path);
+    writeFileSync(
+      join(project, "package.json"),
+      '{ "name": "user", "private": true, "type": "module" }\n',
+    );
+    const quiet = ["--offline", "--no-audit", "--no-fund", "--omit=optional", "--omit=peer"];
+    output("npm", ["install", ...quiet, join(project, filename)], project);
+  });
+
+  after(() => rmSync(project, { recursive: true, force: true }));
+
+  test("holds everything its exports and its command name", () => {
+    const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    /** @param {unknown} value @returns {string[]} */
+    const paths = (value) =>
+      typeof value === "string"
+        ? [value]
+        : Object.values(/** @type {object} */ (value)).flatMap(paths);
+    for (const path of [...paths(manifest.exports), ...paths(manifest.bin)]) {
+      assert.ok(files.includes(path.replace(/^\.\//, "")), `${path} is packed`);
+    }
+    for (const name of ["kernel.wasm", "kernel.shared.wasm"])
+      assert.ok(files.includes(`web/${name}`), name);
+  });
+
+  test("holds neither sources in C nor tests", () => {
+    assert.deepEqual(
+      files.filter(
+        (path) => !/^(web|node|types)\/|^(package\.json|README\.md|LICENSE)$/.test(path),
+      ),
+      [],
+    );
+  });
+
+  test("is imported by name in Node, and names what it exports", () => {
+    const script = 'import * as nidus from "nidus"; console.log(Object.keys(nidus).join(" "));';
+    const names = output(process.execPath, ["--input-type=module", "-e", script], project)
+      .trim()
+      .split(" ");
+    assert.ok(names.includes("NidusError"), names.join(" "));
+    assert.ok(!names.includes("default"), "there are no default exports");
+  });
+
+  test("has a command that prints its help", () => {
+    const bin = join(project, "node_modules", ".bin", "nidus");
+    const { status, stdout, stderr } = spawnSync(bin, ["--help"], {
+      cwd: project,
+      encoding: "utf8",
+    });
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /nidus run/);
+  });
+
+  test("has types that check strictly under node and under bundler resolution, for the README's examples too", () => {
+    mkdirSync(join(project, "node_modules", "@types"), { recursive: true });
+    symlinkSync(
+      join(root, "node_modules", "@types", "node"),
+      join(project, "node_modules", "@types", "node"),
+    );
+    const examples = [...blocks("README.md", "js"), ...blocks("README.md", "ts")];
+    assert.ok(examples.length > 0, "the README has an example");
+    examples.forEach((text, i) => writeFileSync(join(project, `example${i}.ts`), text));
+    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+    const common = [
+      "--noEmit",
+      "--strict",
+      "--target",
+      "es2022",
+      "--lib",
+      "es2023,dom,dom.iterable,dom.asynciterable",
+    ];
+    const sources = examples.map((_, i) => `example${i}.ts`);
+    for (const how of [
+      ["--module", "nodenext", "--types", "node"],
+      ["--module", "esnext", "--moduleResolution", "bundler", "--types", ""],
+    ]) {
+      const { status, stdout } = spawnSync(process.execPath, [tsc, ...common, ...how, ...sources], {
+        cwd: project,
+        encoding: "utf8",
+      });
+      assert.equal(status, 0, `${how.join(" ")}\n${stdout}`);
+    }
+  });
+});
