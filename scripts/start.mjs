@@ -52,6 +52,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)
     await buildPlayground();
     const { url } = await serve({
       folder: join(root, "demos", "playground", "dist"),
+      mounts: { "/clang/": join(root, "node_modules", "@yowasp", "clang", "gen") },
       isolated,
       port,
     });

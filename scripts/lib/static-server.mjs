@@ -1,8 +1,8 @@
 /**
- * A small static server for one folder, on localhost only: what `npm start` and the browser tests
- * serve pages with. It can send the headers that make a page cross-origin isolated.
+ * A small static server for a folder, with others below it, on localhost only: what `npm start` and the
+ * browser tests serve pages with. It can send the headers that make a page cross-origin isolated.
  *
- * Never leaves its folder, never lists one, and answers a repeated request for an unchanged file
+ * Never leaves its folders, never lists one, and answers a repeated request for an unchanged file
  * with 304, since the compiler alone is 75 MB.
  */
 import { createReadStream, statSync } from "node:fs";
@@ -28,14 +28,17 @@ const types = {
 /**
  * @typedef {object} ServeOptions
  * @property {string} folder what to serve
+ * @property {Record<string, string>} [mounts] further folders by where they are served, such as "/clang/"
+ * @property {Record<string, string>} [headers] sent with every answer
  * @property {boolean} [isolated] send COOP and COEP, so that pages may share memory
  * @property {number} [port] the first port to try; 0 lets the system choose
  */
 
 /** @param {ServeOptions} options @returns {import("node:http").RequestListener} */
-function handler({ folder, isolated = false }) {
+function handler({ folder, mounts = {}, headers = {}, isolated = false }) {
   return (request, response) => {
     response.setHeader("Cache-Control", "no-cache");
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (isolated) {
       response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
       response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
@@ -55,8 +58,10 @@ function handler({ folder, isolated = false }) {
     } catch {
       return refuse(400, "This address cannot be read.");
     }
-    let file = normalize(join(folder, path));
-    if (path.includes("\0") || (file !== folder && !file.startsWith(folder + sep))) {
+    const mount = Object.keys(mounts).find((prefix) => path.startsWith(prefix));
+    const base = mount === undefined ? folder : normalize(join(mounts[mount] ?? "", "."));
+    let file = normalize(join(base, path.slice(mount?.length ?? 0)));
+    if (path.includes("\0") || (file !== base && !file.startsWith(base + sep))) {
       return refuse(403, "This path leaves the served folder.");
     }
     let stat = statSync(file, { throwIfNoEntry: false });
