@@ -5,6 +5,10 @@ import { Report } from "./report.js";
 /** @type {Record<string, () => Promise<{ name: string, run(report: Report): Promise<void> }>>} */
 const BENCHES = {
   syscalls: () => import("./syscalls.js"),
+  interp: () => import("./interp.js"),
+  processes: () => import("./processes.js"),
+  toolchain: () => import("./toolchain.js"),
+  sizes: () => import("./sizes.js"),
 };
 
 const wanted = process.argv.slice(2);
