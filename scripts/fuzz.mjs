@@ -33,13 +33,11 @@ function targets() {
  * @param {string[]} names without the prefix fuzz_; all when empty
  */
 export async function fuzz(seconds, names) {
-  await build(
-    "fuzz",
-    ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_C_COMPILER=clang", "-DNIDUS_FUZZ=ON"],
-    {
-      quiet: true,
-    },
-  );
+  await build("fuzz", [
+    "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+    "-DCMAKE_C_COMPILER=clang",
+    "-DNIDUS_FUZZ=ON",
+  ]);
   const all = targets();
   const chosen = all.filter(
     (path) => names.length === 0 || names.some((name) => path.endsWith(`/fuzz_${name}`)),

@@ -37,9 +37,9 @@ const version = (command) => ask(command, ["--version"])?.split("\n")[0] ?? "non
  * Configures and builds one folder below build/.
  * @param {string} name for instance "native"
  * @param {string[]} definitions -D options
- * @param {{wasm?: boolean, quiet?: boolean}} [options]
+ * @param {{wasm?: boolean}} [options]
  */
-export async function build(name, definitions, { wasm = false, quiet = false } = {}) {
+export async function build(name, definitions, { wasm = false } = {}) {
   const folder = join("build", name);
   const cache = join(root, folder, "CMakeCache.txt");
   // A tree that was moved, or configured by another generator, cannot be configured again in place.
@@ -55,7 +55,7 @@ export async function build(name, definitions, { wasm = false, quiet = false } =
   const env = wasm ? emscriptenEnv : {};
   await must(`Configuring ${folder}`, command, args, { quiet: true, env });
   const jobs = String(availableParallelism());
-  await must(`Building ${folder}`, "cmake", ["--build", folder, "-j", jobs], { quiet, env });
+  await must(`Building ${folder}`, "cmake", ["--build", folder, "-j", jobs], { quiet: true, env });
 }
 
 const steps = [
@@ -71,6 +71,7 @@ const steps = [
     results: ["node_modules/.package-lock.json"],
     run: async () => {
       await must("Installing npm packages", "npm", ["ci", "--no-audit", "--no-fund"], {
+        quiet: true,
         minutes: 30,
       });
     },

@@ -49,9 +49,7 @@ const stages = [
     what: "C tests under the address and undefined-behaviour sanitisers (ctest)",
     closing: /tests passed|tests? failed out of/,
     run: async () => {
-      await build("sanitize", ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DNIDUS_SANITIZE=ON"], {
-        quiet: true,
-      });
+      await build("sanitize", ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DNIDUS_SANITIZE=ON"]);
       return ctest("build/sanitize");
     },
   },

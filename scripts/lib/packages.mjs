@@ -106,7 +106,7 @@ export async function installPackages() {
       "-q",
       ...args,
     ];
-    return must("Installing system packages", command, rest, { minutes: 30 });
+    return must("Installing system packages", command, rest, { quiet: true, minutes: 30 });
   };
   const patience = ["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"];
   await apt(["update", ...patience]);

@@ -13,6 +13,9 @@ export const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/
 /** A failure the user should read as one sentence, without a stack. */
 export class ScriptError extends Error {}
 
+/** How often a program running quietly gives a sign of life: its latest line of output. */
+const PULSE_MS = 5000;
+
 /** @type {Set<import("node:child_process").ChildProcess>} */
 const running = new Set();
 
@@ -36,7 +39,7 @@ for (const signal of /** @type {NodeJS.Signals[]} */ (["SIGINT", "SIGTERM", "SIG
  * @typedef {object} RunOptions
  * @property {string} [cwd] folder to run in; the root unless given
  * @property {Record<string, string>} [env] added to the environment
- * @property {boolean} [quiet] show the output only if the program fails
+ * @property {boolean} [quiet] show only the latest line, every few seconds
  * @property {number} [minutes] end it, and fail, after so long
  */
 
@@ -67,6 +70,15 @@ export function run(command, args, options = {}) {
     };
     child.stdout.on("data", (chunk) => take(chunk, process.stdout));
     child.stderr.on("data", (chunk) => take(chunk, process.stderr));
+    const pulse =
+      quiet &&
+      setInterval(() => {
+        const lines = Buffer.concat(chunks.slice(-20))
+          .toString()
+          .split(/[\r\n]+/);
+        const line = lines.filter((text) => text.trim() !== "").at(-1);
+        if (line !== undefined) console.log(`  … ${line.trim().slice(0, 100)}`);
+      }, PULSE_MS);
     let late = false;
     const timer =
       minutes &&
@@ -77,11 +89,13 @@ export function run(command, args, options = {}) {
     child.on("error", (error) => {
       running.delete(child);
       if (timer) clearTimeout(timer);
+      if (pulse) clearInterval(pulse);
       reject(new ScriptError(`${command} could not be started: ${error.message}.`));
     });
     child.on("close", (code, signal) => {
       running.delete(child);
       if (timer) clearTimeout(timer);
+      if (pulse) clearInterval(pulse);
       const output = Buffer.concat(chunks).toString();
       const note = late ? `\n${command} was ended after ${minutes} minutes.\n` : "";
       if (note) process.stderr.write(note);
