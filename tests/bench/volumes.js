@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { serve } from "../../scripts/lib/static-server.mjs";
@@ -12,7 +12,7 @@ import { digits, median } from "./report.js";
 export const name = "volumes";
 
 const ROUNDS = 7;
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT = resolve(fileURLToPath(new URL("../..", import.meta.url)));
 const EMPTY = fileURLToPath(new URL("guests/empty.c", import.meta.url));
 const BUILT = join(ROOT, "build", "bench");
 
