@@ -1,0 +1,263 @@
+/**
+ * `cc` and its like: plan the jobs, run them one after the other as processes, clean up.
+ *
+ * Invariants: what the user sees is clang's own text; temporary files are gone when the command ends,
+ * however it ends; a job whose input was not made is not run; the exit code is that of the first job
+ * that failed.
+ */
+
+import { parseDiagnostics } from "./diagnostics.js";
+import { planJobs, temporaryName } from "./plan.js";
+
+/** @typedef {import("../spawn.js").CommandContext} CommandContext */
+/** @typedef {import("../host.js").HostStream} HostStream */
+/** @typedef {import("./plan.js").Job} Job */
+
+/** Asks cc1 for fix-its in a form that machines read; those lines are kept from the user. */
+const FIXITS = "-fdiagnostics-parseable-fixits";
+/** Diagnostics are read from this much of what is written, at most, in bytes. */
+const READ_LIMIT = 4 * 1024 * 1024;
+const EXECUTABLE = 0o755;
+
+/**
+ * A compiler command.
+ *
+ * @param {object} options
+ * @param {"clang" | "clang++"} options.name the driver's name
+ * @param {string[]} options.defaults arguments put before the user's
+ * @param {import("./driver.js").Driver} options.driver
+ * @returns {import("./index.js").ToolCommand}
+ */
+export function compilerCommand({ name, defaults, driver }) {
+  return async (context, module, { planned }) => {
+    const { system, cwd, env } = context;
+    /** @param {string} path */
+    const exists = (path) => system.sync.exists(path.startsWith("/") ? path : `${cwd}/${path}`);
+    const log = new Log(context);
+    const color = context.stderr.stream.terminal && env.TERM !== "dumb";
+    const argv = [...(color ? ["-fcolor-diagnostics"] : []), ...defaults, ...context.args];
+    const cxx = name === "clang++";
+    /** @type {typeof temporaryName} */
+    const temporary = (stem, extension) => {
+      for (;;) {
+        const path = temporaryName(stem, extension);
+        if (!system.sync.exists(path)) return path;
+      }
+    };
+    const question = { name, argv, cwd, env, exists, temporary };
+    let jobs = planned ? planJobs(argv, { cxx, cwd, env, exists, temporary }) : null;
+    if (jobs === null) {
+      const answer = await driver.ask(question, ([argv0, ...args]) =>
+        context.exec(module, args, { argv0 }),
+      );
+      await context.stdout.write(answer.stdout);
+      await log.write(answer.stderr);
+      if (answer.code !== 0) return { code: answer.code, diagnostics: log.diagnostics() };
+      jobs = answer.jobs;
+    }
+    const code = await runJobs(context, module, jobs, log, context.args.includes(FIXITS));
+    return { code, diagnostics: log.diagnostics() };
+  };
+}
+
+/**
+ * Runs jobs in order; answers the exit code.
+ *
+ * @param {CommandContext} context
+ * @param {WebAssembly.Module} module
+ * @param {Job[]} jobs
+ * @param {Log} log
+ * @param {boolean} showFixits
+ */
+async function runJobs(context, module, jobs, log, showFixits) {
+  const { system, cwd } = context;
+  /** @param {string} path */
+  const absolute = (path) => (path.startsWith("/") ? path : `${cwd}/${path}`);
+  /** @type {Set<string>} */
+  const missing = new Set();
+  let code = 0;
+  try {
+    for (const job of jobs) {
+      if (job.inputs.some((input) => missing.has(input))) {
+        if (job.output !== undefined) missing.add(job.output);
+        continue;
+      }
+      const status = await runJob(context, module, job, log, showFixits);
+      if (status === 0) {
+        if (job.tool === "wasm-ld" && job.output !== undefined) {
+          await system.fs.chmod(absolute(job.output), EXECUTABLE).catch(() => {});
+        }
+        continue;
+      }
+      code ||= status;
+      if (job.output === undefined) continue;
+      missing.add(job.output);
+      await system.fs.rm(absolute(job.output), { force: true }).catch(() => {});
+    }
+  } finally {
+    for (const { temporary, output } of jobs) {
+      if (temporary && output) await system.fs.rm(output, { force: true }).catch(() => {});
+    }
+  }
+  return code;
+}
+
+/**
+ * @param {CommandContext} context
+ * @param {WebAssembly.Module} module
+ * @param {Job} job
+ * @param {Log} log
+ * @param {boolean} showFixits
+ */
+async function runJob(context, module, job, log, showFixits) {
+  const [argv0, ...args] = job.argv;
+  const compiling = args[0] === "-cc1";
+  if (compiling) args.splice(1, 0, FIXITS);
+  const tap = new Tap(context.stderr.stream, log, compiling && !showFixits);
+  const process = await context.spawn(module, args, { argv0, stderr: tap });
+  const { code, trap } = await process.exit;
+  await context.stderr.write(tap.rest());
+  const linking = job.tool === "wasm-ld";
+  const what = linking ? "linker" : "clang frontend";
+  if (trap) {
+    await log.write(`clang: error: ${what} command failed: ${trap.message} (use -v to see invocation)\n`);
+  } else if (code !== 0 && (linking || code !== 1)) {
+    const how = `with exit code ${code} (use -v to see invocation)`;
+    await log.write(`clang: error: ${what} command failed ${how}\n`);
+    if (linking && /undefined symbol: __cxa_(throw|allocate_exception)\b/.test(log.text())) {
+      await log.write(
+        "clang: note: this C++ library has no exceptions; compile with -fno-exceptions\n",
+      );
+    }
+  }
+  return code ?? 1;
+}
+
+/** Everything a command writes to standard error, kept to be read as data. */
+class Log {
+  /** @type {Uint8Array[]} */
+  #parts = [];
+  #size = 0;
+
+  /** @param {CommandContext} context */
+  constructor(context) {
+    this.context = context;
+  }
+
+  /** @param {Uint8Array} bytes */
+  keep(bytes) {
+    if (this.#size + bytes.length > READ_LIMIT) return;
+    this.#size += bytes.length;
+    this.#parts.push(bytes.slice());
+  }
+
+  /** @param {string} text */
+  async write(text) {
+    if (text === "") return;
+    this.keep(new TextEncoder().encode(text));
+    await this.context.stderr.write(text);
+  }
+
+  text() {
+    const decoder = new TextDecoder();
+    return this.#parts.map((part) => decoder.decode(part, { stream: true })).join("");
+  }
+
+  diagnostics() {
+    return parseDiagnostics(this.text());
+  }
+}
+
+const BLOCK = -0x10000;
+const NEWLINE = 10;
+const FIXIT_START = new TextEncoder().encode('fix-it:"');
+
+/**
+ * The standard error of a job: on its way to the user it is kept, and fix-its are taken out.
+ * @implements {HostStream}
+ */
+class Tap {
+  /** What is to be passed on. */
+  #pending = new Uint8Array(0);
+  /** The beginning of a line, while it may be a fix-it. */
+  #held = /** @type {number[]} */ ([]);
+  /** @type {"start" | "fixit" | "text"} where in a line the last byte was */
+  #state = "start";
+
+  /**
+   * @param {HostStream} out
+   * @param {Log} log
+   * @param {boolean} filters
+   */
+  constructor(out, log, filters) {
+    this.out = out;
+    this.log = log;
+    this.filters = filters;
+    this.terminal = out.terminal;
+  }
+
+  /** @param {(() => void) | null | undefined} call */
+  set onready(call) {
+    this.out.onready = call;
+  }
+
+  /** @param {Uint8Array} bytes */
+  write(bytes) {
+    const failed = this.#flush();
+    if (failed < 0) return failed;
+    this.log.keep(bytes);
+    this.#pending = this.filters ? this.#filter(bytes) : bytes.slice();
+    const result = this.#flush();
+    return result < 0 && result !== BLOCK ? result : bytes.length;
+  }
+
+  ready() {
+    return this.#flush() === 0 ? this.out.ready() : 0;
+  }
+
+  /** What could not be passed on. */
+  rest() {
+    const rest = new Uint8Array([...this.#pending, ...this.#held]);
+    this.#pending = new Uint8Array(0);
+    this.#held = [];
+    return rest;
+  }
+
+  /** 0 when everything was passed on, or what the stream answered. */
+  #flush() {
+    while (this.#pending.length > 0) {
+      const taken = this.out.write?.(this.#pending) ?? -8;
+      if (taken < 0) return taken;
+      this.#pending = this.#pending.subarray(taken);
+    }
+    return 0;
+  }
+
+  /**
+   * Takes out the lines that begin as a fix-it does.
+   *
+   * @param {Uint8Array} bytes
+   */
+  #filter(bytes) {
+    /** @type {number[]} */
+    const kept = [];
+    for (const byte of bytes) {
+      if (this.#state === "start") {
+        this.#held.push(byte);
+        if (byte === FIXIT_START[this.#held.length - 1]) {
+          if (this.#held.length < FIXIT_START.length) continue;
+          this.#held = [];
+          this.#state = "fixit";
+          continue;
+        }
+        kept.push(...this.#held);
+        this.#held = [];
+        this.#state = byte === NEWLINE ? "start" : "text";
+        continue;
+      }
+      if (this.#state === "text") kept.push(byte);
+      if (byte === NEWLINE) this.#state = "start";
+    }
+    return Uint8Array.from(kept);
+  }
+}

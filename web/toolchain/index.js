@@ -1,0 +1,208 @@
+/**
+ * The C and C++ toolchain of a system: `cc`, `c++`, the linker and the tools around them, all of them one
+ * program, LLVM of the npm package `@yowasp/clang`, run as guests of the kernel.
+ *
+ * ```js
+ * const toolchain = createToolchain({ llvm: "…/llvm.core.wasm", sysroot: "…/llvm-resources.tar" });
+ * toolchain.install(system);              // registers the commands; nothing is fetched yet
+ * await system.exec("cc", ["-O2", "hello.c", "-o", "hello"], { cwd: "/home" });
+ * ```
+ *
+ * Invariants: nothing is downloaded or compiled before a command is used (or `load` is called); the
+ * compiler is compiled once for all systems; the archive lies once in each system's kernel, in place.
+ */
+
+import { NidusError } from "../errors.js";
+import { Image } from "../image.js";
+import { rewrittenExports } from "../rewrite.js";
+import { compilerCommand } from "./commands.js";
+import { Driver } from "./driver.js";
+import { RESOURCES_FILE, loadCompiler, loadResources } from "./load.js";
+import { PLANNED_BUILD } from "./plan.js";
+
+export { compileStream } from "./load.js";
+
+/** @typedef {import("../system.js").System} System */
+/** @typedef {import("../system.js").Command} Command */
+/** @typedef {import("./load.js").ByteSource} ByteSource */
+/** @typedef {import("./load.js").OnProgress} OnProgress */
+/** @typedef {import("./load.js").Progress} Progress */
+/** @typedef {import("./diagnostics.js").Diagnostic} Diagnostic */
+
+/**
+ * @typedef {object} ToolchainOptions
+ * @property {WebAssembly.Module | ByteSource | (() => WebAssembly.Module | ByteSource)} llvm
+ *   `llvm.core.wasm`; a function is called at first use, and may throw what the user should read
+ * @property {ByteSource | (() => ByteSource)} sysroot `llvm-resources.tar`
+ * @property {OnProgress} [onProgress]
+ */
+
+/** Where the headers and libraries are mounted; the compiler expects them there. */
+export const SYSROOT = "/usr";
+
+/**
+ * The commands that compile, and what each is for: the driver's name, and whether C++ is linked.
+ * @type {Record<string, {name: "clang" | "clang++", defaults: string[]}>}
+ */
+const COMPILERS = {
+  cc: { name: "clang", defaults: [] },
+  // The C++ library of the sysroot is built without exceptions: what throws would not link.
+  "c++": { name: "clang++", defaults: ["-fno-exceptions"] },
+  clang: { name: "clang", defaults: [] },
+  "clang++": { name: "clang++", defaults: [] },
+};
+
+/** The other tools: command -> the name under which LLVM knows it. */
+const TOOLS = /** @type {Record<string, string>} */ ({
+  "wasm-ld": "wasm-ld",
+  ld: "wasm-ld",
+  ar: "ar",
+  ranlib: "ranlib",
+  nm: "nm",
+  objdump: "objdump",
+  objcopy: "objcopy",
+  strip: "strip",
+  size: "size",
+  readobj: "readobj",
+  addr2line: "addr2line",
+  symbolizer: "symbolizer",
+  "c++filt": "c++filt",
+});
+
+/** The commands that `install` registers. */
+export const COMMANDS = Object.freeze([...Object.keys(COMPILERS), ...Object.keys(TOOLS)]);
+
+/**
+ * A toolchain, not yet loaded.
+ *
+ * @param {ToolchainOptions} options
+ */
+export function createToolchain(options) {
+  return new Toolchain(options);
+}
+
+/**
+ * Gives a system a toolchain whose parts are there already.
+ *
+ * @param {System} system
+ * @param {{module: WebAssembly.Module, resources: ByteSource, onProgress?: OnProgress}} parts
+ */
+export async function installToolchain(system, { module, resources, onProgress }) {
+  const toolchain = new Toolchain({ llvm: module, sysroot: resources, onProgress });
+  toolchain.install(system);
+  await toolchain.load(system);
+}
+
+export class Toolchain {
+  #options;
+  #driver = new Driver();
+  /** @type {WeakMap<System, Promise<void>>} by system whose sysroot is mounted */
+  #mounted = new WeakMap();
+
+  /** @param {ToolchainOptions} options */
+  constructor(options) {
+    this.#options = options;
+  }
+
+  /**
+   * The compiler, compiled; from then on it can be handed to other threads.
+   *
+   * @returns {Promise<WebAssembly.Module>}
+   */
+  async compiler() {
+    const { llvm, onProgress } = this.#options;
+    return loadCompiler(typeof llvm === "function" ? llvm() : llvm, onProgress);
+  }
+
+  /**
+   * Makes the toolchain ready for a system, so that the first compilation need not wait for it.
+   *
+   * @param {System} system
+   * @returns {Promise<WebAssembly.Module>}
+   */
+  async load(system) {
+    const [module] = await Promise.all([this.compiler(), this.#mount(system)]);
+    return module;
+  }
+
+  /**
+   * Registers the commands.
+   *
+   * @param {System} system
+   */
+  install(system) {
+    const prepare = () => this.load(system);
+    for (const [command, { name, defaults }] of Object.entries(COMPILERS)) {
+      const compile = compilerCommand({ name, defaults, driver: this.#driver });
+      system.commands.set(command, (context) => this.#run(context, prepare, compile));
+    }
+    for (const [command, argv0] of Object.entries(TOOLS)) {
+      system.commands.set(command, (context) => this.#run(context, prepare, toolCommand(argv0)));
+    }
+  }
+
+  /**
+   * @param {import("../spawn.js").CommandContext} context
+   * @param {() => Promise<WebAssembly.Module>} prepare
+   * @param {ToolCommand} command
+   */
+  async #run(context, prepare, command) {
+    let module;
+    try {
+      module = await prepare();
+    } catch (error) {
+      await context.stderr.write(`${context.argv0}: ${NidusError.toRecord(error).message}\n`);
+      return 127;
+    }
+    return command(context, module, {
+      planned: rewrittenExports(module)?.fingerprint === PLANNED_BUILD,
+    });
+  }
+
+  /** @param {System} system */
+  #mount(system) {
+    let mounted = this.#mounted.get(system);
+    if (mounted === undefined) {
+      mounted = this.#mountOnce(system);
+      this.#mounted.set(system, mounted);
+      mounted.catch(() => this.#mounted.delete(system));
+    }
+    return mounted;
+  }
+
+  /** @param {System} system */
+  async #mountOnce(system) {
+    const { sysroot, onProgress } = this.#options;
+    const source = typeof sysroot === "function" ? sysroot() : sysroot;
+    const { from, size } = await loadResources(source, onProgress);
+    await system.mount(SYSROOT, { type: "tar", from, size: size || undefined });
+    if (!system.sync.exists(`${SYSROOT}/lib/wasm32-wasip1/libc.a`)) {
+      throw new NidusError(
+        "NIDUS_ASSET",
+        `${RESOURCES_FILE} holds no C library for wasm32-wasip1; ` +
+          `serve gen/${RESOURCES_FILE} of @yowasp/clang at that address.`,
+      );
+    }
+    onProgress?.({ phase: "mount", file: RESOURCES_FILE, loaded: size, total: size });
+    const module = await this.compiler();
+    system.runner.recycle(module, (instance) => Image.capture(module, instance));
+  }
+}
+
+/**
+ * @typedef {(context: import("../spawn.js").CommandContext, module: WebAssembly.Module,
+ *   build: {planned: boolean}) => Promise<import("../system.js").CommandResult>} ToolCommand
+ */
+
+/**
+ * A command that is LLVM under another name.
+ *
+ * @param {string} argv0
+ * @returns {ToolCommand}
+ */
+function toolCommand(argv0) {
+  return async (context, module) => {
+    const process = await context.spawn(module, context.args, { argv0 });
+    return process.exit;
+  };
+}
