@@ -1,0 +1,199 @@
+/*
+ * kernel.h: a small Unix-like kernel for WASI programs, as a native library.
+ *
+ * A system is one tree of files with its mounts, and the processes that live in it. It owns no thread
+ * and never waits: a call that can not go on answers NIDUS_WOULD_BLOCK, having changed nothing, and
+ * the embedder decides how to wait and calls again. All state hangs off the handle; one system must
+ * not be entered by two threads at once.
+ *
+ * Functions that can fail return an int32_t: zero or positive on success, the negated WASI errno on
+ * failure. Paths are UTF-8, absolute, given with their length. The same calls, without the handle,
+ * are the exports of kernel.wasm; docs/kernel-abi.md describes them.
+ */
+#ifndef NIDUS_KERNEL_H
+#define NIDUS_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "nidus/wasi.h"
+
+struct nidus_system;
+
+/* What nidus_stat and the host's fs_stat fill; 80 bytes, shared with JavaScript. Times in ns. */
+struct nidus_stat {
+  uint64_t dev;
+  uint64_t ino;
+  uint32_t type; /* WASI_FILETYPE_… */
+  uint32_t mode; /* the twelve permission bits */
+  uint64_t nlink;
+  uint64_t size;
+  uint64_t atime;
+  uint64_t mtime;
+  uint64_t ctime;
+  uint32_t mount;
+  uint32_t reserved;
+  uint64_t allocated; /* bytes really held */
+};
+
+/* A listing from fs_list: entries of struct nidus_host_entry and a name, padded to 8 bytes.
+ * Allocated with malloc by the host, freed by the kernel. */
+struct nidus_listing {
+  void *bytes;
+  uint32_t length;
+};
+
+struct nidus_host_entry {
+  uint64_t ino;
+  uint32_t type;
+  uint32_t name_length;
+};
+
+enum {
+  NIDUS_HOST_OPEN_READ = 1,
+  NIDUS_HOST_OPEN_WRITE = 2,
+  NIDUS_HOST_OPEN_CREATE = 4,
+  NIDUS_HOST_OPEN_EXCLUSIVE = 8,
+  NIDUS_HOST_OPEN_TRUNCATE = 16
+};
+
+enum { NIDUS_STREAM_CAN_READ = 1, NIDUS_STREAM_CAN_WRITE = 2, NIDUS_STREAM_HUNG_UP = 4 };
+
+/*
+ * The world outside, as the kernel sees it. Results of stream and fs functions: a count or zero, or
+ * a negated errno; streams may answer -NIDUS_WOULD_BLOCK. Paths of fs functions are relative to the
+ * folder numbered `mount`, without leading slash, never with "." or ".." parts, and must not be
+ * resolved through symbolic links. A host without folders leaves the fs functions NULL.
+ */
+struct nidus_host {
+  void *context;
+  int32_t (*stream_read)(void *context, uint32_t stream, void *bytes, uint32_t length);
+  int32_t (*stream_write)(void *context, uint32_t stream, const void *bytes, uint32_t length);
+  int32_t (*stream_ready)(void *context, uint32_t stream);
+  uint64_t (*clock)(void *context, uint32_t id);
+  uint64_t (*clock_resolution)(void *context, uint32_t id);
+  double (*now)(void *context); /* milliseconds since 1970, for time stamps */
+  void (*random)(void *context, void *bytes, uint32_t length);
+  int32_t (*fs_stat)(void *context, uint32_t mount, const char *path, uint32_t length, struct nidus_stat *out);
+  int32_t (*fs_open)(void *context, uint32_t mount, const char *path, uint32_t length, uint32_t flags);
+  void (*fs_close)(void *context, int32_t handle);
+  int32_t (*fs_fstat)(void *context, int32_t handle, struct nidus_stat *out);
+  int32_t (*fs_read)(void *context, int32_t handle, void *bytes, uint32_t length, uint64_t offset);
+  int32_t (*fs_write)(void *context, int32_t handle, const void *bytes, uint32_t length, uint64_t offset);
+  int32_t (*fs_truncate)(void *context, int32_t handle, uint64_t size);
+  int32_t (*fs_sync)(void *context, int32_t handle, uint32_t data_only);
+  int32_t (*fs_utimes)(void *context, uint32_t mount, const char *path, uint32_t length, uint64_t atime,
+                       uint64_t mtime);
+  int32_t (*fs_list)(void *context, uint32_t mount, const char *path, uint32_t length, struct nidus_listing *out);
+  int32_t (*fs_mkdir)(void *context, uint32_t mount, const char *path, uint32_t length);
+  int32_t (*fs_rmdir)(void *context, uint32_t mount, const char *path, uint32_t length);
+  int32_t (*fs_unlink)(void *context, uint32_t mount, const char *path, uint32_t length);
+  int32_t (*fs_rename)(void *context, uint32_t mount, const char *from, uint32_t from_length, const char *to,
+                       uint32_t to_length);
+  int32_t (*fs_link)(void *context, uint32_t mount, const char *from, uint32_t from_length, const char *to,
+                     uint32_t to_length);
+  int32_t (*fs_symlink)(void *context, uint32_t mount, const char *target, uint32_t target_length, const char *path,
+                        uint32_t length);
+  int32_t (*fs_readlink)(void *context, uint32_t mount, const char *path, uint32_t length, char *buffer,
+                         uint32_t buffer_length);
+};
+
+/* A process's linear memory. read and write copy and return 0, or 1 when the guest's range is out of
+ * bounds. */
+struct nidus_guest_memory {
+  void *context;
+  uint32_t (*read)(void *context, void *kernel, uint64_t guest, uint32_t length);
+  uint32_t (*write)(void *context, uint64_t guest, const void *kernel, uint32_t length);
+};
+
+/* A new system with an empty in-memory root, /dev, /tmp and process 1; NULL when memory is short.
+ * `host` must outlive it. */
+struct nidus_system *nidus_system_create(const struct nidus_host *host);
+void nidus_system_destroy(struct nidus_system *system);
+
+enum { NIDUS_MOUNT_JOURNALED = 1 };
+enum { NIDUS_MOUNT_READ_ONLY = 1 };
+
+/* Mounts return a mount number. The archive given to nidus_mount_tar must have come from malloc and
+ * belongs to the mount from then on, also when mounting fails. */
+int32_t nidus_mount_mem(struct nidus_system *system, const char *path, uint32_t length, uint32_t flags);
+int32_t nidus_mount_tar(struct nidus_system *system, const char *path, uint32_t length, void *archive,
+                        uint32_t archive_length);
+int32_t nidus_mount_host(struct nidus_system *system, const char *path, uint32_t length, uint32_t host_mount,
+                         uint32_t flags);
+int32_t nidus_unmount(struct nidus_system *system, uint32_t mount);
+
+int32_t nidus_stat(struct nidus_system *system, const char *path, uint32_t length, bool follow,
+                   struct nidus_stat *out);
+int32_t nidus_chmod(struct nidus_system *system, const char *path, uint32_t length, uint32_t mode);
+
+/* Strings lie one after the other, each ending in NUL. Returns the process id. */
+int32_t nidus_process_create(struct nidus_system *system, const char *argv, uint32_t argv_length, uint32_t argc,
+                             const char *env, uint32_t env_length, uint32_t envc);
+int32_t nidus_process_memory(struct nidus_system *system, uint32_t pid, struct nidus_guest_memory memory);
+
+enum { NIDUS_STREAM_READABLE = 1, NIDUS_STREAM_WRITABLE = 2, NIDUS_STREAM_TERMINAL = 4 };
+enum { NIDUS_ACCESS_READ = 1, NIDUS_ACCESS_WRITE = 2 };
+enum { NIDUS_PREOPEN_CLIMB = 1, NIDUS_PREOPEN_READ_ONLY = 2 };
+
+int32_t nidus_fd_stream(struct nidus_system *system, uint32_t pid, uint32_t fd, uint32_t stream, uint32_t flags);
+int32_t nidus_fd_open(struct nidus_system *system, uint32_t pid, uint32_t fd, const char *path, uint32_t length,
+                      uint32_t oflags, uint32_t fdflags, uint32_t access);
+int32_t nidus_fd_preopen(struct nidus_system *system, uint32_t pid, const char *path, uint32_t length,
+                         const char *name, uint32_t name_length, uint32_t flags);
+int32_t nidus_fd_share(struct nidus_system *system, uint32_t pid, uint32_t fd, uint32_t from_pid, uint32_t from_fd);
+int32_t nidus_fd_close(struct nidus_system *system, uint32_t pid, uint32_t fd);
+
+/* The code given to proc_exit, 256 + signal after a fatal proc_raise, -1 while running. */
+int32_t nidus_process_exit_code(struct nidus_system *system, uint32_t pid);
+void nidus_process_end(struct nidus_system *system, uint32_t pid, int32_t code);
+int32_t nidus_process_reap(struct nidus_system *system, uint32_t pid);
+
+enum { NIDUS_WAIT_CLOCK = 1, NIDUS_WAIT_READABLE = 2, NIDUS_WAIT_WRITABLE = 4, NIDUS_WAIT_FLUSH = 8 };
+#define NIDUS_NO_DEADLINE INT64_MAX
+
+/* What the last would-block of the process waits for; the deadline in monotonic nanoseconds. */
+int32_t nidus_wait_kinds(struct nidus_system *system, uint32_t pid);
+int64_t nidus_wait_deadline(struct nidus_system *system, uint32_t pid);
+
+/* The functions of wasi_snapshot_preview1: number, name, signature ('i' and 'I' for core i32 and
+ * i64, proc_exit alone without result) and a call by an array of arguments. */
+uint32_t nidus_syscall_count(void);
+const char *nidus_syscall_name(uint32_t number);
+const char *nidus_syscall_signature(uint32_t number);
+wasi_errno_t nidus_syscall(struct nidus_system *system, uint32_t pid, uint32_t number, const uint64_t *arguments);
+
+enum { NIDUS_STORE_INODE = 1, NIDUS_STORE_DIRENT = 2, NIDUS_STORE_CHUNK = 3 };
+enum { NIDUS_STORE_PUT = 1, NIDUS_STORE_DELETE = 2 };
+
+/* One record of a flush. A chunk's delete means all chunks of `ino` from `index` on. */
+struct nidus_flush_record {
+  uint32_t store;
+  uint32_t op;
+  uint64_t ino;   /* dirent: the parent */
+  uint64_t index; /* chunk: its index; dirent: the child's ino */
+  const char *name;
+  uint32_t name_length;
+  const void *bytes;
+  uint32_t length;
+};
+
+int32_t nidus_volume_dirty(struct nidus_system *system, uint32_t mount);
+int32_t nidus_flush_begin(struct nidus_system *system, uint32_t mount);
+int32_t nidus_flush_record(struct nidus_system *system, uint32_t mount, uint32_t i, struct nidus_flush_record *out);
+void nidus_flush_end(struct nidus_system *system, uint32_t mount, bool ok);
+int32_t nidus_load_inode(struct nidus_system *system, uint32_t mount, uint64_t ino, const void *bytes,
+                         uint32_t length);
+int32_t nidus_load_dirent(struct nidus_system *system, uint32_t mount, uint64_t parent, const char *name,
+                          uint32_t length, uint64_t child);
+int32_t nidus_load_chunk(struct nidus_system *system, uint32_t mount, uint64_t ino, uint64_t index,
+                         const void *bytes, uint32_t length);
+int32_t nidus_load_end(struct nidus_system *system, uint32_t mount);
+
+/* Bytes of the gate module and of the bridge module; free with free(). NULL when memory is short. */
+enum { NIDUS_BRIDGE_SHARED_GUEST = 1, NIDUS_BRIDGE_SHARED_KERNEL = 2, NIDUS_BRIDGE_GUEST64 = 4, NIDUS_BRIDGE_HOST_COPY = 8 };
+uint8_t *nidus_gate_module(uint32_t *length);
+uint8_t *nidus_bridge_module(uint32_t flags, uint32_t *length);
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * host_calls.c: what the embedder does to processes, descriptors and files from outside.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "path.h"
+#include "system.h"
+
+#ifndef __wasm__
+int32_t nidus_process_memory(struct nidus_system *system, uint32_t pid, struct nidus_guest_memory memory) {
+  struct process *process = system_process(system, pid);
+  if (!process) return -WASI_ESRCH;
+  process->memory = memory;
+  return 0;
+}
+#endif
+
+int32_t nidus_process_exit_code(struct nidus_system *system, uint32_t pid) {
+  struct process *process = system_process(system, pid);
+  return process ? process->exit_code : -WASI_ESRCH;
+}
+
+void nidus_process_end(struct nidus_system *system, uint32_t pid, int32_t code) {
+  struct process *process = system_process(system, pid);
+  if (process && pid != 1) process_end(process, code);
+}
+
+int32_t nidus_wait_kinds(struct nidus_system *system, uint32_t pid) {
+  struct process *process = system_process(system, pid);
+  return process ? (int32_t)process->wait_kinds : -WASI_ESRCH;
+}
+
+int64_t nidus_wait_deadline(struct nidus_system *system, uint32_t pid) {
+  struct process *process = system_process(system, pid);
+  return process ? process->wait_deadline : NIDUS_NO_DEADLINE;
+}
+
+/* ---- descriptors ---- */
+
+static int32_t place(struct process *process, uint32_t fd, struct description *description, uint64_t inheriting) {
+  uint64_t rights = rights_of(description->inode, description->access);
+  wasi_errno_t error = descriptor_place(process, fd, description, rights, inheriting);
+  if (error) description_drop(description);
+  return -(int32_t)error;
+}
+
+static struct process *running(struct nidus_system *system, uint32_t pid) {
+  struct process *process = system_process(system, pid);
+  return process && process->exit_code < 0 ? process : NULL;
+}
+
+int32_t nidus_fd_stream(struct nidus_system *system, uint32_t pid, uint32_t fd, uint32_t stream, uint32_t flags) {
+  struct process *process = running(system, pid);
+  if (!process) return -WASI_ESRCH;
+  struct inode *inode = stream_inode_create(system, stream, flags);
+  if (!inode) return -WASI_ENOMEM;
+  uint8_t access = (flags & NIDUS_STREAM_READABLE ? NIDUS_ACCESS_READ : 0) |
+                   (flags & NIDUS_STREAM_WRITABLE ? NIDUS_ACCESS_WRITE : 0);
+  struct description *description;
+  wasi_errno_t error = description_open(inode, access, 0, false, &description);
+  return error ? -(int32_t)error : place(process, fd, description, 0);
+}
+
+static wasi_errno_t walk_or_create(struct nidus_system *system, struct path_walk *walk, const char *path,
+                                   uint32_t length, uint32_t oflags) {
+  static const struct name no_target = {NULL, 0};
+  wasi_errno_t error = path_walk_host(walk, system, path, length, WALK_FOLLOW);
+  if (error) return error;
+  if (walk->inode) {
+    error = (oflags & WASI_OFLAG_CREAT) && (oflags & WASI_OFLAG_EXCL) ? WASI_EEXIST : WASI_ESUCCESS;
+  } else if (!(oflags & WASI_OFLAG_CREAT)) {
+    error = WASI_ENOENT;
+  } else if (walk->parent->fs->read_only) {
+    error = WASI_EROFS;
+  } else {
+    error = walk->parent->ops->create(walk->parent, walk->name, WASI_FILETYPE_REGULAR_FILE, no_target, &walk->inode);
+  }
+  if (error) path_walk_end(walk);
+  return error;
+}
+
+int32_t nidus_fd_open(struct nidus_system *system, uint32_t pid, uint32_t fd, const char *path, uint32_t length,
+                      uint32_t oflags, uint32_t fdflags, uint32_t access) {
+  struct process *process = running(system, pid);
+  if (!process) return -WASI_ESRCH;
+  struct path_walk walk;
+  wasi_errno_t error = walk_or_create(system, &walk, path, length, oflags);
+  if (error) return -(int32_t)error;
+  struct inode *inode = inode_hold(walk.inode);
+  path_walk_end(&walk);
+  bool folder = inode->type == WASI_FILETYPE_DIRECTORY;
+  if (folder && (access & NIDUS_ACCESS_WRITE)) error = WASI_EISDIR;
+  if (!folder && (oflags & WASI_OFLAG_DIRECTORY)) error = WASI_ENOTDIR;
+  if (!folder && inode->fs->read_only && (access & NIDUS_ACCESS_WRITE)) error = WASI_EROFS;
+  if (error) {
+    inode_drop(inode);
+    return -(int32_t)error;
+  }
+  struct description *description;
+  bool truncate = !folder && (oflags & WASI_OFLAG_TRUNC);
+  error = description_open(inode, (uint8_t)access, (uint16_t)(fdflags & WASI_FDFLAG_ALL), truncate, &description);
+  return error ? -(int32_t)error : place(process, fd, description, folder ? RIGHTS_DIRECTORY_INHERITING : 0);
+}
+
+#define READ_ONLY_RIGHTS                                                                                         \
+  (WASI_RIGHT_FD_READ | WASI_RIGHT_FD_SEEK | WASI_RIGHT_FD_TELL | WASI_RIGHT_FD_FDSTAT_SET_FLAGS |                \
+   WASI_RIGHT_FD_ADVISE | WASI_RIGHT_PATH_OPEN | WASI_RIGHT_FD_READDIR | WASI_RIGHT_PATH_READLINK |               \
+   WASI_RIGHT_PATH_FILESTAT_GET | WASI_RIGHT_FD_FILESTAT_GET | WASI_RIGHT_POLL_FD_READWRITE)
+
+int32_t nidus_fd_preopen(struct nidus_system *system, uint32_t pid, const char *path, uint32_t length,
+                         const char *name, uint32_t name_length, uint32_t flags) {
+  struct process *process = running(system, pid);
+  if (!process) return -WASI_ESRCH;
+  if (name_length >= PATH_LIMIT) return -WASI_ENAMETOOLONG;
+  struct path_walk walk;
+  wasi_errno_t error = path_walk_host(&walk, system, path, length, WALK_FOLLOW);
+  if (error) return -(int32_t)error;
+  struct inode *inode = walk.inode ? inode_hold(walk.inode) : NULL;
+  path_walk_end(&walk);
+  if (!inode) return -WASI_ENOENT;
+  if (inode->type != WASI_FILETYPE_DIRECTORY) {
+    inode_drop(inode);
+    return -WASI_ENOTDIR;
+  }
+  struct description *description;
+  error = description_open(inode, NIDUS_ACCESS_READ, 0, false, &description);
+  if (error) return -(int32_t)error;
+  description->climb = flags & NIDUS_PREOPEN_CLIMB;
+  description->preopen = malloc(name_length + 1);
+  description->preopen_length = name_length;
+  uint32_t fd = 0;
+  uint64_t limit = flags & NIDUS_PREOPEN_READ_ONLY ? READ_ONLY_RIGHTS : WASI_RIGHT_ALL;
+  if (description->preopen) {
+    memcpy(description->preopen, name, name_length);
+    description->preopen[name_length] = 0;
+    error = descriptor_add(process, 3, description, rights_of(inode, 0) & limit, limit, &fd);
+  } else {
+    error = WASI_ENOMEM;
+  }
+  if (error) description_drop(description);
+  return error ? -(int32_t)error : (int32_t)fd;
+}
+
+int32_t nidus_fd_share(struct nidus_system *system, uint32_t pid, uint32_t fd, uint32_t from_pid, uint32_t from_fd) {
+  struct process *process = running(system, pid), *from = running(system, from_pid);
+  if (!process || !from) return -WASI_ESRCH;
+  struct descriptor *descriptor;
+  wasi_errno_t error = descriptor_get(from, from_fd, 0, &descriptor);
+  if (error) return -(int32_t)error;
+  struct description *description = descriptor->description;
+  description->references++;
+  error = descriptor_place(process, fd, description, descriptor->rights_base, descriptor->rights_inheriting);
+  if (error) description_drop(description);
+  return -(int32_t)error;
+}
+
+int32_t nidus_fd_close(struct nidus_system *system, uint32_t pid, uint32_t fd) {
+  struct process *process = running(system, pid);
+  return process ? -(int32_t)descriptor_close(process, fd) : -WASI_ESRCH;
+}
+
+/* ---- files ---- */
+
+int32_t nidus_stat(struct nidus_system *system, const char *path, uint32_t length, bool follow,
+                   struct nidus_stat *out) {
+  struct path_walk walk;
+  wasi_errno_t error = path_walk_host(&walk, system, path, length, follow ? WALK_FOLLOW : 0);
+  if (error) return -(int32_t)error;
+  error = walk.inode ? inode_stat(walk.inode, out) : WASI_ENOENT;
+  path_walk_end(&walk);
+  return -(int32_t)error;
+}
+
+int32_t nidus_chmod(struct nidus_system *system, const char *path, uint32_t length, uint32_t mode) {
+  struct path_walk walk;
+  wasi_errno_t error = path_walk_host(&walk, system, path, length, WALK_FOLLOW);
+  if (error) return -(int32_t)error;
+  if (!walk.inode) {
+    error = WASI_ENOENT;
+  } else if (walk.inode->fs->read_only) {
+    error = WASI_EROFS;
+  } else {
+    error = walk.inode->ops->set_mode ? walk.inode->ops->set_mode(walk.inode, mode) : WASI_ENOTSUP;
+  }
+  path_walk_end(&walk);
+  return -(int32_t)error;
+}

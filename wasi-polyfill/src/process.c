@@ -1,0 +1,202 @@
+#include "process.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+
+/* ---- open descriptions ---- */
+
+wasi_errno_t description_open(struct inode *inode, uint8_t access, uint16_t fdflags, bool truncate,
+                              struct description **opened) {
+  struct description *description = calloc(1, sizeof *description);
+  if (!description) {
+    inode_drop(inode);
+    return WASI_ENOMEM;
+  }
+  description->inode = inode;
+  description->references = 1;
+  description->fdflags = fdflags;
+  description->access = access;
+  description->host_handle = -1;
+  if (inode->ops->open) {
+    wasi_errno_t error = inode->ops->open(description, truncate);
+    if (error) {
+      inode_drop(inode);
+      free(description);
+      return error;
+    }
+  }
+  if (inode->fs) inode->fs->open_descriptions++;
+  *opened = description;
+  return WASI_ESUCCESS;
+}
+
+void description_drop(struct description *description) {
+  if (--description->references > 0) return;
+  struct inode *inode = description->inode;
+  if (inode->ops->close) inode->ops->close(description);
+  if (inode->fs) inode->fs->open_descriptions--;
+  free(description->listing.bytes);
+  free(description->preopen);
+  inode_drop(inode);
+  free(description);
+}
+
+/* ---- descriptors ---- */
+
+static wasi_errno_t table_reach(struct process *process, uint32_t fd) {
+  if (fd < process->descriptor_count) return WASI_ESUCCESS;
+  if (fd >= DESCRIPTOR_LIMIT) return WASI_EMFILE;
+  uint32_t count = process->descriptor_count ? process->descriptor_count : 8;
+  while (count <= fd) count *= 2;
+  struct descriptor *descriptors = realloc(process->descriptors, count * sizeof *descriptors);
+  if (!descriptors) return WASI_ENOMEM;
+  memset(descriptors + process->descriptor_count, 0, (count - process->descriptor_count) * sizeof *descriptors);
+  process->descriptors = descriptors;
+  process->descriptor_count = count;
+  return WASI_ESUCCESS;
+}
+
+static void table_set(struct process *process, uint32_t fd, struct description *description, uint64_t rights_base,
+                      uint64_t rights_inheriting) {
+  struct descriptor *slot = &process->descriptors[fd];
+  slot->description = description;
+  slot->rights_base = rights_base;
+  slot->rights_inheriting = rights_inheriting;
+}
+
+wasi_errno_t descriptor_add(struct process *process, uint32_t from, struct description *description,
+                            uint64_t rights_base, uint64_t rights_inheriting, uint32_t *fd) {
+  uint32_t candidate = from > process->lowest_free ? from : process->lowest_free;
+  while (candidate < process->descriptor_count && process->descriptors[candidate].description) candidate++;
+  wasi_errno_t error = table_reach(process, candidate);
+  if (error) return error;
+  table_set(process, candidate, description, rights_base, rights_inheriting);
+  if (from <= process->lowest_free) process->lowest_free = candidate + 1;
+  *fd = candidate;
+  return WASI_ESUCCESS;
+}
+
+wasi_errno_t descriptor_place(struct process *process, uint32_t fd, struct description *description,
+                              uint64_t rights_base, uint64_t rights_inheriting) {
+  wasi_errno_t error = table_reach(process, fd);
+  if (error) return error;
+  if (process->descriptors[fd].description) description_drop(process->descriptors[fd].description);
+  table_set(process, fd, description, rights_base, rights_inheriting);
+  return WASI_ESUCCESS;
+}
+
+wasi_errno_t descriptor_close(struct process *process, uint32_t fd) {
+  if (fd >= process->descriptor_count || !process->descriptors[fd].description) return WASI_EBADF;
+  struct description *description = process->descriptors[fd].description;
+  table_set(process, fd, NULL, 0, 0);
+  if (fd < process->lowest_free) process->lowest_free = fd;
+  description_drop(description);
+  return WASI_ESUCCESS;
+}
+
+wasi_errno_t descriptor_get(struct process *process, uint32_t fd, uint64_t rights, struct descriptor **found) {
+  if (fd >= process->descriptor_count) return WASI_EBADF;
+  struct descriptor *descriptor = &process->descriptors[fd];
+  if (!descriptor->description) return WASI_EBADF;
+  if ((descriptor->rights_base & rights) != rights) return WASI_ENOTCAPABLE;
+  *found = descriptor;
+  return WASI_ESUCCESS;
+}
+
+uint64_t rights_of(const struct inode *inode, uint8_t access) {
+  const uint64_t common = WASI_RIGHT_FD_FDSTAT_SET_FLAGS | WASI_RIGHT_FD_FILESTAT_GET | WASI_RIGHT_POLL_FD_READWRITE;
+  const uint64_t reading = WASI_RIGHT_FD_READ;
+  const uint64_t writing = WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_DATASYNC | WASI_RIGHT_FD_SYNC;
+  switch (inode->type) {
+    case WASI_FILETYPE_DIRECTORY:
+      return WASI_RIGHT_ALL & ~(WASI_RIGHT_FD_READ | WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_SEEK | WASI_RIGHT_FD_TELL |
+                                WASI_RIGHT_FD_ADVISE | WASI_RIGHT_FD_ALLOCATE | WASI_RIGHT_FD_FILESTAT_SET_SIZE |
+                                WASI_RIGHT_SOCK_SHUTDOWN | WASI_RIGHT_SOCK_ACCEPT | WASI_RIGHT_POLL_FD_READWRITE);
+    case WASI_FILETYPE_REGULAR_FILE: {
+      uint64_t rights = common | WASI_RIGHT_FD_SEEK | WASI_RIGHT_FD_TELL | WASI_RIGHT_FD_ADVISE | WASI_RIGHT_FD_SYNC |
+                        WASI_RIGHT_FD_DATASYNC | WASI_RIGHT_FD_FILESTAT_SET_TIMES;
+      if (access & NIDUS_ACCESS_READ) rights |= reading;
+      if (access & NIDUS_ACCESS_WRITE) {
+        rights |= writing | WASI_RIGHT_FD_ALLOCATE | WASI_RIGHT_FD_FILESTAT_SET_SIZE;
+      }
+      return rights;
+    }
+    default: {
+      uint64_t rights = common;
+      if (access & NIDUS_ACCESS_READ) rights |= reading;
+      if (access & NIDUS_ACCESS_WRITE) rights |= writing;
+      return rights;
+    }
+  }
+}
+
+/* ---- processes ---- */
+
+/* Exactly `count` strings, each ending in NUL, fill the block. */
+static bool strings_well_formed(const char *bytes, uint32_t length, uint32_t count) {
+  uint32_t ends = 0;
+  for (uint32_t i = 0; i < length; i++) ends += bytes[i] == 0;
+  return ends == count && (length == 0 || bytes[length - 1] == 0);
+}
+
+static char *copy_bytes(const char *bytes, uint32_t length) {
+  char *copy = malloc(length ? length : 1);
+  if (copy && length) memcpy(copy, bytes, length);
+  return copy;
+}
+
+struct process *process_create(struct nidus_system *system, const char *argv, uint32_t argv_length, uint32_t argc,
+                               const char *env, uint32_t env_length, uint32_t envc) {
+  if (!strings_well_formed(argv, argv_length, argc) || !strings_well_formed(env, env_length, envc)) return NULL;
+  struct process *process = calloc(1, sizeof *process);
+  if (!process) return NULL;
+  process->system = system;
+  process->argv = copy_bytes(argv, argv_length);
+  process->env = copy_bytes(env, env_length);
+  process->argc = argc;
+  process->argv_length = argv_length;
+  process->envc = envc;
+  process->env_length = env_length;
+  process->exit_code = -1;
+  process->wait_deadline = NIDUS_NO_DEADLINE;
+  if (process->argv && process->env && table_reach(process, 7) == WASI_ESUCCESS) return process;
+  process_free(process);
+  return NULL;
+}
+
+static void close_descriptors(struct process *process) {
+  for (uint32_t fd = 0; fd < process->descriptor_count; fd++) {
+    if (process->descriptors[fd].description) description_drop(process->descriptors[fd].description);
+  }
+  free(process->descriptors);
+  process->descriptors = NULL;
+  process->descriptor_count = 0;
+  process->lowest_free = 0;
+}
+
+void process_end(struct process *process, int32_t code) {
+  if (process->exit_code < 0) process->exit_code = code;
+  close_descriptors(process);
+  process->wait_kinds = 0;
+#ifdef __wasm__
+  process->read = NULL;
+  process->write = NULL;
+#else
+  process->memory = (struct nidus_guest_memory){0};
+#endif
+}
+
+void process_free(struct process *process) {
+  close_descriptors(process);
+  free(process->argv);
+  free(process->env);
+  free(process);
+}
+
+wasi_errno_t process_block(struct process *process, uint32_t kinds, int64_t deadline) {
+  process->wait_kinds = kinds;
+  process->wait_deadline = deadline;
+  return NIDUS_WOULD_BLOCK;
+}

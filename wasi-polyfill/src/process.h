@@ -1,0 +1,96 @@
+/*
+ * process.h: processes, their descriptors, and the open descriptions behind these.
+ *
+ * As in POSIX, a descriptor is a number of one process; the open file description behind it holds
+ * the offset and flags, and may be shared by several descriptors. Rights belong to the descriptor.
+ * Invariant: table slots past `descriptor_count` do not exist, empty ones have no description;
+ * `lowest_free` is a lower bound of the lowest empty slot.
+ */
+#ifndef NIDUS_PROCESS_H
+#define NIDUS_PROCESS_H
+
+#include "inode.h"
+
+enum { DESCRIPTOR_LIMIT = 1 << 16 };
+
+struct description {
+  struct inode *inode; /* referenced */
+  uint64_t offset;
+  uint32_t references;
+  uint16_t fdflags;
+  uint8_t access; /* NIDUS_ACCESS_… */
+  bool climb;     /* ".." and absolute links may leave the folder, up to the system's root */
+  char *preopen;  /* the name of a preopen, NUL-terminated, or NULL */
+  uint32_t preopen_length;
+  int32_t host_handle;           /* host folders: the open file, or -1 */
+  struct nidus_listing listing; /* host folders: a snapshot, taken when reading starts anew */
+  uint32_t listing_offset;      /* where the entry of cookie listing_cookie begins */
+  uint64_t listing_cookie;
+};
+
+struct descriptor {
+  struct description *description;
+  uint64_t rights_base;
+  uint64_t rights_inheriting;
+};
+
+#ifdef __wasm__
+/* The bridge's functions, called through kernel.wasm's table. */
+typedef uint32_t (*guest_read_function)(void *kernel, uint32_t guest, uint32_t length);
+typedef uint32_t (*guest_write_function)(uint32_t guest, const void *kernel, uint32_t length);
+#endif
+
+struct process {
+  struct nidus_system *system;
+#ifdef __wasm__
+  guest_read_function read; /* NULL: the kernel's own memory (process 1), or not bound yet */
+  guest_write_function write;
+#else
+  struct nidus_guest_memory memory;
+#endif
+  struct descriptor *descriptors;
+  uint32_t descriptor_count;
+  uint32_t lowest_free;
+  uint32_t pid;
+  char *argv;
+  char *env;
+  uint32_t argc;
+  uint32_t argv_length;
+  uint32_t envc;
+  uint32_t env_length;
+  int32_t exit_code; /* -1 while running */
+  uint32_t wait_kinds;
+  int64_t wait_deadline;
+  uint64_t flush_awaited; /* the flush that an fd_sync waits for; 0 when none */
+  uint64_t poll_started;  /* monotonic: when the poll_oneoff that is being restarted began */
+  bool polling;
+};
+
+struct process *process_create(struct nidus_system *system, const char *argv, uint32_t argv_length, uint32_t argc,
+                               const char *env, uint32_t env_length, uint32_t envc);
+void process_end(struct process *process, int32_t code);
+void process_free(struct process *process);
+/* The call answers would-block: notes what for. */
+MUST_CHECK wasi_errno_t process_block(struct process *process, uint32_t kinds, int64_t deadline);
+
+/* Opens `inode` (takes over the caller's reference, also on failure). */
+MUST_CHECK wasi_errno_t description_open(struct inode *inode, uint8_t access, uint16_t fdflags, bool truncate,
+                                         struct description **opened);
+void description_drop(struct description *description);
+
+/* The lowest free descriptor not below `from`. Takes over the caller's reference to the description on success. */
+MUST_CHECK wasi_errno_t descriptor_add(struct process *process, uint32_t from, struct description *description,
+                                       uint64_t rights_base, uint64_t rights_inheriting, uint32_t *fd);
+/* Puts it at `fd`, closing what was there. Takes over the reference on success. */
+MUST_CHECK wasi_errno_t descriptor_place(struct process *process, uint32_t fd, struct description *description,
+                                         uint64_t rights_base, uint64_t rights_inheriting);
+MUST_CHECK wasi_errno_t descriptor_close(struct process *process, uint32_t fd);
+/* EBADF when it is not open, ENOTCAPABLE when it lacks one of `rights`. */
+MUST_CHECK wasi_errno_t descriptor_get(struct process *process, uint32_t fd, uint64_t rights,
+                                       struct descriptor **found);
+
+/* The rights a descriptor of this kind of file can have at all. */
+uint64_t rights_of(const struct inode *inode, uint8_t access);
+#define RIGHTS_DIRECTORY_INHERITING WASI_RIGHT_ALL
+
+#endif

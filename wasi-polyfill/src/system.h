@@ -1,0 +1,43 @@
+/*
+ * system.h: what one booted Nidus owns: its root, mounts, processes, and the way to the host.
+ */
+#ifndef NIDUS_SYSTEM_H
+#define NIDUS_SYSTEM_H
+
+#include "process.h"
+
+enum { PROCESS_LIMIT = 4096, MOUNT_LIMIT = 1024, BOUNCE_SIZE = 64 * 1024 };
+
+struct nidus_system {
+  const struct nidus_host *host; /* NULL in kernel.wasm, whose host is its imports */
+  struct inode *root;            /* referenced */
+  struct process **processes;    /* by pid; NULL where there is none */
+  uint32_t process_capacity;
+  uint32_t next_pid;
+  struct filesystem **mounts; /* by number; NULL where unmounted */
+  uint32_t mount_capacity;
+  uint8_t *bounce; /* BOUNCE_SIZE bytes on the way between a guest and the host */
+};
+
+struct process *system_process(struct nidus_system *system, uint32_t pid);
+struct filesystem *system_mount(struct nidus_system *system, uint32_t number);
+
+/* Gives the filesystem its number and hangs it in at `path`, making missing folders. `fs` is
+ * destroyed on failure. Returns the number or a negated errno. */
+int32_t system_add_mount(struct nidus_system *system, const char *path, uint32_t length, struct filesystem *fs);
+
+/* Drops the root and frees the filesystem. */
+void filesystem_destroy(struct filesystem *fs);
+
+/* A filesystem with nodes of the three devices. */
+struct filesystem *device_filesystem_create(struct nidus_system *system);
+/* An inode for host stream `stream`; its only reference is the caller's. NULL when memory is short. */
+struct inode *stream_inode_create(struct nidus_system *system, uint32_t stream, uint32_t flags);
+
+struct filesystem *mem_filesystem_create(struct nidus_system *system, bool journaled);
+struct filesystem *tar_filesystem_create(struct nidus_system *system, void *archive, uint32_t length,
+                                         wasi_errno_t *error);
+struct filesystem *host_filesystem_create(struct nidus_system *system, uint32_t host_mount, bool read_only,
+                                          wasi_errno_t *error);
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * volume_record.c: an inode as the store holds it.
+ *
+ *   0  u8  version (1)        16  u64 size
+ *   1  u8  type (filetype)    24  u64 atime, ns since 1970
+ *   2  u8  inline (0 or 1)    32  u64 mtime
+ *   3  u8  0                  40  u64 ctime
+ *   4  u32 mode               48  u64 0
+ *   8  u32 nlink              56  u64 0
+ *  12  u32 inline length      64  the inline bytes: a small file's contents, or a link's target
+ *
+ * Little-endian. A reader refuses versions it does not know and records that contradict themselves.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+static void put32(uint8_t *at, uint32_t value) { memcpy(at, &value, sizeof value); }
+static void put64(uint8_t *at, uint64_t value) { memcpy(at, &value, sizeof value); }
+
+static uint32_t get32(const uint8_t *at) {
+  uint32_t value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
+static uint64_t get64(const uint8_t *at) {
+  uint64_t value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
+bool record_is_inline(const struct mem_inode *inode) {
+  return inode->base.type == WASI_FILETYPE_REGULAR_FILE && !inode->file.chunked && inode->base.size <= INLINE_LIMIT;
+}
+
+static uint32_t inline_length(const struct mem_inode *inode) {
+  if (inode->base.type == WASI_FILETYPE_SYMBOLIC_LINK) return inode->target.length;
+  return record_is_inline(inode) ? (uint32_t)inode->base.size : 0;
+}
+
+uint32_t record_size(const struct mem_inode *inode) { return RECORD_HEADER_SIZE + inline_length(inode); }
+
+void record_encode(const struct mem_inode *inode, uint8_t *bytes) {
+  uint32_t length = inline_length(inode);
+  memset(bytes, 0, RECORD_HEADER_SIZE);
+  bytes[0] = RECORD_VERSION;
+  bytes[1] = inode->base.type;
+  bytes[2] = inode->base.type == WASI_FILETYPE_SYMBOLIC_LINK || record_is_inline(inode);
+  put32(bytes + 4, inode->base.mode);
+  put32(bytes + 8, inode->base.nlink);
+  put32(bytes + 12, length);
+  put64(bytes + 16, inode->base.size);
+  put64(bytes + 24, inode->base.atime);
+  put64(bytes + 32, inode->base.mtime);
+  put64(bytes + 40, inode->base.ctime);
+  if (length == 0) return;
+  bool link = inode->base.type == WASI_FILETYPE_SYMBOLIC_LINK;
+  memcpy(bytes + RECORD_HEADER_SIZE, link ? (const void *)inode->target.bytes : inode->file.small, length);
+}
+
+static bool record_plausible(const uint8_t *bytes, uint32_t length) {
+  if (length < RECORD_HEADER_SIZE || bytes[0] != RECORD_VERSION || bytes[2] > 1) return false;
+  uint8_t type = bytes[1];
+  uint32_t inline_bytes = get32(bytes + 12);
+  if (length - RECORD_HEADER_SIZE != inline_bytes) return false;
+  if (get64(bytes + 16) > INT64_MAX) return false;
+  switch (type) {
+    case WASI_FILETYPE_DIRECTORY:
+      return inline_bytes == 0;
+    case WASI_FILETYPE_REGULAR_FILE:
+      return bytes[2] ? inline_bytes == get64(bytes + 16) && inline_bytes <= INLINE_LIMIT : inline_bytes == 0;
+    case WASI_FILETYPE_SYMBOLIC_LINK:
+      return inline_bytes > 0 && inline_bytes < PATH_LIMIT;
+    default:
+      return false;
+  }
+}
+
+wasi_errno_t record_decode(struct mem_filesystem *fs, uint64_t ino, const uint8_t *bytes, uint32_t length,
+                           struct mem_inode **made) {
+  if (ino == 0 || ino >= INT64_MAX || !record_plausible(bytes, length)) return WASI_EIO;
+  uint8_t type = bytes[1];
+  uint32_t inline_bytes = get32(bytes + 12);
+  struct mem_inode *inode = mem_inode_create(fs, type, get32(bytes + 4) & 07777, ino);
+  if (!inode) return WASI_ENOMEM;
+  inode->base.atime = get64(bytes + 24);
+  inode->base.mtime = get64(bytes + 32);
+  inode->base.ctime = get64(bytes + 40);
+  if (type != WASI_FILETYPE_DIRECTORY) inode->base.size = get64(bytes + 16);
+  if (type == WASI_FILETYPE_REGULAR_FILE) inode->file.chunked = !bytes[2];
+  if (inline_bytes > 0) {
+    void *copy = malloc(inline_bytes);
+    if (!copy) {
+      inode_drop(&inode->base);
+      return WASI_ENOMEM;
+    }
+    memcpy(copy, bytes + RECORD_HEADER_SIZE, inline_bytes);
+    if (type == WASI_FILETYPE_SYMBOLIC_LINK) {
+      inode->target.bytes = copy;
+      inode->target.length = inline_bytes;
+    } else {
+      inode->file.small = copy;
+      inode->file.small_capacity = inline_bytes;
+    }
+  }
+  *made = inode;
+  return WASI_ESUCCESS;
+}

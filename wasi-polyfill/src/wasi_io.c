@@ -1,0 +1,208 @@
+/*
+ * wasi_io.c: system calls that move bytes: read, write and their positioned forms, readdir, sockets.
+ */
+#include <string.h>
+
+#include "handlers.h"
+
+/* A descriptor that may be read from or written to, or the errno a POSIX call would give. */
+static wasi_errno_t descriptor_for(struct process *process, uint32_t fd, uint8_t access, struct descriptor **found) {
+  wasi_errno_t error = descriptor_get(process, fd, 0, found);
+  if (error) return error;
+  const struct description *description = (*found)->description;
+  if (description->inode->type == WASI_FILETYPE_DIRECTORY) return WASI_EISDIR;
+  if (!(description->access & access)) return WASI_EBADF;
+  uint64_t right = access == NIDUS_ACCESS_READ ? WASI_RIGHT_FD_READ : WASI_RIGHT_FD_WRITE;
+  return (*found)->rights_base & right ? WASI_ESUCCESS : WASI_ENOTCAPABLE;
+}
+
+static wasi_errno_t blocked(struct process *process, const struct description *description, uint32_t kind) {
+  if (description->fdflags & WASI_FDFLAG_NONBLOCK) return WASI_EAGAIN;
+  return process_block(process, kind, NIDUS_NO_DEADLINE);
+}
+
+/* The end of every transfer: a fault counts only when nothing has moved. */
+static wasi_errno_t finish(struct process *process, const struct transfer *transfer, wasi_errno_t error,
+                           uint32_t count_out) {
+  if (error && transfer->done == 0) return error;
+  if (transfer->fault && transfer->done == 0) return WASI_EFAULT;
+  return guest_write_u32(process, count_out, transfer->done) ? WASI_ESUCCESS : WASI_EFAULT;
+}
+
+static bool has_offset(const struct description *description) {
+  return description->inode->type == WASI_FILETYPE_REGULAR_FILE;
+}
+
+wasi_errno_t wasi_fd_read(struct process *process, uint32_t fd, uint32_t iovs, uint32_t iovs_len,
+                          uint32_t nread_out) {
+  struct descriptor *descriptor;
+  struct transfer transfer;
+  wasi_errno_t error = descriptor_for(process, fd, NIDUS_ACCESS_READ, &descriptor);
+  if (!error) error = transfer_start(&transfer, process, iovs, iovs_len);
+  if (error) return error;
+  struct description *description = descriptor->description;
+  error = description->inode->ops->read(description, &transfer, description->offset);
+  if (error == NIDUS_WOULD_BLOCK) return blocked(process, description, NIDUS_WAIT_READABLE);
+  if (has_offset(description)) description->offset += transfer.done;
+  return finish(process, &transfer, error, nread_out);
+}
+
+wasi_errno_t wasi_fd_write(struct process *process, uint32_t fd, uint32_t iovs, uint32_t iovs_len,
+                           uint32_t nwritten_out) {
+  struct descriptor *descriptor;
+  struct transfer transfer;
+  wasi_errno_t error = descriptor_for(process, fd, NIDUS_ACCESS_WRITE, &descriptor);
+  if (!error) error = transfer_start(&transfer, process, iovs, iovs_len);
+  if (error) return error;
+  struct description *description = descriptor->description;
+  struct inode *inode = description->inode;
+  if ((description->fdflags & WASI_FDFLAG_APPEND) && has_offset(description)) {
+    if (inode->ops->refresh) {
+      error = inode->ops->refresh(inode);
+      if (error) return error;
+    }
+    description->offset = inode->size;
+  }
+  error = inode->ops->write(description, &transfer, description->offset);
+  if (error == NIDUS_WOULD_BLOCK) return blocked(process, description, NIDUS_WAIT_WRITABLE);
+  if (has_offset(description)) description->offset += transfer.done;
+  return finish(process, &transfer, error, nwritten_out);
+}
+
+static wasi_errno_t positioned(const struct descriptor *descriptor, uint64_t offset) {
+  if (!has_offset(descriptor->description)) return WASI_ESPIPE;
+  if (!(descriptor->rights_base & WASI_RIGHT_FD_SEEK)) return WASI_ENOTCAPABLE;
+  return offset > INT64_MAX ? WASI_EINVAL : WASI_ESUCCESS;
+}
+
+wasi_errno_t wasi_fd_pread(struct process *process, uint32_t fd, uint32_t iovs, uint32_t iovs_len, uint64_t offset,
+                           uint32_t nread_out) {
+  struct descriptor *descriptor;
+  struct transfer transfer;
+  wasi_errno_t error = descriptor_for(process, fd, NIDUS_ACCESS_READ, &descriptor);
+  if (!error) error = positioned(descriptor, offset);
+  if (!error) error = transfer_start(&transfer, process, iovs, iovs_len);
+  if (error) return error;
+  error = descriptor->description->inode->ops->read(descriptor->description, &transfer, offset);
+  return finish(process, &transfer, error, nread_out);
+}
+
+wasi_errno_t wasi_fd_pwrite(struct process *process, uint32_t fd, uint32_t iovs, uint32_t iovs_len, uint64_t offset,
+                            uint32_t nwritten_out) {
+  struct descriptor *descriptor;
+  struct transfer transfer;
+  wasi_errno_t error = descriptor_for(process, fd, NIDUS_ACCESS_WRITE, &descriptor);
+  if (!error) error = positioned(descriptor, offset);
+  if (!error) error = transfer_start(&transfer, process, iovs, iovs_len);
+  if (error) return error;
+  error = descriptor->description->inode->ops->write(descriptor->description, &transfer, offset);
+  return finish(process, &transfer, error, nwritten_out);
+}
+
+/* ---- readdir ---- */
+
+/* Bytes on their way to the guest's buffer, gathered so that a folder costs few copies. */
+struct listing_out {
+  struct process *process;
+  uint8_t *bounce;
+  uint32_t gathered;
+  uint32_t at;   /* guest address */
+  uint32_t left; /* room in the guest's buffer, what is gathered taken off */
+};
+
+static bool listing_flush(struct listing_out *out) {
+  if (out->gathered == 0) return true;
+  if (!guest_write(out->process, out->at, out->bounce, out->gathered)) return false;
+  out->at += out->gathered;
+  out->gathered = 0;
+  return true;
+}
+
+/* Puts as much of the bytes as fits. */
+static bool listing_put(struct listing_out *out, const void *bytes, uint32_t length) {
+  if (length > out->left) length = out->left;
+  if (length > BOUNCE_SIZE - out->gathered && !listing_flush(out)) return false;
+  memcpy(out->bounce + out->gathered, bytes, length);
+  out->gathered += length;
+  out->left -= length;
+  return true;
+}
+
+/* The first entry at or after `cookie`: ".", "..", then what the folder holds. */
+static wasi_errno_t entry_at(struct description *description, uint64_t cookie, struct entry_view *view, bool *found) {
+  struct inode *folder = description->inode;
+  *found = true;
+  view->type = WASI_FILETYPE_DIRECTORY;
+  view->next = cookie + 1;
+  if (cookie == 0) {
+    view->ino = folder->ino;
+    view->name = (struct name){".", 1};
+    return WASI_ESUCCESS;
+  }
+  if (cookie == 1) {
+    view->ino = folder->parent ? folder->parent->ino : folder->ino;
+    view->name = (struct name){"..", 2};
+    return WASI_ESUCCESS;
+  }
+  return folder->ops->next_entry(description, cookie, view, found);
+}
+
+/* dirent: d_next, d_ino u64; d_namlen u32; d_type u8; 24 bytes, then the name. An entry that does not
+ * fit is cut off: the guest sees a full buffer and asks again. */
+wasi_errno_t wasi_fd_readdir(struct process *process, uint32_t fd, uint32_t buf, uint32_t buf_len, uint64_t cookie,
+                             uint32_t bufused_out) {
+  struct descriptor *descriptor;
+  wasi_errno_t error = descriptor_get(process, fd, 0, &descriptor);
+  if (error) return error;
+  struct description *description = descriptor->description;
+  if (description->inode->type != WASI_FILETYPE_DIRECTORY) return WASI_ENOTDIR;
+  if (!(descriptor->rights_base & WASI_RIGHT_FD_READDIR)) return WASI_ENOTCAPABLE;
+  struct listing_out out = {.process = process, .bounce = process->system->bounce, .at = buf, .left = buf_len};
+  while (out.left > 0) {
+    struct entry_view view;
+    bool found;
+    error = entry_at(description, cookie, &view, &found);
+    if (error) return error;
+    if (!found) break;
+    uint8_t header[24] = {0};
+    memcpy(header, &view.next, 8);
+    memcpy(header + 8, &view.ino, 8);
+    memcpy(header + 16, &view.name.length, 4);
+    header[20] = view.type;
+    if (!listing_put(&out, header, sizeof header)) return WASI_EFAULT;
+    if (!listing_put(&out, view.name.bytes, view.name.length)) return WASI_EFAULT;
+    cookie = view.next;
+  }
+  if (!listing_flush(&out)) return WASI_EFAULT;
+  return guest_write_u32(process, bufused_out, buf_len - out.left) ? WASI_ESUCCESS : WASI_EFAULT;
+}
+
+/* ---- sockets: no descriptor of this kernel is one yet ---- */
+
+static wasi_errno_t not_a_socket(struct process *process, uint32_t fd) {
+  struct descriptor *descriptor;
+  wasi_errno_t error = descriptor_get(process, fd, 0, &descriptor);
+  return error ? error : WASI_ENOTSOCK;
+}
+
+wasi_errno_t wasi_sock_accept(struct process *process, uint32_t fd, uint32_t flags, uint32_t fd_out) {
+  (void)flags, (void)fd_out;
+  return not_a_socket(process, fd);
+}
+
+wasi_errno_t wasi_sock_recv(struct process *process, uint32_t fd, uint32_t ri_data, uint32_t ri_data_len,
+                            uint32_t ri_flags, uint32_t ro_datalen_out, uint32_t ro_flags_out) {
+  (void)ri_data, (void)ri_data_len, (void)ri_flags, (void)ro_datalen_out, (void)ro_flags_out;
+  return not_a_socket(process, fd);
+}
+
+wasi_errno_t wasi_sock_send(struct process *process, uint32_t fd, uint32_t si_data, uint32_t si_data_len,
+                            uint32_t si_flags, uint32_t so_datalen_out) {
+  (void)si_data, (void)si_data_len, (void)si_flags, (void)so_datalen_out;
+  return not_a_socket(process, fd);
+}
+
+wasi_errno_t wasi_sock_shutdown(struct process *process, uint32_t fd, uint32_t how) {
+  (void)how;
+  return not_a_socket(process, fd);
+}

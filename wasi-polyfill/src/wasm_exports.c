@@ -1,0 +1,271 @@
+/*
+ * wasm_exports.c: the exports of kernel.wasm (docs/kernel-abi.md). Only compiled to wasm.
+ *
+ * One instance of the module serves one system. In the shared build several instances, each in its
+ * own worker, run over one memory; the process that an instance works for lives in a wasm global,
+ * which every instance has for itself.
+ */
+#include <stdlib.h>
+
+#include "handlers.h"
+
+#define EXPORT(name) __attribute__((export_name(name)))
+
+__asm__(
+    ".globaltype nidus_current, i32\n"
+    ".globl nidus_current\n"
+    "nidus_current:\n");
+
+static inline struct process *current(void) {
+  struct process *process;
+  __asm__ volatile("global.get nidus_current\nlocal.set %0" : "=r"(process));
+  return process;
+}
+
+static inline void set_current(struct process *process) {
+  __asm__ volatile("local.get %0\nglobal.set nidus_current" : : "r"(process));
+}
+
+/* An instance over a memory that others use too must have a stack of its own: `top` is its end, aligned
+ * to 16 bytes. The first instance keeps the one it was linked with. */
+EXPORT("nidus_stack") void export_stack(uint32_t top) {
+  __asm__(".globaltype __stack_pointer, i32\n");
+  __asm__ volatile("local.get %0\nglobal.set __stack_pointer" : : "r"(top));
+}
+
+/* The growth of memory is noticed by whoever looks at its buffer; nobody needs to be told. */
+void emscripten_notify_memory_growth(size_t memory_index);
+void emscripten_notify_memory_growth(size_t memory_index) { (void)memory_index; }
+
+/* In memory, so that all instances of the shared build find it. */
+static struct nidus_system *the_system;
+
+#ifdef NIDUS_SHARED
+/*
+ * The kernel lock: 0 free, 1 held, 2 held and waited for. Held from nidus_enter to nidus_leave, never
+ * while parked. Only workers enter a shared kernel: a page's main thread may not wait.
+ */
+static int kernel_lock;
+
+static void lock(void) {
+  int expected = 0;
+  if (__atomic_compare_exchange_n(&kernel_lock, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return;
+  while (__atomic_exchange_n(&kernel_lock, 2, __ATOMIC_ACQUIRE) != 0) {
+    __builtin_wasm_memory_atomic_wait32(&kernel_lock, 2, -1);
+  }
+}
+
+static void unlock(void) {
+  if (__atomic_exchange_n(&kernel_lock, 0, __ATOMIC_RELEASE) == 2) {
+    __builtin_wasm_memory_atomic_notify(&kernel_lock, 1);
+  }
+}
+#else
+static inline void lock(void) {}
+static inline void unlock(void) {}
+#endif
+
+EXPORT("nidus_enter") int32_t export_enter(uint32_t pid) {
+  lock();
+  struct process *process = system_process(the_system, pid);
+  set_current(process);
+  return process ? 0 : -WASI_ESRCH;
+}
+
+EXPORT("nidus_leave") void export_leave(uint32_t pid) {
+  (void)pid;
+  unlock();
+}
+
+EXPORT("nidus_boot") int32_t export_boot(void) {
+  if (!the_system) the_system = nidus_system_create(NULL);
+  return the_system ? 0 : -WASI_ENOMEM;
+}
+
+EXPORT("nidus_alloc") void *export_alloc(uint32_t size) { return malloc(size); }
+EXPORT("nidus_free") void export_free(void *bytes) { free(bytes); }
+
+/* ---- modules ---- */
+
+struct module_out {
+  uint8_t *bytes;
+  uint32_t length;
+};
+
+static int32_t module_give(struct module_out *out, uint8_t *bytes, uint32_t length) {
+  static uint8_t *last;
+  free(last);
+  last = bytes;
+  out->bytes = bytes;
+  out->length = length;
+  return bytes ? 0 : -WASI_ENOMEM;
+}
+
+EXPORT("nidus_gate") int32_t export_gate(struct module_out *out) {
+  uint32_t length = 0;
+  uint8_t *bytes = nidus_gate_module(&length);
+  return module_give(out, bytes, length);
+}
+
+EXPORT("nidus_bridge") int32_t export_bridge(struct module_out *out, uint32_t flags) {
+  uint32_t length = 0;
+  uint8_t *bytes = nidus_bridge_module(flags, &length);
+  return module_give(out, bytes, length);
+}
+
+/* ---- the calls of kernel.h, for the one system ---- */
+
+EXPORT("nidus_mount_mem") int32_t export_mount_mem(const char *path, uint32_t length, uint32_t flags) {
+  return nidus_mount_mem(the_system, path, length, flags);
+}
+
+EXPORT("nidus_mount_tar")
+int32_t export_mount_tar(const char *path, uint32_t length, void *archive, uint32_t archive_length) {
+  return nidus_mount_tar(the_system, path, length, archive, archive_length);
+}
+
+EXPORT("nidus_mount_host")
+int32_t export_mount_host(const char *path, uint32_t length, uint32_t host_mount, uint32_t flags) {
+  return nidus_mount_host(the_system, path, length, host_mount, flags);
+}
+
+EXPORT("nidus_unmount") int32_t export_unmount(uint32_t mount) { return nidus_unmount(the_system, mount); }
+
+EXPORT("nidus_process_create")
+int32_t export_process_create(const char *argv, uint32_t argv_length, uint32_t argc, const char *env,
+                              uint32_t env_length, uint32_t envc) {
+  return nidus_process_create(the_system, argv, argv_length, argc, env, env_length, envc);
+}
+
+/* Table indices of the bridge's functions: in wasm a function pointer is such an index. */
+EXPORT("nidus_process_memory")
+int32_t export_process_memory(uint32_t pid, guest_read_function read, guest_write_function write) {
+  struct process *process = system_process(the_system, pid);
+  if (!process) return -WASI_ESRCH;
+  process->read = read;
+  process->write = write;
+  return 0;
+}
+
+EXPORT("nidus_fd_stream") int32_t export_fd_stream(uint32_t pid, uint32_t fd, uint32_t stream, uint32_t flags) {
+  return nidus_fd_stream(the_system, pid, fd, stream, flags);
+}
+
+EXPORT("nidus_fd_open")
+int32_t export_fd_open(uint32_t pid, uint32_t fd, const char *path, uint32_t length, uint32_t oflags,
+                       uint32_t fdflags, uint32_t access) {
+  return nidus_fd_open(the_system, pid, fd, path, length, oflags, fdflags, access);
+}
+
+EXPORT("nidus_fd_preopen")
+int32_t export_fd_preopen(uint32_t pid, const char *path, uint32_t length, const char *name, uint32_t name_length,
+                          uint32_t flags) {
+  return nidus_fd_preopen(the_system, pid, path, length, name, name_length, flags);
+}
+
+EXPORT("nidus_fd_share") int32_t export_fd_share(uint32_t pid, uint32_t fd, uint32_t from_pid, uint32_t from_fd) {
+  return nidus_fd_share(the_system, pid, fd, from_pid, from_fd);
+}
+
+EXPORT("nidus_fd_close") int32_t export_fd_close(uint32_t pid, uint32_t fd) {
+  return nidus_fd_close(the_system, pid, fd);
+}
+
+EXPORT("nidus_process_exit_code") int32_t export_process_exit_code(uint32_t pid) {
+  return nidus_process_exit_code(the_system, pid);
+}
+
+EXPORT("nidus_process_end") void export_process_end(uint32_t pid, int32_t code) {
+  nidus_process_end(the_system, pid, code);
+}
+
+EXPORT("nidus_process_reap") int32_t export_process_reap(uint32_t pid) { return nidus_process_reap(the_system, pid); }
+
+EXPORT("nidus_wait_kinds") int32_t export_wait_kinds(uint32_t pid) { return nidus_wait_kinds(the_system, pid); }
+EXPORT("nidus_wait_deadline") int64_t export_wait_deadline(uint32_t pid) {
+  return nidus_wait_deadline(the_system, pid);
+}
+
+EXPORT("nidus_stat") int32_t export_stat(const char *path, uint32_t length, uint32_t follow, struct nidus_stat *out) {
+  return nidus_stat(the_system, path, length, follow != 0, out);
+}
+
+EXPORT("nidus_chmod") int32_t export_chmod(const char *path, uint32_t length, uint32_t mode) {
+  return nidus_chmod(the_system, path, length, mode);
+}
+
+EXPORT("nidus_volume_dirty") int32_t export_volume_dirty(uint32_t mount) {
+  return nidus_volume_dirty(the_system, mount);
+}
+
+EXPORT("nidus_flush_begin") int32_t export_flush_begin(uint32_t mount) { return nidus_flush_begin(the_system, mount); }
+
+_Static_assert(sizeof(struct nidus_flush_record) == 40 && sizeof(struct nidus_stat) == 80, "docs/kernel-abi.md");
+
+EXPORT("nidus_flush_record")
+int32_t export_flush_record(uint32_t mount, uint32_t i, struct nidus_flush_record *out) {
+  return nidus_flush_record(the_system, mount, i, out);
+}
+
+EXPORT("nidus_flush_end") void export_flush_end(uint32_t mount, uint32_t ok) {
+  nidus_flush_end(the_system, mount, ok != 0);
+}
+
+EXPORT("nidus_load_inode")
+int32_t export_load_inode(uint32_t mount, uint64_t ino, const void *bytes, uint32_t length) {
+  return nidus_load_inode(the_system, mount, ino, bytes, length);
+}
+
+EXPORT("nidus_load_dirent")
+int32_t export_load_dirent(uint32_t mount, uint64_t parent, const char *name, uint32_t length, uint64_t child) {
+  return nidus_load_dirent(the_system, mount, parent, name, length, child);
+}
+
+EXPORT("nidus_load_chunk")
+int32_t export_load_chunk(uint32_t mount, uint64_t ino, uint64_t index, const void *bytes, uint32_t length) {
+  return nidus_load_chunk(the_system, mount, ino, index, bytes, length);
+}
+
+EXPORT("nidus_load_end") int32_t export_load_end(uint32_t mount) { return nidus_load_end(the_system, mount); }
+
+/* ---- wasi_snapshot_preview1, with its exact core signatures ---- */
+
+#define SYSCALL0(name) EXPORT(#name) wasi_errno_t call_##name(void) { return wasi_##name(current()); }
+#define SYSCALL1(name, t1, p1) \
+  EXPORT(#name) wasi_errno_t call_##name(TYPE_##t1 p1) { return wasi_##name(current(), p1); }
+#define SYSCALLV1(name, t1, p1) \
+  EXPORT(#name) void call_##name(TYPE_##t1 p1) { (void)wasi_##name(current(), p1); }
+#define SYSCALL2(name, t1, p1, t2, p2) \
+  EXPORT(#name) wasi_errno_t call_##name(TYPE_##t1 p1, TYPE_##t2 p2) { return wasi_##name(current(), p1, p2); }
+#define SYSCALL3(name, t1, p1, t2, p2, t3, p3)                                      \
+  EXPORT(#name) wasi_errno_t call_##name(TYPE_##t1 p1, TYPE_##t2 p2, TYPE_##t3 p3) { \
+    return wasi_##name(current(), p1, p2, p3);                                      \
+  }
+#define SYSCALL4(name, t1, p1, t2, p2, t3, p3, t4, p4)                                             \
+  EXPORT(#name) wasi_errno_t call_##name(TYPE_##t1 p1, TYPE_##t2 p2, TYPE_##t3 p3, TYPE_##t4 p4) { \
+    return wasi_##name(current(), p1, p2, p3, p4);                                                 \
+  }
+#define SYSCALL5(name, t1, p1, t2, p2, t3, p3, t4, p4, t5, p5)                                                \
+  EXPORT(#name)                                                                                              \
+  wasi_errno_t call_##name(TYPE_##t1 p1, TYPE_##t2 p2, TYPE_##t3 p3, TYPE_##t4 p4, TYPE_##t5 p5) {         \
+    return wasi_##name(current(), p1, p2, p3, p4, p5);                                                       \
+  }
+#define SYSCALL6(name, t1, p1, t2, p2, t3, p3, t4, p4, t5, p5, t6, p6)                                             \
+  EXPORT(#name)                                                                                                   \
+  wasi_errno_t call_##name(TYPE_##t1 p1, TYPE_##t2 p2, TYPE_##t3 p3, TYPE_##t4 p4, TYPE_##t5 p5, TYPE_##t6 p6) { \
+    return wasi_##name(current(), p1, p2, p3, p4, p5, p6);                                                        \
+  }
+#define SYSCALL7(name, t1, p1, t2, p2, t3, p3, t4, p4, t5, p5, t6, p6, t7, p7)                                     \
+  EXPORT(#name)                                                                                                   \
+  wasi_errno_t call_##name(TYPE_##t1 p1, TYPE_##t2 p2, TYPE_##t3 p3, TYPE_##t4 p4, TYPE_##t5 p5, TYPE_##t6 p6,   \
+                             TYPE_##t7 p7) {                                                                      \
+    return wasi_##name(current(), p1, p2, p3, p4, p5, p6, p7);                                                    \
+  }
+#define SYSCALL9(name, t1, p1, t2, p2, t3, p3, t4, p4, t5, p5, t6, p6, t7, p7, t8, p8, t9, p9)                     \
+  EXPORT(#name)                                                                                                   \
+  wasi_errno_t call_##name(TYPE_##t1 p1, TYPE_##t2 p2, TYPE_##t3 p3, TYPE_##t4 p4, TYPE_##t5 p5, TYPE_##t6 p6,   \
+                             TYPE_##t7 p7, TYPE_##t8 p8, TYPE_##t9 p9) {                                          \
+    return wasi_##name(current(), p1, p2, p3, p4, p5, p6, p7, p8, p9);                                            \
+  }
+#include "syscalls.def"
+#include "syscalls_undef.h"
