@@ -49,6 +49,7 @@ export function locateToolchain(from = pathToFileURL(join(process.cwd(), "packag
 class FileSource {
   #path;
   #fd = -1;
+  #at = 0;
 
   /** @param {string} path */
   constructor(path) {
@@ -59,14 +60,14 @@ class FileSource {
   /** @param {Uint8Array} into */
   read(into) {
     if (this.#fd < 0) this.#fd = fs.openSync(this.#path, "r");
-    const got = fs.readSync(this.#fd, into);
-    if (got === 0 || fs.fstatSync(this.#fd).size === 0) this.close();
+    const got = fs.readSync(this.#fd, into, 0, into.length, this.#at);
+    this.#at += got;
+    if (got === 0 || this.#at >= this.size) {
+      fs.closeSync(this.#fd);
+      this.#fd = -1;
+      this.#at = 0;
+    }
     return got;
-  }
-
-  close() {
-    if (this.#fd >= 0) fs.closeSync(this.#fd);
-    this.#fd = -1;
   }
 }
 

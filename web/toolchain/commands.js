@@ -120,7 +120,9 @@ async function runJob(context, module, job, log, showFixits) {
   const linking = job.tool === "wasm-ld";
   const what = linking ? "linker" : "clang frontend";
   if (trap) {
-    await log.write(`clang: error: ${what} command failed: ${trap.message} (use -v to see invocation)\n`);
+    await log.write(
+      `clang: error: ${what} command failed: ${trap.message} (use -v to see invocation)\n`,
+    );
   } else if (code !== 0 && (linking || code !== 1)) {
     const how = `with exit code ${code} (use -v to see invocation)`;
     await log.write(`clang: error: ${what} command failed ${how}\n`);

@@ -70,7 +70,9 @@ export function parseDiagnostics(text) {
       file,
       line: row === undefined ? null : Number(row),
       column: column === undefined ? null : Number(column),
-      severity: /** @type {Diagnostic["severity"]} */ (severity === "fatal error" ? "fatal" : severity),
+      severity: /** @type {Diagnostic["severity"]} */ (
+        severity === "fatal error" ? "fatal" : severity
+      ),
       message,
       option: option ?? null,
       fixits: [],

@@ -22,9 +22,11 @@ import { DRIVER_ENVIRONMENT, baseName, stem } from "./options.js";
 /** How many answers are kept. */
 const KEPT = 64;
 /** Options with which the driver answers by itself, or shows its list. */
-const ANSWERED = /^(-###|--?help(-hidden)?|--version|-dump(version|machine)|--?print-.*|-fdriver-only)$/;
+const ANSWERED =
+  /^(-###|--?help(-hidden)?|--version|-dump(version|machine)|--?print-.*|-fdriver-only)$/;
 /** The lines that `-###` begins with. */
-const BANNER = /^(clang version|Target:|Thread model:|InstalledDir:|Build config:|Configuration file:) ?.*$/;
+const BANNER =
+  /^(clang version|Target:|Thread model:|InstalledDir:|Build config:|Configuration file:) ?.*$/;
 /** A temporary file as the driver names it. */
 const TEMPORARY = /^\/tmp\/(.+)-[0-9a-f]{6}\.(\w+)$/;
 

@@ -119,7 +119,9 @@ export async function compileStream(stream) {
   try {
     return await WebAssembly.compileStreaming(new Response(rewritten, { headers }));
   } catch (error) {
-    throw wrong ?? (error instanceof NidusError ? error : explainCompileError(error, COMPILER_FILE));
+    throw (
+      wrong ?? (error instanceof NidusError ? error : explainCompileError(error, COMPILER_FILE))
+    );
   }
 }
 
@@ -169,7 +171,8 @@ async function readWhole(source, meter) {
   while (meter.loaded < meter.total) {
     const most = Math.min(PIECE, meter.total - meter.loaded);
     // The first piece goes through the rewriter, the others straight to their place.
-    const into = isReader && passing ? out.subarray(at, at + most) : new Uint8Array(isReader ? most : 0);
+    const into =
+      isReader && passing ? out.subarray(at, at + most) : new Uint8Array(isReader ? most : 0);
     const got = whole ? most : await /** @type {{read: Function}} */ (source).read(into);
     if (got === 0) break;
     const chunk = whole ? whole.subarray(meter.loaded, meter.loaded + got) : into.subarray(0, got);
@@ -268,7 +271,8 @@ class Meter {
   /** @param {number} bytes */
   add(bytes) {
     this.loaded += bytes;
-    if (bytes > 0 && this.loaded < this.total && performance.now() - this.#told < TELL_EVERY) return;
+    if (bytes > 0 && this.loaded < this.total && performance.now() - this.#told < TELL_EVERY)
+      return;
     this.#told = performance.now();
     const total = Math.max(this.total, bytes === 0 ? this.loaded : 0);
     this.onProgress({ phase: "download", file: this.file, loaded: this.loaded, total });

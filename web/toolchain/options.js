@@ -185,7 +185,8 @@ const FEATURES =
  * Warnings on which the driver bases more than the argument itself, or whose values it checks.
  * Asked of the driver.
  */
-const SPECIAL_WARNINGS = /^-W([alp],|(no-)?(deprecated|write-strings)$|large-by-value|undef-prefix)/;
+const SPECIAL_WARNINGS =
+  /^-W([alp],|(no-)?(deprecated|write-strings)$|large-by-value|undef-prefix)/;
 
 /** The environment variables that change what the driver does. */
 export const DRIVER_ENVIRONMENT = [
@@ -444,7 +445,8 @@ function isPlannable(options) {
   if (!plain || sources.length === 0) {
     const compiling = ["link", "object", "assembly"].includes(mode);
     if (sources.length > 0 && !compiling) return false;
-    if (["include", "define", "feature", "cc1", "llvm"].some((list) => lists.has(list))) return false;
+    if (["include", "define", "feature", "cc1", "llvm"].some((list) => lists.has(list)))
+      return false;
     const assembling = sources.some(({ language }) => language.startsWith("assembler"));
     const known = new Set(["strip", "model", "nostdlib", "nostartfiles"]);
     if (!assembling) known.add("optimize");

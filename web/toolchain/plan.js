@@ -189,7 +189,8 @@ function cc1(options, source, cwd, output, linking = options.mode === "link") {
   argv.push(...list("include"), ...list("define"));
   if (!preprocessed) {
     argv.push("-isysroot", "/usr");
-    const folders = cxx && !settings.has("nostdinc++") ? [...CXX_INCLUDES, ...C_INCLUDES] : C_INCLUDES;
+    const folders =
+      cxx && !settings.has("nostdinc++") ? [...CXX_INCLUDES, ...C_INCLUDES] : C_INCLUDES;
     for (const folder of folders) argv.push("-internal-isystem", folder);
   }
   argv.push(...list("warning"), ...set("pedantic"), ...set("no-warnings"), ...standard);
