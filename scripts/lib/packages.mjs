@@ -44,28 +44,18 @@ function compiles(compiler, source, flags) {
   );
 }
 
-/** The package of clang's runtime libraries: Debian 13 has a versionless name, Debian 12 may have not. */
-function clangRuntimePackage() {
-  const known = (/** @type {string} */ name) =>
-    /Candidate: (?!\(none\))/.test(ask("apt-cache", ["policy", name]) ?? "");
-  if (known("libclang-rt-dev")) return "libclang-rt-dev";
-  const depends = ask("apt-cache", ["depends", "clang"]) ?? "";
-  const version = /Depends: clang-(\d+)/.exec(depends)?.[1];
-  return version ? `libclang-rt-${version}-dev` : "libclang-rt-dev";
-}
-
 /** Every tool the builds and tests need: how to see that it is there, and where it comes from. */
 const tools = [
-  { name: "a C compiler", present: canCompile, packages: () => ["gcc", "libc6-dev"] },
-  { name: "cmake", present: () => onPath("cmake"), packages: () => ["cmake"] },
-  { name: "ninja", present: () => onPath("ninja"), packages: () => ["ninja-build"] },
-  { name: "emcc", present: () => onPath("emcc"), packages: () => ["emscripten"] },
+  { name: "a C compiler", present: canCompile, packages: ["gcc", "libc6-dev"] },
+  { name: "cmake", present: () => onPath("cmake"), packages: ["cmake"] },
+  { name: "ninja", present: () => onPath("ninja"), packages: ["ninja-build"] },
+  { name: "emcc", present: () => onPath("emcc"), packages: ["emscripten"] },
   {
     name: "clang with libFuzzer",
     present: canFuzz,
-    packages: () => ["clang", clangRuntimePackage()],
+    packages: ["clang", "libclang-rt-dev"],
   },
-  { name: "chromium", present: () => onPath("chromium"), packages: () => ["chromium"] },
+  { name: "chromium", present: () => onPath("chromium"), packages: ["chromium"] },
 ];
 
 /** The names of the tools that are missing. */
@@ -83,6 +73,7 @@ export async function installPackages() {
       `The set-up needs ${names}; there is no apt-get here to install them with. Install them and run the command again.`,
     );
   }
+  const packages = missing.flatMap((tool) => tool.packages);
   const prefix =
     process.getuid?.() === 0
       ? []
@@ -90,10 +81,9 @@ export async function installPackages() {
         ? ["sudo", "-n"]
         : undefined;
   if (!prefix) {
-    const packages = missing.flatMap((tool) => tool.packages()).join(" ");
     throw new ScriptError(
       `The set-up needs ${names}. Without root it cannot install them; please run\n\n` +
-        `  sudo apt-get install -y --no-install-recommends ${packages}\n\nand then the same command again.`,
+        `  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${packages.join(" ")}\n\nand then the same command again.`,
     );
   }
   /** @param {string[]} args */
@@ -110,8 +100,6 @@ export async function installPackages() {
   };
   const patience = ["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"];
   await apt(["update", ...patience]);
-  // Only now are the names of this release known.
-  const packages = missing.flatMap((tool) => tool.packages());
   console.log(`  apt-get install ${packages.join(" ")}`);
   await apt(["install", "-y", "--no-install-recommends", ...patience, ...packages]);
   const still = missingTools();
