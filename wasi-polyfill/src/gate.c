@@ -169,7 +169,7 @@ static void gate_imports(struct writer *writer, uint32_t count) {
   put_name(writer, "pid");
   put(writer, EXTERN_GLOBAL);
   put(writer, TYPE_I32);
-  put(writer, 0);
+  put(writer, 1); /* mutable: the instances of an ended process may serve another one */
   import_function(writer, "kernel", "nidus_enter", GATE_TYPE_ENTER);
   import_function(writer, "kernel", "nidus_leave", GATE_TYPE_NOTICE);
   import_function(writer, "host", "park", GATE_TYPE_NOTICE);
