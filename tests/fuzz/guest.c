@@ -150,7 +150,8 @@ static void count_name(struct inspection *all, uint64_t dev, uint64_t ino, uint6
 
 static void read_file(struct inspection *all, uint32_t fd, uint32_t name_length, uint64_t size) {
   struct guest *guest = all->guest;
-  wasi_errno_t error = guest_call(guest, SYS_path_open, fd, 0, NAME, name_length, 0, WASI_RIGHT_FD_READ, 0, 0, RESULT);
+  wasi_errno_t error = guest_call(guest, SYS_path_open, fd, 0, NAME, name_length, 0,
+                                  WASI_RIGHT_FD_READ | WASI_RIGHT_FD_SEEK, 0, 0, RESULT);
   if (error) return;
   uint32_t file = guest_u32(guest, RESULT);
   guest_put_u32(guest, IOVEC, CONTENT);
@@ -177,8 +178,10 @@ static void inspect_entry(struct inspection *all, uint32_t fd, uint32_t at, uint
   require(guest->memory[STAT + 16] == type);
   all->entries++;
   if (type == WASI_FILETYPE_DIRECTORY) {
-    uint64_t rights = WASI_RIGHT_ALL;
-    require(guest_call(guest, SYS_path_open, fd, 0, NAME, length, WASI_OFLAG_DIRECTORY, rights, rights, 0, RESULT) == 0);
+    uint64_t all_rights = WASI_RIGHT_ALL, writing = WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_ALLOCATE;
+    uint64_t rights = all_rights & ~(writing | WASI_RIGHT_FD_FILESTAT_SET_SIZE);
+    require(guest_call(guest, SYS_path_open, fd, 0, NAME, length, WASI_OFLAG_DIRECTORY, rights, all_rights, 0,
+                       RESULT) == 0);
     all->folders = grown(all->folders, all->folder_count, sizeof *all->folders);
     all->folders[all->folder_count++] = guest_u32(guest, RESULT);
     return;
