@@ -11,6 +11,7 @@
  * | `NIDUS_ASSET` | a file of the package is missing, or something else was served in its place |
  * | `NIDUS_CSP` | the page's content security policy forbids WebAssembly |
  * | `NIDUS_KERNEL` | the kernel and the host library come from different versions |
+ * | `NIDUS_ENGINE` | engine.wasm and the host library come from different versions |
  * | `ENOEXEC` | a program is not a WebAssembly module that Nidus can run |
  */
 

@@ -1,0 +1,218 @@
+/**
+ * Values between JavaScript and the engine, as the WebAssembly JavaScript Interface converts them
+ * (its ToWebAssemblyValue and ToJSValue).
+ *
+ * Invariant: a value outside JavaScript's reach of the type (v128; a function of elsewhere) is a
+ * TypeError before anything runs.
+ */
+
+import { F32, F64, I32, I64, V128, VALUE_SIZE, isExtern } from "./engine-abi.js";
+
+/** @typedef {(...args: unknown[]) => unknown} ExportedFunction */
+
+/**
+ * Keeps references: functions of the engine by pointer, values of JavaScript by number. An entry
+ * lives as long as the engine, because a guest may hold the reference anywhere.
+ */
+export class References {
+  /** @type {Map<number, ExportedFunction>} */
+  #functions = new Map();
+  /** @type {WeakMap<ExportedFunction, number>} */
+  #pointers = new WeakMap();
+  /** @type {unknown[]} the reference n is at n - 1, for 0 is null */
+  #values = [];
+  /** @type {Map<unknown, number>} */
+  #numbers = new Map();
+
+  /** @param {(pointer: number) => ExportedFunction} wrap makes the function of a pointer */
+  constructor(wrap) {
+    this.wrap = wrap;
+  }
+
+  /**
+   * The one function of a pointer.
+   * @param {number} pointer
+   */
+  function(pointer) {
+    let found = this.#functions.get(pointer);
+    if (!found) {
+      found = this.wrap(pointer);
+      this.#functions.set(pointer, found);
+      this.#pointers.set(found, pointer);
+    }
+    return found;
+  }
+
+  /**
+   * The pointer of one of this engine's functions, or undefined.
+   * @param {unknown} value
+   */
+  pointer(value) {
+    return typeof value === "function"
+      ? this.#pointers.get(/** @type {ExportedFunction} */ (value))
+      : undefined;
+  }
+
+  /**
+   * @param {unknown} value
+   * @param {number} type
+   * @returns {bigint}
+   */
+  toEngine(value, type) {
+    if (value === null) return 0n;
+    if (!isExtern(type)) {
+      const pointer = this.pointer(value);
+      if (pointer === undefined) {
+        throw new TypeError(
+          "A function reference is null or a function that this engine exported.",
+        );
+      }
+      return BigInt(pointer);
+    }
+    let number = this.#numbers.get(value);
+    if (number === undefined) {
+      number = this.#values.push(value);
+      this.#numbers.set(value, number);
+    }
+    return BigInt(number);
+  }
+
+  /**
+   * @param {bigint} reference
+   * @param {number} type
+   */
+  toJs(reference, type) {
+    if (reference === 0n) return null;
+    return isExtern(type) ? this.#values[Number(reference) - 1] : this.function(Number(reference));
+  }
+}
+
+/**
+ * The value, ready to be stored: a number or bigint. Conversion may run the caller's code (valueOf),
+ * so all of it happens before any of the engine's memory is touched.
+ * @param {unknown} value
+ * @param {number} type
+ * @param {References} references
+ * @returns {number | bigint}
+ */
+export function convert(value, type, references) {
+  switch (type & 15) {
+    case I32:
+      return /** @type {number} */ (value) | 0;
+    case I64:
+      return BigInt.asIntN(64, /** @type {bigint} */ (value));
+    case F32:
+    case F64:
+      return +(/** @type {number} */ (value));
+    case V128:
+      throw new TypeError("A v128 cannot cross between JavaScript and WebAssembly.");
+    default:
+      return references.toEngine(value, type);
+  }
+}
+
+/**
+ * Stores what `convert` made, in a 64-bit slot.
+ * @param {DataView} dv
+ * @param {number} at
+ * @param {number | bigint} value
+ * @param {number} type
+ */
+export function storeSlot(dv, at, value, type) {
+  switch (type & 15) {
+    case I32:
+      return dv.setInt32(at, Number(value), true);
+    case F32:
+      return dv.setFloat32(at, Number(value), true);
+    case F64:
+      return dv.setFloat64(at, Number(value), true);
+    default:
+      return dv.setBigUint64(at, BigInt.asUintN(64, BigInt(value)), true);
+  }
+}
+
+/**
+ * @param {DataView} dv
+ * @param {number} at of a 64-bit slot
+ * @param {number} type
+ * @param {References} references
+ * @returns {unknown}
+ */
+export function loadSlot(dv, at, type, references) {
+  switch (type & 15) {
+    case I32:
+      return dv.getInt32(at, true);
+    case I64:
+      return dv.getBigInt64(at, true);
+    case F32:
+      return dv.getFloat32(at, true);
+    case F64:
+      return dv.getFloat64(at, true);
+    case V128:
+      throw new TypeError("A v128 cannot cross between JavaScript and WebAssembly.");
+    default:
+      return references.toJs(dv.getBigUint64(at, true), type);
+  }
+}
+
+/**
+ * Stores a `struct nidus_value`.
+ * @param {DataView} dv
+ * @param {number} at
+ * @param {number | bigint} value
+ * @param {number} type
+ */
+export function storeValue(dv, at, value, type) {
+  dv.setUint32(at, type, true);
+  storeSlot(dv, at + 8, value, type);
+}
+
+/**
+ * What a function with these results answers in JavaScript: undefined, a value, or an array.
+ * @param {DataView} dv
+ * @param {number} at of an array of `struct nidus_value`
+ * @param {number[]} types
+ * @param {References} references
+ */
+export function loadResults(dv, at, types, references) {
+  const values = types.map((type, i) => loadSlot(dv, at + i * VALUE_SIZE + 8, type, references));
+  return values.length <= 1 ? values[0] : values;
+}
+
+/**
+ * The results that a function of JavaScript answered, one for each type.
+ * @param {unknown} answer
+ * @param {number[]} types
+ * @param {References} references
+ */
+export function convertResults(answer, types, references) {
+  if (types.length === 0) return [];
+  if (types.length === 1) return [convert(answer, types[0], references)];
+  const values = [.../** @type {Iterable<unknown>} */ (answer)];
+  if (values.length !== types.length) {
+    throw new TypeError(`The function has ${types.length} results, but answered ${values.length}.`);
+  }
+  return values.map((value, i) => convert(value, types[i], references));
+}
+
+/** @type {Readonly<Record<string, number>>} */
+const CODES = {
+  i32: I32,
+  i64: I64,
+  f32: F32,
+  f64: F64,
+  v128: V128,
+  anyfunc: 0xffff7016,
+  funcref: 0xffff7016,
+  externref: 0xffff6f16,
+};
+
+/**
+ * The number of a value type's name.
+ * @param {string} name
+ */
+export function typeCode(name) {
+  const code = CODES[name];
+  if (code === undefined) throw new TypeError(`There is no value type "${name}".`);
+  return code;
+}
