@@ -17,6 +17,10 @@ const EEXIST = 20;
 const ENOTDIR = 54;
 const EISDIR = 31;
 const EINVAL = 28;
+const ENOTSUP = 58;
+
+const SLASH = 0x2f;
+const DOT = Uint8Array.of(0x2e);
 
 /** Layout of the scratch memory: results, iovec, then paths, then contents on their way. */
 const RESULT = 0;
@@ -105,8 +109,11 @@ export class FsSync {
    * @param {number} at
    */
   #putPath(path, at) {
-    const bytes = encodePath(path.replace(/^\/+/, "") || (path === "" ? "" : "."));
-    return this.#putBytes(bytes, at, path);
+    const bytes = encodePath(path);
+    let start = 0;
+    while (bytes[start] === SLASH) start++;
+    const relative = start > 0 && start === bytes.length ? DOT : bytes.subarray(start);
+    return this.#putBytes(relative, at, path);
   }
 
   /**
@@ -341,30 +348,32 @@ export class FsSync {
     /** @type {string | undefined} */
     let first;
     let at = "";
-    for (const part of absolute(path).split("/")) {
-      if (part === "") continue;
+    const parts = absolute(path)
+      .split("/")
+      .filter((part) => part !== "");
+    for (const [index, part] of parts.entries()) {
       at += `/${part}`;
       try {
         this.mkdir(at);
         first ??= at;
       } catch (error) {
+        if (!(error instanceof NidusError)) throw error;
         // A read-only volume refuses before it looks whether the folder is there.
-        if (!(error instanceof NidusError) || !this.#isFolder(at, error)) throw error;
+        const kind = this.#kindOf(at);
+        if (kind === "folder") continue;
+        const isFile = kind === "file" && index < parts.length - 1;
+        throw isFile ? NidusError.fromErrno(ENOTDIR, "mkdir", path) : error;
       }
     }
     return first;
   }
 
-  /**
-   * @param {string} path
-   * @param {NidusError} error
-   */
-  #isFolder(path, error) {
-    if (error.errno === ENOENT || error.errno === ENOTDIR) return false;
+  /** @param {string} path */
+  #kindOf(path) {
     try {
-      return this.stat(path).isDirectory();
+      return this.stat(path).isDirectory() ? "folder" : "file";
     } catch {
-      return false;
+      return "none";
     }
   }
 
@@ -549,7 +558,12 @@ export class FsSync {
         }
       }),
     );
-    this.chmod(to, source.mode);
+    try {
+      this.chmod(to, source.mode);
+    } catch (error) {
+      // Folders of the host keep the modes the host gives.
+      if (!(error instanceof NidusError) || error.errno !== ENOTSUP) throw error;
+    }
   }
 
   /**

@@ -8,6 +8,7 @@
  */
 
 import { compileBytes } from "./assets.js";
+import { copyFunctions, hasMultiMemory } from "./bridge.js";
 import { NidusError, signalName, signalNumber } from "./errors.js";
 import { NEVER } from "./kernel.js";
 
@@ -15,8 +16,6 @@ import { NEVER } from "./kernel.js";
 export const TRAP_CODE = 134;
 /** The longest a timer can be set for; a longer wait is renewed. */
 const LONGEST_TIMER = 2 ** 31 - 1;
-/** From here on `set` beats copying element by element. */
-const SMALL_COPY = 64;
 
 const BRIDGE = { sharedKernel: 2, hostCopy: 8 };
 const WAIT = { clock: 1, flush: 8 };
@@ -64,16 +63,27 @@ export function hasJSPI() {
   return typeof jspi.Suspending === "function" && typeof jspi.promising === "function";
 }
 
-/** The host can copy between two memories without JavaScript. */
-export function hasMultiMemory() {
-  const twoMemories = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 5, 2, 0, 0, 0, 0];
-  return WebAssembly.validate(new Uint8Array(twoMemories));
-}
-
 /** @typedef {{reject: (thrown: unknown) => void, resolve: () => void}} Parked */
+
+/**
+ * What serves a process, and may serve another one after it.
+ * @typedef {object} Guest
+ * @property {WebAssembly.Global} pid
+ * @property {WebAssembly.Instance} instance
+ * @property {number[]} slots the bridge's places in the kernel's table
+ * @property {Image | null} image
+ */
+
+/**
+ * The state of an instance before it ran; `restore` answers whether it could be put back.
+ * @typedef {{restore: () => boolean}} Image
+ * @typedef {(instance: WebAssembly.Instance) => Image | null} Capture
+ */
 
 /** Runs guests over one kernel instance. */
 export class Runner {
+  /** @type {WeakMap<WebAssembly.Module, {capture: Capture, idle: Guest | null}>} */
+  #recycled = new WeakMap();
   /** @type {Promise<WebAssembly.Module> | null} */
   #gate = null;
   /** @type {Map<number, Promise<WebAssembly.Module>>} by flags */
@@ -100,6 +110,17 @@ export class Runner {
   }
 
   /**
+   * Lets instances of a module serve one process after the other. `capture` is called with each fresh
+   * instance before it runs, and answers how to make it fresh again, or null when it cannot be. One
+   * idle instance is kept; one whose run trapped or was killed is dropped.
+   * @param {WebAssembly.Module} module
+   * @param {Capture} capture
+   */
+  recycle(module, capture) {
+    this.#recycled.set(module, { capture, idle: null });
+  }
+
+  /**
    * Runs a program as process `pid` to its end.
    * @param {number} pid
    * @param {WebAssembly.Module} module
@@ -108,25 +129,24 @@ export class Runner {
    */
   async run(pid, module, name) {
     const { exports } = this.kernel;
-    /** @type {number[]} */
-    const slots = [];
+    /** @type {Guest | null} */
+    let guest = null;
     /** @type {unknown} */
     let thrown = null;
     let failed = true;
     try {
-      await this.#execute(pid, module, name, slots);
+      const entry = inspect(module, name);
+      guest = this.#takeIdle(module, pid) ?? (await this.#instantiate(module, pid));
+      await this.#call(pid, guest, entry);
       failed = false;
     } catch (error) {
       thrown = error;
     }
     const code = exports.nidus_process_exit_code(pid);
     this.retire(pid, 0);
-    for (const slot of slots) this.kernel.unplace(slot);
-    if (thrown instanceof Killed) return killed(thrown.signal);
-    if (code >= 256) return killed(signalName(code - 256));
-    if (code >= 0) return { code, signal: null, trap: null };
-    if (!failed) return { code: 0, signal: null, trap: null };
-    return { code: TRAP_CODE, signal: null, trap: describeTrap(thrown) };
+    const status = judge(code, failed, thrown);
+    if (guest !== null) this.#giveBack(module, guest, status);
+    return status;
   }
 
   /**
@@ -157,26 +177,62 @@ export class Runner {
   }
 
   /**
-   * @param {number} pid
    * @param {WebAssembly.Module} module
-   * @param {string} name
-   * @param {number[]} slots filled with the table slots in use
+   * @param {number} pid
+   * @returns {Guest | null}
    */
-  async #execute(pid, module, name, slots) {
+  #takeIdle(module, pid) {
+    const recycled = this.#recycled.get(module);
+    const guest = recycled?.idle ?? null;
+    if (recycled === undefined || guest === null) return null;
+    recycled.idle = null;
+    if (guest.image !== null && guest.image.restore()) {
+      guest.pid.value = pid;
+      return guest;
+    }
+    this.#drop(guest);
+    return null;
+  }
+
+  /**
+   * @param {WebAssembly.Module} module
+   * @param {Guest} guest
+   * @param {ExitStatus} status
+   */
+  #giveBack(module, guest, status) {
+    const recycled = this.#recycled.get(module);
+    if (recycled?.idle === null && guest.image !== null && status.trap === null && !status.signal) {
+      recycled.idle = guest;
+    } else {
+      this.#drop(guest);
+    }
+  }
+
+  /** @param {Guest} guest */
+  #drop({ slots }) {
+    for (const slot of slots) this.kernel.unplace(slot);
+  }
+
+  /**
+   * @param {WebAssembly.Module} module
+   * @param {number} number of the process
+   * @returns {Promise<Guest>}
+   */
+  async #instantiate(module, number) {
     const { kernel } = this;
-    const entry = inspect(module, name);
+    // Mutable, so that the instances can serve another process later.
+    const pid = new WebAssembly.Global({ value: "i32", mutable: true }, number);
+    // proc_raise of a signal that is ignored does not end it.
+    const exit = (/** @type {number} */ process) => {
+      if (kernel.exports.nidus_process_exit_code(process) >= 0) throw ENDED;
+    };
     const gate = await WebAssembly.instantiate(await this.#gateModule(), {
       process: { pid },
       kernel: kernel.imports,
-      host: {
-        park: this.#park(),
-        exit: () => {
-          throw ENDED;
-        },
-      },
+      host: { park: this.#park(), exit },
     });
-    const guest = await WebAssembly.instantiate(module, { [PREVIEW1]: gate.exports });
-    const memory = /** @type {WebAssembly.Memory} */ (guest.exports.memory);
+    const instance = await WebAssembly.instantiate(module, { [PREVIEW1]: gate.exports });
+    const memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
     const flags =
       (kernel.shared ? BRIDGE.sharedKernel : 0) | (this.#multiMemory ? 0 : BRIDGE.hostCopy);
     const bridge = await WebAssembly.instantiate(await this.#bridgeModule(flags), {
@@ -185,12 +241,24 @@ export class Runner {
       host: this.#multiMemory ? {} : copyFunctions(kernel.memory, memory),
     });
     const { read, write } = bridge.exports;
-    slots.push(kernel.place(read), kernel.place(write));
-    const bound = kernel.exports.nidus_process_memory(pid, slots[0], slots[1]);
+    const slots = [kernel.place(read), kernel.place(write)];
+    const image = this.#recycled.get(module)?.capture(instance) ?? null;
+    return { pid, instance, slots, image };
+  }
+
+  /**
+   * Binds a guest to its process and calls it.
+   * @param {number} pid
+   * @param {Guest} guest
+   * @param {string} entry
+   */
+  async #call(pid, { instance, slots }, entry) {
+    const { exports } = this.kernel;
     // A kill may have come while the instances were made.
-    if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw ENDED;
-    kernel.check(bound, "memory");
-    const start = /** @type {() => void} */ (guest.exports[entry]);
+    if (exports.nidus_process_exit_code(pid) >= 0) throw ENDED;
+    const [read = 0, write = 0] = slots;
+    this.kernel.check(exports.nidus_process_memory(pid, read, write), "spawn");
+    const start = /** @type {() => void} */ (instance.exports[entry]);
     if (this.patient && jspi.promising !== undefined) await jspi.promising(start)();
     else start();
   }
@@ -252,6 +320,20 @@ export class Runner {
       this.#parked.delete(pid);
     }
   }
+}
+
+/**
+ * @param {number} code the kernel's
+ * @param {boolean} failed the guest threw
+ * @param {unknown} thrown
+ * @returns {ExitStatus}
+ */
+function judge(code, failed, thrown) {
+  if (thrown instanceof Killed) return killed(thrown.signal);
+  if (code >= 256) return killed(signalName(code - 256));
+  if (code >= 0) return { code, signal: null, trap: null };
+  if (!failed) return { code: 0, signal: null, trap: null };
+  return { code: TRAP_CODE, signal: null, trap: describeTrap(thrown) };
 }
 
 /** @param {string} signal */
@@ -321,71 +403,3 @@ const SYSTEM_CALLS = new Set(
     "proc_exit proc_raise sched_yield random_get sock_accept sock_recv sock_send sock_shutdown"
   ).split(" "),
 );
-
-/**
- * The bridge in JavaScript, for hosts without multi-memory.
- * @param {WebAssembly.Memory} kernelMemory
- * @param {WebAssembly.Memory} guestMemory
- */
-export function copyFunctions(kernelMemory, guestMemory) {
-  let kernel = new Uint8Array(kernelMemory.buffer);
-  let kernel32 = new Uint32Array(kernelMemory.buffer);
-  let guest = new Uint8Array(guestMemory.buffer);
-  let guest32 = new Uint32Array(guestMemory.buffer);
-  // A memory that grew leaves its old views with length 0, a shared one leaves them short.
-  const refresh = () => {
-    kernel = new Uint8Array(kernelMemory.buffer);
-    kernel32 = new Uint32Array(kernelMemory.buffer);
-    guest = new Uint8Array(guestMemory.buffer);
-    guest32 = new Uint32Array(guestMemory.buffer);
-  };
-  return {
-    /**
-     * @param {number} to in the kernel
-     * @param {number} from in the guest
-     * @param {number} length
-     */
-    read(to, from, length) {
-      to >>>= 0;
-      from >>>= 0;
-      length >>>= 0;
-      if (from + length > guest.length || to + length > kernel.length) {
-        refresh();
-        if (from + length > guest.length) return 1;
-      }
-      if (length > SMALL_COPY) kernel.set(guest.subarray(from, from + length), to);
-      else if (((to | from | length) & 3) === 0) {
-        for (let i = from >>> 2, j = to >>> 2, n = length >>> 2; n > 0; n--) {
-          kernel32[j++] = /** @type {number} */ (guest32[i++]);
-        }
-      } else {
-        for (let i = 0; i < length; i++) kernel[to + i] = /** @type {number} */ (guest[from + i]);
-      }
-      return 0;
-    },
-
-    /**
-     * @param {number} to in the guest
-     * @param {number} from in the kernel
-     * @param {number} length
-     */
-    write(to, from, length) {
-      to >>>= 0;
-      from >>>= 0;
-      length >>>= 0;
-      if (to + length > guest.length || from + length > kernel.length) {
-        refresh();
-        if (to + length > guest.length) return 1;
-      }
-      if (length > SMALL_COPY) guest.set(kernel.subarray(from, from + length), to);
-      else if (((to | from | length) & 3) === 0) {
-        for (let i = from >>> 2, j = to >>> 2, n = length >>> 2; n > 0; n--) {
-          guest32[j++] = /** @type {number} */ (kernel32[i++]);
-        }
-      } else {
-        for (let i = 0; i < length; i++) guest[to + i] = /** @type {number} */ (kernel[from + i]);
-      }
-      return 0;
-    },
-  };
-}

@@ -1,0 +1,28 @@
+/**
+ * The package's files as they lie on this machine.
+ */
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { NidusError } from "../web/errors.js";
+
+/** The kernel's module. */
+export function kernelBytes() {
+  const path = fileURLToPath(new URL("../web/kernel.wasm", import.meta.url));
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new NidusError(
+      "NIDUS_ASSET",
+      `kernel.wasm cannot be read at ${path}; install the package again, or in a clone of its ` +
+        `repository run: npm run setup`,
+      { cause },
+    );
+  }
+}
+
+/** The version of this package. */
+export function version() {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return String(JSON.parse(text).version);
+}

@@ -1,0 +1,85 @@
+#!/usr/bin/env node
+/**
+ * The `nidus` command: from arguments to one of its verbs. What a verb needs is loaded when it is
+ * known which one it is, so that a small program starts fast.
+ */
+
+import { NidusError } from "../web/errors.js";
+
+const USAGE = `usage: nidus run [options] PROGRAM.wasm [arguments]
+       nidus cc|c++|… [arguments of the tool]
+       nidus help [run|cc] | --version
+`;
+
+const HELP = `nidus runs WASI programs and a C and C++ compiler that is one.
+
+  nidus run [options] PROGRAM.wasm [arguments]
+      Runs a program. Its exit code is that of nidus; 134 when it trapped.
+      --dir HOST[::GUEST]  gives it the folder HOST of this machine, as GUEST
+                           (the same name, if left out); may be repeated
+      --env NAME=VALUE     sets a variable; --env NAME hands this one's on; may be repeated
+      --tier TIER          direct: on the host's own WebAssembly; interp: on Nidus's
+                           interpreter; auto (the default): whichever fits
+      --                   ends the options
+
+  nidus cc [arguments]     compiles and links C, as clang does
+  nidus c++ [arguments]    compiles and links C++
+      The folders of this machine are there under their own names, but for /usr, which holds
+      the headers and libraries of the target, and /dev, which is Nidus's.
+
+  nidus help               this text
+  nidus --version          the version
+`;
+
+/** Everything `process.exit` understands. */
+const USAGE_ERROR = 2;
+const FAILURE = 1;
+
+/** @param {string[]} args */
+async function main(args) {
+  const [verb = "", ...rest] = args;
+  switch (verb) {
+    case "run": {
+      const { run } = await import("./run.js");
+      return run(rest);
+    }
+    case "help":
+    case "--help":
+    case "-h":
+      write(1, HELP);
+      return 0;
+    case "--version":
+    case "-V": {
+      const { version } = await import("./assets.js");
+      write(1, `nidus ${version()}\n`);
+      return 0;
+    }
+    case "":
+      write(2, USAGE);
+      return USAGE_ERROR;
+  }
+  if (verb.startsWith("-")) {
+    write(2, `nidus: there is no option ${verb}; see nidus help\n`);
+    return USAGE_ERROR;
+  }
+  const { TOOLS, runTool } = await import("./toolchain.js");
+  if (TOOLS.includes(verb)) return runTool(verb, rest);
+  write(2, `nidus: there is no command "${verb}"; a program is run by: nidus run ${verb}\n`);
+  return USAGE_ERROR;
+}
+
+/**
+ * @param {1 | 2} fd
+ * @param {string} text
+ */
+function write(fd, text) {
+  (fd === 1 ? process.stdout : process.stderr).write(text);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof NidusError)) throw error;
+  write(2, `nidus: ${error.message}\n`);
+  process.exitCode = error.code === "EUSAGE" ? USAGE_ERROR : FAILURE;
+}

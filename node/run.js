@@ -1,0 +1,161 @@
+/**
+ * `nidus run`: one program, with the streams of this process and the folders it is given.
+ */
+
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { NidusError, signalNumber } from "../web/errors.js";
+import { compileProgram } from "../web/programs.js";
+import { System } from "../web/system.js";
+import { kernelBytes } from "./assets.js";
+import { HostFolders } from "./host.js";
+import { FdInput, FdOutput, waiter } from "./stdio.js";
+
+/** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */
+const BROKEN_PIPE = 141;
+
+/**
+ * @typedef {object} RunArguments
+ * @property {{host: string, guest: string}[]} dirs
+ * @property {Record<string, string>} env
+ * @property {string} program
+ * @property {string[]} args
+ */
+
+/**
+ * @param {string} sentence
+ */
+function usage(sentence) {
+  return new NidusError("EUSAGE", `${sentence}; see nidus help run`);
+}
+
+/**
+ * @param {string[]} args
+ * @returns {RunArguments}
+ */
+export function parseRun(args) {
+  /** @type {RunArguments} */
+  const parsed = { dirs: [], env: {}, program: "", args: [] };
+  const rest = [...args];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    if (arg === "--") arg = rest.shift();
+    else if (arg.startsWith("-") && arg !== "-") {
+      const [name = "", attached] = splitOnce(arg, "=");
+      if (!["--dir", "--env", "--tier"].includes(name)) {
+        throw usage(`there is no option ${name} of nidus run`);
+      }
+      const value = attached ?? rest.shift();
+      if (value === undefined) throw usage(`the option ${name} needs a value`);
+      takeOption(parsed, name, value);
+      continue;
+    }
+    if (arg === undefined) break;
+    return { ...parsed, program: arg, args: rest };
+  }
+  throw usage("nidus run needs a program to run");
+}
+
+/**
+ * @param {RunArguments} parsed
+ * @param {string} name
+ * @param {string} value
+ */
+function takeOption(parsed, name, value) {
+  const separator = name === "--dir" ? "::" : "=";
+  const [left = "", right] = splitOnce(value, separator);
+  switch (name) {
+    case "--dir":
+      if (left === "" || right === "") throw usage(`--dir ${value} lacks a folder: HOST::GUEST`);
+      parsed.dirs.push({ host: left, guest: right ?? left });
+      return;
+    case "--env":
+      if (left === "") throw usage(`--env ${value} lacks a name: NAME=VALUE`);
+      if (right !== undefined) parsed.env[left] = right;
+      else if (process.env[left] !== undefined) parsed.env[left] = process.env[left] ?? "";
+      return;
+    case "--tier":
+      if (value === "interp") {
+        throw usage("the interpreter tier is not in this build yet: use --tier direct or auto");
+      }
+      if (value !== "direct" && value !== "auto") {
+        throw usage(`there is no tier "${value}": it is direct, interp or auto`);
+      }
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {string} separator
+ * @returns {[string, string | undefined]}
+ */
+function splitOnce(text, separator) {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+/**
+ * A system on the streams of this process, which is ended when nobody reads its output any more.
+ * @param {Record<string, string>} env
+ */
+export async function bootCommandLine(env) {
+  const stdin = new FdInput(0);
+  const broken = () => process.exit(BROKEN_PIPE);
+  const system = await System.create({
+    kernel: kernelBytes(),
+    folders: new HostFolders(),
+    env,
+    jspi: false,
+    waitSync: waiter(stdin),
+  });
+  /** @type {[FdInput, FdOutput, FdOutput]} */
+  const streams = [stdin, new FdOutput(1, broken), new FdOutput(2, broken)];
+  return { system, streams };
+}
+
+/**
+ * The exit code of this process for the status of another; says on standard error why it trapped.
+ * @param {import("../web/system.js").ExitStatus} status
+ * @param {string} name
+ */
+export function report(status, name) {
+  if (status.trap !== null) {
+    const where = status.trap.stack === "" ? "" : `\n${status.trap.stack}`;
+    process.stderr.write(`nidus: ${name} was stopped: ${status.trap.message}${where}\n`);
+  }
+  if (status.signal !== null) return 128 + signalNumber(status.signal);
+  return status.code ?? 1;
+}
+
+/**
+ * @param {string[]} args
+ * @returns {Promise<number>} the exit code
+ */
+export async function run(args) {
+  const { dirs, env, program, args: guestArgs } = parseRun(args);
+  const compiled = compileProgram(readProgram(program), program);
+  // A failure is reported when it is awaited, below.
+  compiled.catch(() => {});
+  const { system, streams } = await bootCommandLine(env);
+  /** @type {Record<string, string>} */
+  const preopens = {};
+  for (const [number, { host, guest }] of dirs.entries()) {
+    // A relative name says nothing of a place in the tree.
+    const path = guest.startsWith("/") && !/^\/+$/.test(guest) ? guest : `/mnt/${number}`;
+    await system.mount(path, { type: "host", folder: host });
+    preopens[guest] = path;
+  }
+  const options = { preopens, streams, argv0: basename(program) };
+  const guest = await system.spawn(await compiled, guestArgs, options);
+  guest.start();
+  return report(await guest.exit, program);
+}
+
+/** @param {string} path */
+function readProgram(path) {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.replace(/,[^,]*$/, "") : String(error);
+    throw new NidusError("ENOENT", `cannot read ${path}: ${reason}`);
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * How bytes get from one linear memory to another: in wasm where the host has multi-memory, else by
+ * the functions here, which the bridge re-exports (docs/kernel-abi.md).
+ *
+ * Invariants: a range that the guest's memory does not have answers 1 and copies nothing; kernel
+ * addresses are right by construction; views are made anew when a memory has grown.
+ */
+
+/** Up to here, copying element by element beats `set`. */
+const SMALL_COPY = 64;
+
+/** The host can copy between two memories without JavaScript. */
+export function hasMultiMemory() {
+  const twoMemories = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 5, 2, 0, 0, 0, 0];
+  return WebAssembly.validate(new Uint8Array(twoMemories));
+}
+
+/**
+ * The bridge in JavaScript, for hosts without multi-memory.
+ * @param {WebAssembly.Memory} kernelMemory
+ * @param {WebAssembly.Memory} guestMemory
+ */
+export function copyFunctions(kernelMemory, guestMemory) {
+  let kernel = new Uint8Array(kernelMemory.buffer);
+  let kernel32 = new Uint32Array(kernelMemory.buffer);
+  let guest = new Uint8Array(guestMemory.buffer);
+  let guest32 = new Uint32Array(guestMemory.buffer);
+  // A memory that grew leaves its old views with length 0, a shared one leaves them short.
+  const refresh = () => {
+    kernel = new Uint8Array(kernelMemory.buffer);
+    kernel32 = new Uint32Array(kernelMemory.buffer);
+    guest = new Uint8Array(guestMemory.buffer);
+    guest32 = new Uint32Array(guestMemory.buffer);
+  };
+  return {
+    /**
+     * @param {number} to in the kernel
+     * @param {number} from in the guest
+     * @param {number} length
+     */
+    read(to, from, length) {
+      to >>>= 0;
+      from >>>= 0;
+      length >>>= 0;
+      if (from + length > guest.length || to + length > kernel.length) {
+        refresh();
+        if (from + length > guest.length) return 1;
+      }
+      if (length > SMALL_COPY) kernel.set(guest.subarray(from, from + length), to);
+      else if (((to | from | length) & 3) === 0) {
+        for (let i = from >>> 2, j = to >>> 2, n = length >>> 2; n > 0; n--) {
+          kernel32[j++] = /** @type {number} */ (guest32[i++]);
+        }
+      } else {
+        for (let i = 0; i < length; i++) kernel[to + i] = /** @type {number} */ (guest[from + i]);
+      }
+      return 0;
+    },
+
+    /**
+     * @param {number} to in the guest
+     * @param {number} from in the kernel
+     * @param {number} length
+     */
+    write(to, from, length) {
+      to >>>= 0;
+      from >>>= 0;
+      length >>>= 0;
+      if (to + length > guest.length || from + length > kernel.length) {
+        refresh();
+        if (to + length > guest.length) return 1;
+      }
+      if (length > SMALL_COPY) guest.set(kernel.subarray(from, from + length), to);
+      else if (((to | from | length) & 3) === 0) {
+        for (let i = from >>> 2, j = to >>> 2, n = length >>> 2; n > 0; n--) {
+          guest32[j++] = /** @type {number} */ (kernel32[i++]);
+        }
+      } else {
+        for (let i = 0; i < length; i++) guest[to + i] = /** @type {number} */ (kernel[from + i]);
+      }
+      return 0;
+    },
+  };
+}
