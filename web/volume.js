@@ -7,14 +7,14 @@
  * always holds the state of some completed flush, whenever the page or its worker dies.
  *
  * Two writers never mix. A Web Lock `nidus:<name>` refuses the second one while the first lives.
- * Where there are no Web Locks (plain http), and against every other surprise, `meta` holds the number
- * of the last flush, and each flush *adds* the next number: if somebody else has flushed or mounted
- * since, that key exists, the add fails, and with it the whole transaction.
+ * Where there are no Web Locks (plain http), and against every other surprise, each mount has a
+ * number, one more than the one before, and leaves it in `meta`. A flush adds the number after its own and
+ * takes it away again: if a later mount has left it there, the add fails, and with it the transaction.
  *
  *   inode   ino                 -> Uint8Array, opaque
  *   dirent  [parent, name]      -> ino
  *   chunk   [ino, index]        -> Uint8Array
- *   meta    "schema" -> 1,  n   -> time of flush n (exactly one such n)
+ *   meta    "schema" -> 1,  number of a mount -> its time
  */
 
 import { NidusError } from "./errors.js";
@@ -31,6 +31,8 @@ const WRITE_BEHIND = 500;
 /** After a failed flush: the first and the longest wait before the next one. */
 const RETRY_FIRST = 1000;
 const RETRY_LONGEST = 30_000;
+/** Numbers of mounts that are remembered: a writer overtaken so often would not be noticed. */
+const MOUNTS = 256;
 /** A lock just given back by a dying page or worker becomes free within this time. */
 const LOCK_PATIENCE = 1000;
 
@@ -87,8 +89,8 @@ export class Volume {
   /** @type {Kernel | null} */
   #kernel = null;
   #mount = -1;
-  /** The number of the last flush, in the database and here. */
-  #last = 0;
+  /** Which mount of the database this is. */
+  #number = 0;
   /** @type {Promise<void> | null} the flush under way */
   #running = null;
   /** @type {Promise<void> | null} the one that starts when it ends, shared by all who ask */
@@ -209,13 +211,12 @@ export class Volume {
     };
     try {
       const [inode, dirent, chunk, meta] = await Promise.all(STORES.map(all));
-      const last = meta.map(([key]) => key).filter((key) => typeof key === "number");
-      const next = Math.max(0, ...last) + 1;
-      const store = tx.objectStore("meta");
-      last.forEach((key) => store.delete(key));
-      store.add(Date.now(), next);
+      const numbers = meta.map(([key]) => key).filter((key) => typeof key === "number");
+      const number = Math.max(0, ...numbers) + 1;
+      tx.objectStore("meta").add(Date.now(), number);
+      tx.objectStore("meta").delete(IDBKeyRange.bound(-Infinity, number - MOUNTS));
       await completed;
-      this.#last = next;
+      this.#number = number;
       return { inode, dirent, chunk };
     } catch (error) {
       completed.catch(() => {});
@@ -236,18 +237,9 @@ export class Volume {
       begun = true;
       const tx = db.transaction(STORES, "readwrite", { durability: "strict" });
       const completed = completion(tx);
-      const next = this.#last + 1;
-      const meta = tx.objectStore("meta");
-      meta.add(Date.now(), next);
-      meta.delete(this.#last);
-      for (const change of changes) {
-        const store = tx.objectStore(change.store);
-        if (change.value !== null) store.put(change.value, change.key);
-        else store.delete(change.store === "chunk" ? chunksFrom(change.key) : change.key);
-      }
-      tx.commit?.();
+      completed.catch(() => {}); // Told below, also when the rest of this turn throws.
+      fill(tx, changes, this.#number + 1);
       await completed;
-      this.#last = next;
       k.nidus_flush_end(this.#mount, 1);
       this.#delay = WRITE_BEHIND;
       this.#host.on?.("flush", null);
@@ -299,10 +291,11 @@ export class Volume {
     return changes;
   }
 
-  /** After a lost connection: the database must still be the one this volume wrote last. */
+  /** After a lost connection: the database must still be the one that was mounted. */
   async #reopen() {
     const db = await openDatabase(/** @type {IDBFactory} */ (this.#host.indexedDB), this.name);
-    if ((await result(db.transaction("meta").objectStore("meta").count(this.#last))) === 0) {
+    const meta = db.transaction("meta").objectStore("meta");
+    if ((await result(meta.count(this.#number))) === 0) {
       db.close();
       throw this.#takenOver();
     }
@@ -439,11 +432,37 @@ function completion(tx) {
 }
 
 /**
- * A chunk's deletion means all from there to the file's end.
- * @param {[number, number]} key
+ * Puts a cut into a transaction, whole or not at all.
+ * @param {IDBTransaction} tx
+ * @param {Change[]} changes
+ * @param {number} next the number a later mount would have
  */
-function chunksFrom([ino, index]) {
-  return IDBKeyRange.bound([ino, index], [ino, Infinity]);
+function fill(tx, changes, next) {
+  try {
+    const meta = tx.objectStore("meta");
+    meta.add(0, next);
+    meta.delete(next);
+    for (const change of changes) {
+      const store = tx.objectStore(change.store);
+      if (change.value !== null) store.put(change.value, change.key);
+      else store.delete(deleted(change));
+    }
+    tx.commit?.();
+  } catch (error) {
+    if (tx.error === null) tx.abort();
+    throw error;
+  }
+}
+
+/**
+ * What a deletion means: a chunk's, all from there to the file's end; that of an entry without a name, all
+ * of the folder.
+ * @param {Change} change
+ */
+function deleted({ store, key }) {
+  if (store === "chunk") return IDBKeyRange.bound(key, [key[0], Infinity]);
+  if (store === "dirent" && key[1] === "") return IDBKeyRange.bound([key[0]], [key[0], []]);
+  return key;
 }
 
 /** @param {BufferSource} source */

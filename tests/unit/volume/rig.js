@@ -1,0 +1,130 @@
+/**
+ * What the volume tests share: a kernel with one journaled mount over a database that lives in this
+ * process, and ways to make the database fail.
+ */
+
+import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
+import { readFileSync } from "node:fs";
+import { FsSync } from "../../../web/fs.js";
+import { Host } from "../../../web/host.js";
+import { loadKernel } from "../../../web/kernel.js";
+import { openVolume } from "../../../web/volume.js";
+
+const kernelBytes = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
+
+/** A database of its own for each test; browsers have the key ranges as a global. */
+export function newDatabase() {
+  globalThis.IDBKeyRange = IDBKeyRange;
+  return new IDBFactory();
+}
+
+/**
+ * Boots a kernel and mounts volume `name` of `indexedDB` at /home.
+ * @param {IDBFactory} indexedDB
+ * @param {Partial<import("../../../web/volume.js").VolumeHost>} [host]
+ */
+export async function mount(indexedDB, host = {}, name = "test") {
+  const volume = await openVolume(name, { indexedDB, locks: undefined, ...host });
+  const surroundings = new Host();
+  const kernel = await loadKernel({
+    source: kernelBytes,
+    host: surroundings.imports,
+    attach: (loaded) => surroundings.attach(loaded),
+  });
+  const number = kernel.check(
+    kernel.withPath("/home", (ptr, len) => kernel.exports.nidus_mount_mem(ptr, len, 1)),
+    "mount",
+  );
+  await volume.load(kernel, number);
+  return {
+    volume,
+    kernel,
+    fs: new FsSync(kernel),
+    dirty: () => kernel.exports.nidus_volume_dirty(number),
+  };
+}
+
+/**
+ * Everything below a folder: contents by path, folders as null, links as `-> target`.
+ * @param {FsSync} fs
+ * @param {string} [folder]
+ * @returns {Record<string, string | null>}
+ */
+export function snapshot(fs, folder = "/home") {
+  /** @type {Record<string, string | null>} */
+  const found = {};
+  for (const { name } of fs.readdir(folder)) {
+    const path = `${folder}/${name}`;
+    const stats = fs.stat(path, false);
+    if (stats.isSymbolicLink()) found[path] = `-> ${fs.readlink(path)}`;
+    else if (stats.isDirectory()) Object.assign(found, { [path]: null }, snapshot(fs, path));
+    else found[path] = Buffer.from(fs.readFile(path)).toString("latin1");
+  }
+  return found;
+}
+
+/**
+ * The tree a fresh mount finds in the database, as after a crash.
+ * @param {IDBFactory} indexedDB
+ */
+export async function stored(indexedDB) {
+  const { volume, fs } = await mount(indexedDB);
+  const tree = snapshot(fs);
+  await volume.close();
+  return tree;
+}
+
+/** Locks as browsers have them, for exclusive requests with a signal. */
+export class Locks {
+  /** @type {Map<string, Promise<unknown>>} */
+  #held = new Map();
+
+  /**
+   * @param {string} name
+   * @param {{signal: AbortSignal}} options
+   * @param {() => Promise<unknown>} callback
+   */
+  async request(name, { signal }, callback) {
+    while (this.#held.has(name)) {
+      await Promise.race([
+        this.#held.get(name),
+        new Promise((_, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason));
+        }),
+      ]);
+    }
+    const held = callback().finally(() => this.#held.delete(name));
+    this.#held.set(name, held);
+    return held;
+  }
+}
+
+/**
+ * Makes the `n`-th change (put, add or delete, from 1) of the following transactions fail as a full disk
+ * does: the transaction is aborted. Answers a function that ends this and tells how many there were.
+ * @param {number} n
+ * @param {any} type the prototype of the database's stores
+ */
+export function failChange(n, type) {
+  const { put, add, delete: remove } = type;
+  let count = 0;
+  /** @param {Function} original */
+  const counted = (original) =>
+    /** @this {IDBObjectStore} @param {unknown[]} args */
+    function (...args) {
+      count += 1;
+      if (count === n) {
+        const error = new DOMException("the disk is full", "QuotaExceededError");
+        const { transaction } = this;
+        Object.defineProperty(transaction, "error", { value: error });
+        transaction.abort();
+        throw error;
+      }
+      return original.apply(this, args);
+    };
+  Object.assign(type, { put: counted(put), add: counted(add), delete: counted(remove) });
+  return () => {
+    Object.assign(type, { put, add, delete: remove });
+    return count;
+  };
+}

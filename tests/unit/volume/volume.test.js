@@ -1,0 +1,335 @@
+/** The IndexedDB volume: what a mount finds after whatever happened before. */
+
+import assert from "node:assert/strict";
+import { IDBObjectStore } from "fake-indexeddb";
+import { test } from "node:test";
+import { openVolume } from "../../../web/volume.js";
+import { Locks, failChange, mount, newDatabase, snapshot, stored } from "./rig.js";
+
+/** @param {number} size */
+const pattern = (size) => Uint8Array.from({ length: size }, (_, i) => (i * 7 + (i >> 8)) & 255);
+
+test("a new volume is an empty, writable folder that outlives its kernel", async () => {
+  const db = newDatabase();
+  const first = await mount(db);
+  assert.equal(first.volume.persistent, true);
+  assert.deepEqual(snapshot(first.fs), {});
+  first.fs.writeFile("/home/main.c", "int main;");
+  await first.volume.close();
+  assert.deepEqual(await stored(db), { "/home/main.c": "int main;" });
+});
+
+test("files of every size, folders, links, modes, times and names come back as they were", async () => {
+  const db = newDatabase();
+  const { fs, volume } = await mount(db);
+  const sizes = [0, 1, 4096, 65535, 65536, 65537, 300_000];
+  for (const size of sizes) fs.writeFile(`/home/${size}`, pattern(size));
+  fs.mkdirs("/home/a/b/c");
+  fs.writeFile("/home/a/b/c/ü 漢字 .txt", "deep");
+  fs.symlink("../a/b", "/home/a/link");
+  fs.writeFile("/home/one", "shared");
+  fs.link("/home/one", "/home/two");
+  fs.chmod("/home/one", 0o600);
+  fs.utimes("/home/65537", 12.5, 1_700_000_000.25);
+  const before = snapshot(fs);
+  await volume.close();
+
+  const again = await mount(db);
+  assert.deepEqual(snapshot(again.fs), before);
+  for (const size of sizes) {
+    assert.ok(
+      Buffer.from(pattern(size)).equals(again.fs.readFile(`/home/${size}`)),
+      `${size} bytes`,
+    );
+  }
+  const [one, two] = [again.fs.stat("/home/one"), again.fs.stat("/home/two")];
+  assert.deepEqual([one.nlink, one.ino], [2, two.ino]);
+  assert.equal(one.mode & 0o777, 0o600);
+  assert.equal(again.fs.stat("/home/65537").mtimeMs, 1_700_000_000_250);
+});
+
+test("what was removed, renamed, overwritten or cut short leaves nothing behind", async () => {
+  const db = newDatabase();
+  const first = await mount(db);
+  for (const name of ["gone", "moved", "cut", "over"]) {
+    first.fs.writeFile(`/home/${name}`, pattern(200_000));
+  }
+  first.fs.mkdirs("/home/old/sub");
+  await first.volume.flush();
+  first.fs.unlink("/home/gone");
+  first.fs.rename("/home/moved", "/home/over");
+  first.fs.truncate("/home/cut", 70_000);
+  first.fs.rename("/home/old", "/home/new");
+  const now = snapshot(first.fs);
+  await first.volume.close();
+  assert.deepEqual(await stored(db), now);
+
+  const again = await mount(db);
+  for (const name of ["over", "cut", "new/sub", "new"]) {
+    again.fs.rm(`/home/${name}`, { recursive: true });
+  }
+  await again.volume.close();
+  const open = await new Promise((resolve) => {
+    const request = db.open("nidus:test");
+    request.onsuccess = () => resolve(request.result);
+  });
+  const count = (/** @type {string} */ store) =>
+    new Promise((resolve) => {
+      const request = open.transaction(store).objectStore(store).count();
+      request.onsuccess = () => resolve(request.result);
+    });
+  assert.deepEqual([await count("inode"), await count("dirent"), await count("chunk")], [1, 0, 0]);
+});
+
+test("a file cut short and grown again has zeros where it was cut", async () => {
+  const db = newDatabase();
+  const { fs, volume } = await mount(db);
+  fs.writeFile("/home/f", pattern(300_000));
+  await volume.flush();
+  fs.truncate("/home/f", 10);
+  fs.truncate("/home/f", 250_000);
+  await volume.close();
+  const again = await mount(db);
+  const bytes = again.fs.readFile("/home/f");
+  assert.equal(bytes.length, 250_000);
+  assert.deepEqual(bytes.slice(0, 10), pattern(10));
+  assert.ok(bytes.subarray(10).every((byte) => byte === 0));
+});
+
+test("a change is stored within a second without anybody asking", async () => {
+  const db = newDatabase();
+  /** @type {() => void} */
+  let stop = () => {};
+  const flushed = new Promise((resolve) => (stop = () => resolve(undefined)));
+  const { fs } = await mount(db, { on: (name) => name === "flush" && stop() });
+  fs.writeFile("/home/note", "kept");
+  const begin = performance.now();
+  const alive = setInterval(() => {}, 100);
+  await flushed;
+  clearInterval(alive);
+  assert.ok(performance.now() - begin < 1000);
+  assert.deepEqual(await stored(db), { "/home/note": "kept" });
+});
+
+test("a flush holds one moment: what changes while it runs belongs to the next", async () => {
+  const db = newDatabase();
+  const { fs, volume, dirty } = await mount(db);
+  fs.writeFile("/home/a", "1");
+  const first = volume.flush();
+  fs.writeFile("/home/a", "2");
+  fs.writeFile("/home/b", "2");
+  const second = volume.flush();
+  assert.equal(volume.flush(), second, "those who ask meanwhile share one flush");
+  await first;
+  assert.ok(dirty() > 0);
+  await second;
+  assert.equal(dirty(), 0);
+  assert.deepEqual(await stored(db), { "/home/a": "2", "/home/b": "2" });
+});
+
+test("whichever change of a flush fails, the database keeps the flush before, and the next one works", async () => {
+  for (let n = 1; ; n++) {
+    const db = newDatabase();
+    /** @type {string[]} */
+    const events = [];
+    const { fs, volume } = await mount(db, { on: (name) => events.push(name) });
+    fs.writeFile("/home/main.c", "old");
+    fs.writeFile("/home/large", pattern(150_000));
+    await volume.flush();
+    const before = snapshot(fs);
+    fs.writeFile("/home/main.c", "new");
+    fs.writeFile("/home/large", pattern(200_000).reverse());
+    fs.rename("/home/large", "/home/larger");
+    fs.mkdir("/home/folder");
+    const restore = failChange(n, IDBObjectStore.prototype);
+    const outcome = await volume.flush().then(
+      () => null,
+      (error) => error,
+    );
+    const total = restore();
+    if (outcome === null) {
+      assert.ok(n > total && n > 8, `${total} changes were made to fail`);
+      break;
+    }
+    assert.equal(outcome.code, "ENOSPC");
+    assert.match(outcome.message, /no more storage for volume "test": delete files/);
+    assert.deepEqual(events, ["flush", "flusherror"]);
+    // A kernel that knows nothing of the failed flush, as after a crash; it makes itself the writer ...
+    assert.deepEqual(await stored(db), before);
+
+    // ... so the rest is told with a database of its own.
+    const other = newDatabase();
+    const { fs: fs2, volume: volume2 } = await mount(other);
+    fs2.writeFile("/home/main.c", "old");
+    const restore2 = failChange(n, IDBObjectStore.prototype);
+    await volume2.flush().catch(() => {});
+    restore2();
+    fs2.writeFile("/home/more", "more");
+    await volume2.flush();
+    await volume2.close();
+    assert.deepEqual(await stored(other), { "/home/main.c": "old", "/home/more": "more" });
+  }
+});
+
+test("a failed flush is tried again by itself", async () => {
+  const db = newDatabase();
+  /** @type {string[]} */
+  const events = [];
+  /** @type {() => void} */
+  let done = () => {};
+  const flushed = new Promise((resolve) => (done = () => resolve(undefined)));
+  const { fs, volume } = await mount(db, {
+    on(name) {
+      events.push(name);
+      if (name === "flush") done();
+    },
+  });
+  fs.writeFile("/home/a", "kept");
+  const restore = failChange(1, IDBObjectStore.prototype);
+  await assert.rejects(volume.flush(), { code: "ENOSPC" });
+  restore();
+  const alive = setInterval(() => {}, 100);
+  await flushed;
+  clearInterval(alive);
+  assert.deepEqual(events, ["flusherror", "flush"]);
+  assert.deepEqual(await stored(db), { "/home/a": "kept" });
+});
+
+test("while one page has the volume, another is refused with what to do", async () => {
+  const db = newDatabase();
+  const locks = /** @type {any} */ (new Locks());
+  const first = await mount(db, { locks });
+  await assert.rejects(openVolume("test", { indexedDB: db, locks, patience: 20 }), {
+    code: "EBUSY",
+    message: /volume "test" is open in another tab or window: close that one, then reload/,
+  });
+  first.fs.writeFile("/home/a", "first");
+  await first.volume.close();
+  const second = await mount(db, { locks });
+  assert.deepEqual(snapshot(second.fs), { "/home/a": "first" });
+});
+
+test("a lock that is given back soon is waited for", async () => {
+  const db = newDatabase();
+  const locks = /** @type {any} */ (new Locks());
+  const first = await mount(db, { locks });
+  const second = mount(db, { locks, patience: 5000 });
+  await first.volume.close();
+  assert.equal((await second).volume.persistent, true);
+});
+
+test("without locks, the writer that was overtaken is told and changes nothing", async () => {
+  const db = newDatabase();
+  /** @type {string[]} */
+  const events = [];
+  const first = await mount(db, { on: (name) => events.push(name) });
+  first.fs.writeFile("/home/a", "first");
+  await first.volume.flush();
+  const second = await mount(db);
+  second.fs.writeFile("/home/b", "second");
+  await second.volume.flush();
+  first.fs.writeFile("/home/a", "lost");
+  await assert.rejects(first.volume.flush(), {
+    code: "EBUSY",
+    message: /volume "test" was opened or deleted elsewhere/,
+  });
+  assert.deepEqual(events, ["flush", "nopersist"]);
+  assert.equal(first.volume.persistent, false);
+  second.fs.writeFile("/home/c", "second");
+  await second.volume.flush();
+  assert.deepEqual(await stored(db), {
+    "/home/a": "first",
+    "/home/b": "second",
+    "/home/c": "second",
+  });
+});
+
+test("a database deleted under the volume is not half made again", async () => {
+  const db = newDatabase();
+  const { fs, volume } = await mount(db);
+  fs.writeFile("/home/a", "1");
+  await volume.flush();
+  await new Promise((resolve, reject) => {
+    const request = db.deleteDatabase("nidus:test");
+    request.onsuccess = resolve;
+    request.onerror = reject;
+  });
+  fs.writeFile("/home/b", "2");
+  await assert.rejects(volume.flush(), { code: "EBUSY" });
+  assert.deepEqual(snapshot(fs), { "/home/a": "1", "/home/b": "2" });
+  assert.deepEqual(await stored(db), {});
+});
+
+test("a lost connection is opened again", async () => {
+  const db = newDatabase();
+  /** @type {IDBDatabase[]} */
+  const connections = [];
+  const spy = /** @type {any} */ ({
+    open(/** @type {string} */ name, /** @type {number} */ version) {
+      const request = db.open(name, version);
+      request.addEventListener("success", () => connections.push(request.result));
+      return request;
+    },
+  });
+  const { fs, volume } = await mount(spy);
+  fs.writeFile("/home/a", "1");
+  await volume.flush();
+  const lost = /** @type {IDBDatabase} */ (connections[0]);
+  lost.close();
+  lost.onclose?.call(lost, new Event("close"));
+  fs.writeFile("/home/b", "2");
+  await volume.flush();
+  assert.equal(connections.length, 2);
+  assert.deepEqual(await stored(db), { "/home/a": "1", "/home/b": "2" });
+});
+
+test("where storage is denied or missing, the volume is memory and says why", async () => {
+  const denied = /** @type {any} */ ({
+    open() {
+      throw new DOMException("The operation is insecure.", "SecurityError");
+    },
+  });
+  const one = await mount(denied);
+  assert.equal(one.volume.persistent, false);
+  assert.match(
+    String(one.volume.reason),
+    /denies storage \(SecurityError: The operation is insecure/,
+  );
+  one.fs.writeFile("/home/a", "1");
+  await one.volume.flush();
+  assert.deepEqual(snapshot(one.fs), { "/home/a": "1" });
+  await one.volume.close();
+
+  const two = await mount(/** @type {any} */ (undefined));
+  assert.match(String(two.volume.reason), /no IndexedDB/);
+});
+
+test("a volume that lost a record is refused, not shown without it", async () => {
+  const db = newDatabase();
+  const { fs, volume } = await mount(db);
+  fs.mkdir("/home/folder");
+  fs.writeFile("/home/folder/a", pattern(100_000));
+  const { ino } = fs.stat("/home/folder/a");
+  await volume.close();
+  await new Promise((resolve) => {
+    const request = db.open("nidus:test");
+    request.onsuccess = () => {
+      const tx = request.result.transaction("inode", "readwrite");
+      tx.objectStore("inode").delete(ino);
+      tx.oncomplete = () => resolve(request.result.close());
+    };
+  });
+  await assert.rejects(mount(db), {
+    code: "EIO",
+    message: /volume "test" is damaged: .*; use another name/,
+  });
+});
+
+test("a volume of a newer version is refused", async () => {
+  const db = newDatabase();
+  await new Promise((resolve) => {
+    const request = db.open("nidus:test", 99);
+    request.onsuccess = () => resolve(request.result.close());
+  });
+  await assert.rejects(mount(db), { code: "ENOTSUP", message: /written by a newer version/ });
+});
