@@ -1,0 +1,186 @@
+#include "guest_run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host_posix.h"
+#include "nidus/engine.h"
+
+/* Fuel of one slice: some milliseconds. */
+#define SLICE 2000000u
+
+struct guest {
+  struct nidus_system *system;
+  uint32_t pid;
+  const char *name;
+  struct nidus_instance *instance;
+};
+
+/* What an imported system call knows. */
+struct imported {
+  struct guest *guest;
+  uint32_t number;
+};
+
+/* ---- memory ---- */
+
+static uint8_t *guest_range(struct guest *guest, uint64_t address, uint32_t length) {
+  struct nidus_memory *memory = guest->instance ? nidus_instance_memory(guest->instance, 0) : NULL;
+  if (!memory) return NULL;
+  size_t size;
+  uint8_t *data = nidus_memory_data(memory, &size);
+  return length <= size && address <= size - length ? data + address : NULL;
+}
+
+static uint32_t copy_in(void *context, void *kernel, uint64_t address, uint32_t length) {
+  const uint8_t *from = guest_range(context, address, length);
+  if (!from) return 1;
+  if (length) memcpy(kernel, from, length);
+  return 0;
+}
+
+static uint32_t copy_out(void *context, uint64_t address, const void *kernel, uint32_t length) {
+  uint8_t *to = guest_range(context, address, length);
+  if (!to) return 1;
+  if (length) memcpy(to, kernel, length);
+  return 0;
+}
+
+/* ---- imports ---- */
+
+static enum nidus_host_result system_call(void *context, struct nidus_call *call, uint64_t *slots) {
+  const struct imported *imported = context;
+  struct guest *guest = imported->guest;
+  wasi_errno_t error = nidus_syscall(guest->system, guest->pid, imported->number, slots);
+  if (error == NIDUS_WOULD_BLOCK) return NIDUS_HOST_BLOCK;
+  if (nidus_process_exit_code(guest->system, guest->pid) >= 0) {
+    nidus_call_trap(call, NIDUS_TRAP_HOST, 0, "the process has ended");
+    return NIDUS_HOST_TRAP;
+  }
+  slots[0] = error;
+  return NIDUS_HOST_DONE;
+}
+
+static bool define_system_calls(struct guest *guest, struct nidus_store *store, struct nidus_linker *linker,
+                                struct imported *imported) {
+  static const nidus_type result = NIDUS_I32;
+  const struct nidus_name from = {"wasi_snapshot_preview1", strlen("wasi_snapshot_preview1")};
+  for (uint32_t i = 0; i < nidus_syscall_count(); i++) {
+    nidus_type parameters[16];
+    const char *signature = nidus_syscall_signature(i), *name = nidus_syscall_name(i);
+    uint32_t count = (uint32_t)strlen(signature);
+    for (uint32_t p = 0; p < count; p++) parameters[p] = signature[p] == 'i' ? NIDUS_I32 : NIDUS_I64;
+    struct nidus_functype type = {count, strcmp(name, "proc_exit") != 0, parameters, &result};
+    struct nidus_extern item = {.kind = NIDUS_FUNC};
+    imported[i] = (struct imported){guest, i};
+    if (nidus_func_new(store, &type, system_call, &imported[i], &item.of.func)) return false;
+    if (nidus_linker_define(linker, from, (struct nidus_name){name, strlen(name)}, item)) return false;
+  }
+  return true;
+}
+
+/* ---- running ---- */
+
+static int report(const struct guest *guest, const char *what, const char *why) {
+  fprintf(stderr, "nidus: %s %s: %s\n", guest->name, what, why);
+  return STATUS_CANNOT_RUN;
+}
+
+static int report_trap(const struct guest *guest, struct nidus_run *run) {
+  const char *text;
+  enum nidus_trap trap = nidus_run_trap(run, &text);
+  fprintf(stderr, "nidus: %s trapped: %s\n", guest->name, text ? text : nidus_trap_text(trap));
+  uint32_t count = nidus_run_frame_count(run);
+  const uint32_t most = 20;
+  for (uint32_t i = 0; i < count && i < most; i++) {
+    struct nidus_frame frame;
+    if (nidus_run_frame(run, i, &frame)) break;
+    fprintf(stderr, "    at %.*s (function %u, byte 0x%zx)\n", frame.name.length ? (int)frame.name.length : 1,
+            frame.name.length ? frame.name.bytes : "?", frame.function, frame.offset);
+  }
+  if (count > most) fprintf(stderr, "    and %u more\n", count - most);
+  return STATUS_TRAP;
+}
+
+/* Goes on until the run is over; the exit status. */
+static int drive(const struct guest *guest, struct nidus_run *run) {
+  for (;;) {
+    switch (nidus_run_resume(run, SLICE)) {
+      case NIDUS_RUN_READY:
+        break;
+      case NIDUS_RUN_BLOCKED:
+        posix_host_wait((uint32_t)nidus_wait_kinds(guest->system, guest->pid),
+                        nidus_wait_deadline(guest->system, guest->pid));
+        break;
+      case NIDUS_RUN_DONE:
+        return 0;
+      case NIDUS_RUN_NO_FUEL:
+        fprintf(stderr, "nidus: %s was stopped: its fuel is used up (after %llu instructions; see --fuel)\n",
+                guest->name, (unsigned long long)nidus_run_fuel_used(run));
+        return STATUS_NO_FUEL;
+      default: {
+        int32_t code = nidus_process_exit_code(guest->system, guest->pid);
+        if (code < 0) return report_trap(guest, run);
+        return code >= 256 ? 128 + (code - 256) : code;
+      }
+    }
+  }
+}
+
+static int call_to_end(const struct guest *guest, struct nidus_run *run, struct nidus_func *function) {
+  if (nidus_run_start(run, function, NULL, 0)) {
+    return report(guest, "cannot be run", "its entry takes arguments or returns something");
+  }
+  return drive(guest, run);
+}
+
+/* The start function, then _start or, in a reactor, _initialize. */
+static int run_instance(struct guest *guest, struct nidus_store *store, uint64_t fuel) {
+  struct nidus_run *run;
+  if (nidus_run_new(store, &run)) return report(guest, "cannot be run", "there is not enough memory");
+  if (fuel != UINT64_MAX) nidus_run_set_fuel(run, fuel);
+  struct nidus_func *start = nidus_instance_start(guest->instance);
+  if (start) {
+    int status = call_to_end(guest, run, start);
+    if (status || nidus_process_exit_code(guest->system, guest->pid) >= 0) return status;
+  }
+  static const char *const entries[] = {"_start", "_initialize"};
+  for (int i = 0; i < 2; i++) {
+    struct nidus_extern entry;
+    if (!nidus_instance_find(guest->instance, entries[i], strlen(entries[i]), &entry)) continue;
+    if (entry.kind == NIDUS_FUNC) return call_to_end(guest, run, entry.of.func);
+  }
+  return report(guest, "cannot be run", "it exports neither _start nor _initialize, so it is not a WASI program");
+}
+
+int guest_run(struct nidus_system *system, uint32_t pid, const char *name, const void *bytes, size_t size,
+              uint64_t fuel) {
+  struct guest guest = {.system = system, .pid = pid, .name = name};
+  struct nidus_error error;
+  struct nidus_engine *engine = NULL;
+  struct nidus_store *store = NULL;
+  struct nidus_linker *linker = NULL;
+  struct nidus_module *module = NULL;
+  struct imported *imported = calloc(nidus_syscall_count(), sizeof *imported);
+  int status = STATUS_CANNOT_RUN;
+  const struct nidus_guest_memory memory = {.context = &guest, .read = copy_in, .write = copy_out};
+  if (!imported || nidus_engine_new(NULL, &engine) || nidus_store_new(engine, &store) ||
+      nidus_linker_new(store, &linker) || !define_system_calls(&guest, store, linker, imported) ||
+      nidus_process_memory(system, pid, memory) < 0) {
+    status = report(&guest, "cannot be run", "there is not enough memory");
+  } else if (nidus_module_load(engine, bytes, size, NIDUS_LOAD_BORROW, &module, &error)) {
+    fprintf(stderr, "nidus: %s is not a module that can be run: %s (at byte 0x%zx)\n", name, error.text, error.offset);
+  } else if (nidus_linker_instantiate(linker, module, &guest.instance, &error)) {
+    status = report(&guest, "cannot be instantiated", error.text);
+  } else {
+    status = run_instance(&guest, store, fuel);
+  }
+  nidus_process_end(system, pid, status);
+  if (linker) nidus_linker_free(linker);
+  if (store) nidus_store_free(store);
+  if (module) nidus_module_free(module);
+  if (engine) nidus_engine_free(engine);
+  free(imported);
+  return status;
+}

@@ -1,0 +1,87 @@
+#include "options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool complain(const char *sentence, const char *about) {
+  fprintf(stderr, "nidus run: ");
+  fprintf(stderr, sentence, about);
+  fprintf(stderr, "; see nidus help\n");
+  return false;
+}
+
+static bool take_tier(const char *value) {
+  if (strcmp(value, "interp") == 0 || strcmp(value, "auto") == 0) return true;
+  if (strcmp(value, "direct") == 0) {
+    fputs("nidus run: the native program has no direct tier, which is the JIT of a JavaScript host; use --tier interp\n",
+          stderr);
+    return false;
+  }
+  return complain("there is no tier %s: it is direct, interp or auto", value);
+}
+
+static bool take_fuel(struct options *options, const char *value) {
+  char *end;
+  errno = 0;
+  options->fuel = strtoull(value, &end, 10);
+  options->has_fuel = true;
+  if (errno || *end || end == value || *value == '-') return complain("--fuel takes a number of instructions, not %s", value);
+  return true;
+}
+
+static bool take_option(struct options *options, const char *name, size_t length, const char *value) {
+  if (length == 5 && memcmp(name, "--dir", 5) == 0) {
+    options->dirs[options->dir_count++] = value;
+    return true;
+  }
+  if (length == 5 && memcmp(name, "--env", 5) == 0) {
+    if (!strchr(value, '=')) return complain("--env takes NAME=VALUE, not %s", value);
+    options->env[options->env_count++] = value;
+    return true;
+  }
+  if (length == 6 && memcmp(name, "--tier", 6) == 0) return take_tier(value);
+  return take_fuel(options, value);
+}
+
+static bool is_option(const char *name, size_t length) {
+  static const char *const known[] = {"--dir", "--env", "--tier", "--fuel"};
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    if (strlen(known[i]) == length && memcmp(known[i], name, length) == 0) return true;
+  }
+  return false;
+}
+
+bool options_read(struct options *options, int argc, char **argv) {
+  memset(options, 0, sizeof *options);
+  options->dirs = calloc((size_t)argc + 1, sizeof *options->dirs);
+  options->env = calloc((size_t)argc + 1, sizeof *options->env);
+  if (!options->dirs || !options->env) {
+    fputs("nidus run: there is no memory for the command line\n", stderr);
+    return false;
+  }
+  int i = 0;
+  for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+    if (strcmp(argv[i], "--") == 0) {
+      i++;
+      break;
+    }
+    const char *equals = strchr(argv[i], '=');
+    size_t length = equals ? (size_t)(equals - argv[i]) : strlen(argv[i]);
+    if (!is_option(argv[i], length)) return complain("there is no option %s", argv[i]);
+    if (!equals && i + 1 >= argc) return complain("the option %s needs a value", argv[i]);
+    const char *name = argv[i];
+    if (!take_option(options, name, length, equals ? equals + 1 : argv[++i])) return false;
+  }
+  if (i >= argc) return complain("%s needs a program to run", "nidus run");
+  options->program = argv[i];
+  options->args = argv + i;
+  options->arg_count = argc - i;
+  return true;
+}
+
+void options_free(struct options *options) {
+  free(options->dirs);
+  free(options->env);
+}
