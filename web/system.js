@@ -100,6 +100,7 @@ export class System {
     this.host = host;
     this.#folders = options.folders;
     this.sync = new FsSync(kernel);
+    /** @type {import("./fs-promises.js").Fs} */
     this.fs = createFs(this.sync);
     this.env = options.env ?? {
       HOME: "/home",
