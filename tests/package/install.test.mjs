@@ -4,7 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -17,15 +25,13 @@ const output = (command, args, cwd) =>
   execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
 /**
- * The code blocks of a document that are marked with a language.
- * @param {string} document
- * @param {string} language
+ * The code blocks of the README for pages, or those for Node: each is marked ```js page or ```js node.
+ * @param {"page" | "node"} world
  */
-function blocks(document, language) {
-  const text = readFileSync(join(root, document), "utf8");
-  return [...text.matchAll(/```(\w+)[^\n]*\n([\s\S]*?)```/g)]
-    .filter((m) => m[1] === language)
-    .map((m) => m[2]);
+function examples(world) {
+  const text = readFileSync(join(root, "README.md"), "utf8");
+  const blocks = [...text.matchAll(/^```js (\w+)\n([\s\S]*?)^```$/gm)];
+  return blocks.filter(([, marked]) => marked === world).map(([, , code]) => code);
 }
 
 describe("the packed package", () => {
@@ -96,34 +102,39 @@ describe("the packed package", () => {
     assert.match(stdout, /nidus run/);
   });
 
-  test("has types that check strictly under node and under bundler resolution, for the README's examples too", () => {
-    mkdirSync(join(project, "node_modules", "@types"), { recursive: true });
-    symlinkSync(
-      join(root, "node_modules", "@types", "node"),
-      join(project, "node_modules", "@types", "node"),
-    );
-    const examples = [...blocks("README.md", "js"), ...blocks("README.md", "ts")];
-    assert.ok(examples.length > 0, "the README has an example");
-    examples.forEach((text, i) => writeFileSync(join(project, `example${i}.ts`), text));
-    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-    const common = [
-      "--noEmit",
-      "--strict",
-      "--target",
-      "es2022",
-      "--lib",
-      "es2023,dom,dom.iterable,dom.asynciterable",
-    ];
-    const sources = examples.map((_, i) => `example${i}.ts`);
-    for (const how of [
-      ["--module", "nodenext", "--types", "node"],
-      ["--module", "esnext", "--moduleResolution", "bundler", "--types", ""],
-    ]) {
-      const { status, stdout } = spawnSync(process.execPath, [tsc, ...common, ...how, ...sources], {
+  for (const [world, options] of /** @type {const} */ ([
+    ["node", ["--module", "nodenext", "--types", "node"]],
+    ["page", ["--module", "esnext", "--moduleResolution", "bundler", "--types", ""]],
+  ])) {
+    test(`has declarations with which the README's examples for a ${world} type-check strictly`, () => {
+      const types = join(project, "node_modules", "@types");
+      mkdirSync(types, { recursive: true });
+      if (!existsSync(join(types, "node"))) {
+        symlinkSync(join(root, "node_modules", "@types", "node"), join(types, "node"));
+      }
+      const sources = examples(world).map((code, i) => {
+        writeFileSync(join(project, `${world}${i}.ts`), code);
+        return `${world}${i}.ts`;
+      });
+      assert.ok(sources.length > 0, "the README has examples");
+      const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+      const common = ["--noEmit", "--strict", "--target", "es2022"];
+      const lib = ["--lib", "es2023,dom,dom.iterable,dom.asynciterable"];
+      const args = [tsc, ...common, ...lib, ...options, ...sources];
+      const { status, stdout } = spawnSync(process.execPath, args, {
         cwd: project,
         encoding: "utf8",
       });
-      assert.equal(status, 0, `${how.join(" ")}\n${stdout}`);
-    }
+      assert.equal(status, 0, stdout);
+    });
+  }
+
+  test("runs the README's examples for Node, given the compiler", () => {
+    const peer = join(project, "node_modules", "@yowasp");
+    mkdirSync(peer, { recursive: true });
+    symlinkSync(join(root, "node_modules", "@yowasp", "clang"), join(peer, "clang"));
+    const [example] = examples("node");
+    writeFileSync(join(project, "example.mjs"), example);
+    assert.equal(output(process.execPath, ["example.mjs"], project), "42\n");
   });
 });
