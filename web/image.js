@@ -5,28 +5,27 @@
  * Instantiating the 75 MB compiler costs 15 to 50 ms each time, most of it for tables of functions that
  * never change; writing its first 10 MB of memory anew costs 1.5 ms.
  *
- * The invariant: a restored instance cannot be told from a fresh one, but for the size of its memory.
- * - Memory: the bytes that were not zero at the start are written again, what the last run could
- *   change besides is zeroed: the rest of the first memory, and what that run itself added.
+ * The invariant: a restored instance cannot be told from a fresh one.
+ * - Memory: the bytes that were not zero at the start are written again, all others that the program
+ *   had are zeroed. How much it had, its *pages* say (rewrite.js); the memory itself stays as large as it
+ *   became, which the program cannot see.
  * - Globals: the mutable ones are exported by rewrite.js, and set.
  * - Tables and segments: what clang makes of C and C++ has no instruction that changes them.
- *
- * A C library takes new memory from the end, so what one run added stays unused by the next. When that
- * has become `KEPT_GROWTH`, the instance is given up.
  */
 
 import { rewrittenExports } from "./rewrite.js";
 
-/** Memory that runs may add to an instance, in bytes. */
-export const KEPT_GROWTH = 128 * 1024 * 1024;
+/** An instance whose memory became larger is not kept, in bytes. */
+export const LARGEST_KEPT = 128 * 1024 * 1024;
+
+const PAGE = 65536;
 
 /** The state of an instance before its first run. */
 export class Image {
   #memory;
+  #pages;
   #from;
   #bytes;
-  #size;
-  #zeroFrom;
   #globals;
 
   /**
@@ -38,46 +37,42 @@ export class Image {
    */
   static capture(module, instance) {
     const rewritten = rewrittenExports(module);
-    return rewritten && new Image(instance, rewritten.globals);
+    return rewritten && new Image(instance, rewritten);
   }
 
   /**
    * @param {WebAssembly.Instance} instance
-   * @param {readonly string[]} globals
+   * @param {import("./rewrite.js").Rewritten} rewritten
    */
-  constructor(instance, globals) {
-    this.#memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+  constructor({ exports }, { pages, globals }) {
+    this.#memory = /** @type {WebAssembly.Memory} */ (exports.memory);
+    this.#pages = /** @type {WebAssembly.Global} */ (exports[pages]);
     const { buffer } = this.#memory;
-    const words = new BigUint64Array(buffer);
+    const words = new Int32Array(buffer);
     let first = 0;
     let end = words.length;
-    while (first < end && words[first] === 0n) first++;
-    while (end > first && words[end - 1] === 0n) end--;
-    this.#from = first * 8;
-    this.#bytes = new Uint8Array(buffer).slice(first * 8, end * 8);
-    this.#size = buffer.byteLength;
-    this.#zeroFrom = buffer.byteLength;
-    this.#globals = globals.map((name) => {
-      const global = /** @type {WebAssembly.Global} */ (instance.exports[name]);
+    while (first < end && words[first] === 0) first++;
+    while (end > first && words[end - 1] === 0) end--;
+    this.#from = first * 4;
+    this.#bytes = new Uint8Array(buffer).slice(first * 4, end * 4);
+    this.#globals = [pages, ...globals].map((name) => {
+      const global = /** @type {WebAssembly.Global} */ (exports[name]);
       return { global, value: global.value };
     });
   }
 
   /** Whether the instance is still worth keeping. */
   get isSmall() {
-    return this.#memory.buffer.byteLength - this.#size <= KEPT_GROWTH;
+    return this.#memory.buffer.byteLength <= LARGEST_KEPT;
   }
 
   /** Puts the instance back; false when it had better be replaced. */
   restore() {
     if (!this.isSmall) return false;
-    const memory = new Uint8Array(this.#memory.buffer);
+    const memory = new Uint8Array(this.#memory.buffer, 0, this.#pages.value * PAGE);
     memory.fill(0, 0, this.#from);
     memory.set(this.#bytes, this.#from);
-    memory.fill(0, this.#from + this.#bytes.length, this.#size);
-    // What earlier runs added was zeroed when they had ended, and nothing refers to it since.
-    memory.fill(0, this.#zeroFrom);
-    this.#zeroFrom = memory.length;
+    memory.fill(0, this.#from + this.#bytes.length);
     for (const { global, value } of this.#globals) global.value = value;
     return true;
   }

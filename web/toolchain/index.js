@@ -15,10 +15,10 @@
 import { NidusError } from "../errors.js";
 import { Image } from "../image.js";
 import { rewrittenExports } from "../rewrite.js";
+import { PLANNED_BUILD } from "./build.js";
 import { compilerCommand } from "./commands.js";
 import { Driver } from "./driver.js";
 import { RESOURCES_FILE, loadCompiler, loadResources } from "./load.js";
-import { PLANNED_BUILD } from "./plan.js";
 
 export { compileStream } from "./load.js";
 

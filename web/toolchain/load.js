@@ -8,9 +8,12 @@
 
 import { explainCompileError, fetchAsset, notAModule } from "../assets.js";
 import { NidusError } from "../errors.js";
-import { HeadRewriter } from "../rewrite.js";
+import { ModuleRewriter } from "../rewrite.js";
+import { Unreadable } from "../wasm-reader.js";
+import { GROWING_BODIES } from "./build.js";
 
 /** @typedef {import("../mounts.js").ArchiveSource} ArchiveSource */
+/** @typedef {{size: number, read: (into: Uint8Array) => number | Promise<number>}} Reading */
 
 /**
  * Where something comes from: an address, its bytes, a stream, or a reader of a known size.
@@ -33,7 +36,7 @@ export const RESOURCES_FILE = "llvm-resources.tar";
 /** Progress is told this often at most, in milliseconds. */
 const TELL_EVERY = 50;
 /** Read at a time where reading blocks the thread, so that progress can be told. */
-const PIECE = 16 * 1024 * 1024;
+const PIECE = 4 * 1024 * 1024;
 /** More than what the rewriting adds to a module. */
 const SLACK = 64 * 1024;
 
@@ -77,47 +80,66 @@ export function loadCompiler(source, onProgress = () => {}) {
  * @param {OnProgress} onProgress
  */
 async function compileSource(source, onProgress) {
+  try {
+    return await compileOnce(source, onProgress, true);
+  } catch (error) {
+    // A build that cannot be rewritten is run as it is: each process gets an instance of its own.
+    if (!(error instanceof Unreadable)) throw error;
+    return compileOnce(source, onProgress, false);
+  }
+}
+
+/**
+ * @param {ByteSource} source
+ * @param {OnProgress} onProgress
+ * @param {boolean} rewritten
+ */
+async function compileOnce(source, onProgress, rewritten) {
   const opened = await open(source, COMPILER_FILE);
   const meter = new Meter(COMPILER_FILE, sizeOf(opened), onProgress);
   let module;
   if (opened instanceof Uint8Array || opened instanceof ArrayBuffer || "read" in opened) {
-    module = await compileWhole(await readWhole(opened, meter));
+    module = await compileWhole(await readWhole(opened, meter, rewritten));
   } else {
-    module = await compileStream(streamOf(opened).pipeThrough(meter.counter()));
+    module = await compileStream(streamOf(opened).pipeThrough(meter.counter()), rewritten);
   }
   onProgress({ phase: "compile", file: COMPILER_FILE, loaded: meter.loaded, total: meter.loaded });
   return module;
 }
 
 /**
- * Compiles the compiler while it arrives, with its hidden state made reachable (rewrite.js).
+ * Compiles the compiler while it arrives, rewritten so that its instances can be used again.
  *
  * @param {ReadableStream<Uint8Array>} stream
- * @returns {Promise<WebAssembly.Module>}
+ * @param {boolean} [rewritten]
+ * @returns {Promise<WebAssembly.Module>} rejects with `Unreadable` where the rewriting cannot be done
  */
-export async function compileStream(stream) {
-  const rewriter = new HeadRewriter();
+export async function compileStream(stream, rewritten = true) {
+  const rewriter = rewritten ? new ModuleRewriter(GROWING_BODIES) : null;
   let first = true;
-  /** @type {NidusError | null} */
+  /** @type {unknown} */
   let wrong = null;
-  const rewritten = stream.pipeThrough(
-    /** @type {TransformStream<Uint8Array, Uint8Array>} */ (
-      new TransformStream({
-        transform(chunk, controller) {
-          if (first) wrong = refuse(chunk);
-          first = false;
-          if (wrong) return controller.error(wrong);
-          for (const part of rewriter.push(chunk)) controller.enqueue(part);
-        },
-        flush(controller) {
-          for (const part of rewriter.end()) controller.enqueue(part);
-        },
-      })
-    ),
-  );
+  /** @type {Transformer<Uint8Array, Uint8Array>} */
+  const transformer = {
+    transform(chunk, controller) {
+      try {
+        if (first) refuse(chunk);
+        first = false;
+        const parts = rewriter === null ? [chunk] : rewriter.push(chunk);
+        for (const part of parts) controller.enqueue(part);
+      } catch (error) {
+        wrong = error;
+        throw error;
+      }
+    },
+    flush(controller) {
+      for (const part of rewriter?.end() ?? []) controller.enqueue(part);
+    },
+  };
+  const body = stream.pipeThrough(new TransformStream(transformer));
   const headers = { "content-type": "application/wasm" };
   try {
-    return await WebAssembly.compileStreaming(new Response(rewritten, { headers }));
+    return await WebAssembly.compileStreaming(new Response(body, { headers }));
   } catch (error) {
     throw (
       wrong ?? (error instanceof NidusError ? error : explainCompileError(error, COMPILER_FILE))
@@ -126,14 +148,14 @@ export async function compileStream(stream) {
 }
 
 /**
- * Why bytes are not the compiler; null when they may be.
+ * Throws when bytes are not the beginning of the compiler.
  *
  * @param {Uint8Array} head
  */
 function refuse(head) {
   const found = notAModule(head);
-  if (found === null) return null;
-  return new NidusError(
+  if (found === null) return;
+  throw new NidusError(
     "NIDUS_ASSET",
     `${COMPILER_FILE} is ${found}, not a WebAssembly module; ` +
       `serve gen/${COMPILER_FILE} of @yowasp/clang at that address.`,
@@ -150,46 +172,56 @@ async function compileWhole(bytes) {
 }
 
 /**
- * Reads a module, rewriting its head in place of a second copy of 75 MB.
+ * Reads a module and rewrites it on the way, with no second copy of 75 MB.
  *
- * @param {Uint8Array | ArrayBuffer | {size: number, read: (into: Uint8Array) => number | Promise<number>}} source
+ * @param {Uint8Array | ArrayBuffer | Reading} source
  * @param {Meter} meter
+ * @param {boolean} rewritten
  * @returns {Promise<Uint8Array<ArrayBuffer>>}
  */
-async function readWhole(source, meter) {
-  const isReader = "read" in source;
-  const whole = isReader ? null : source instanceof Uint8Array ? source : new Uint8Array(source);
+async function readWhole(source, meter, rewritten) {
+  const reader = "read" in source ? source : reading(source);
   const out = new Uint8Array(meter.total + SLACK);
-  const rewriter = new HeadRewriter();
+  const piece = new Uint8Array(Math.min(PIECE, meter.total));
+  const rewriter = rewritten ? new ModuleRewriter(GROWING_BODIES) : null;
   let at = 0;
   /** @param {Uint8Array} part */
   const put = (part) => {
     out.set(part, at);
     at += part.length;
   };
-  let passing = false;
   while (meter.loaded < meter.total) {
-    const most = Math.min(PIECE, meter.total - meter.loaded);
-    // The first piece goes through the rewriter, the others straight to their place.
-    const into =
-      isReader && passing ? out.subarray(at, at + most) : new Uint8Array(isReader ? most : 0);
-    const got = whole ? most : await /** @type {{read: Function}} */ (source).read(into);
+    const most = Math.min(piece.length, meter.total - meter.loaded);
+    const direct = rewriter === null || rewriter.done;
+    const into = direct ? out.subarray(at, at + most) : piece.subarray(0, most);
+    const got = await reader.read(into);
     if (got === 0) break;
-    const chunk = whole ? whole.subarray(meter.loaded, meter.loaded + got) : into.subarray(0, got);
-    if (meter.loaded === 0) {
-      const wrong = refuse(chunk);
-      if (wrong) throw wrong;
-    }
+    const chunk = into.subarray(0, got);
+    if (meter.loaded === 0) refuse(chunk);
     meter.add(got);
-    if (passing && isReader) at += got;
-    else {
-      const parts = rewriter.push(chunk);
-      passing ||= parts.length > 0;
-      parts.forEach(put);
-    }
+    if (direct) at += got;
+    else rewriter.push(chunk).forEach(put);
   }
-  rewriter.end().forEach(put);
+  rewriter?.end().forEach(put);
   return out.subarray(0, at);
+}
+
+/**
+ * @param {Uint8Array | ArrayBuffer} source
+ * @returns {Reading}
+ */
+function reading(source) {
+  const bytes = source instanceof Uint8Array ? source : new Uint8Array(source);
+  let at = 0;
+  return {
+    size: bytes.length,
+    read(into) {
+      const part = bytes.subarray(at, at + into.length);
+      into.set(part);
+      at += part.length;
+      return part.length;
+    },
+  };
 }
 
 /**

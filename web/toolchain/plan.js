@@ -3,7 +3,7 @@
  * the linker, with exactly the arguments that clang's own driver would give them.
  *
  * Asking the driver costs one more run of a 75 MB program, so the plan for everyday command lines is
- * made here. The invariant: for the build named by `PLANNED_BUILD`, `planJobs` gives the driver's own
+ * made here. The invariant: for the build named by `PLANNED_BUILD` (build.js), `planJobs` gives the driver's own
  * list (temporary names apart), or null. tests/unit/toolchain/plan.test.js holds it to that.
  */
 
@@ -27,12 +27,6 @@ import { baseName, isPlainEnvironment, parseArguments, stem } from "./options.js
  *   driver's to report
  * @property {(stem: string, extension: string) => string} [temporary] names a temporary file
  */
-
-/**
- * The build whose driver this file speaks for: the fingerprint (../rewrite.js) of llvm.core.wasm in
- * `@yowasp/clang` 22.0.0-git20542-10.
- */
-export const PLANNED_BUILD = "1effdd39c393fda5";
 
 const TRIPLE = "wasm32-unknown-wasip1";
 const LIBRARIES = "/usr/lib/wasm32-wasip1";
