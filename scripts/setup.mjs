@@ -58,6 +58,9 @@ export async function build(name, definitions, { wasm = false } = {}) {
   await must(`Building ${folder}`, "cmake", ["--build", folder, "-j", jobs], { quiet: true, env });
 }
 
+/** What the wasm build puts beside the JavaScript. */
+const modules = ["web/kernel.wasm", "web/kernel.shared.wasm", "web/engine.wasm"];
+
 const steps = [
   {
     name: "system packages",
@@ -85,7 +88,7 @@ const steps = [
   {
     name: "wasm build",
     hash: () => hashOf(cSources, [version("emcc"), version("cmake")]),
-    results: ["build/wasm/build.ninja", "web/kernel.wasm", "web/kernel.shared.wasm"],
+    results: ["build/wasm/build.ninja", ...modules],
     run: () => build("wasm", ["-DCMAKE_BUILD_TYPE=Release"], { wasm: true }),
   },
 ];
