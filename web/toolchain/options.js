@@ -440,11 +440,12 @@ function isPlannable(options) {
   if (!depends && ["depend-file", "depend-target"].some((list) => lists.has(list))) return false;
   if (!depends && settings.has("phony")) return false;
   if ((lists.get("depend-file")?.length ?? 0) > 1) return false;
+  if (sources.length === 0 && lists.has("llvm")) return false;
   // Preprocessed files and assembly leave most options unused, of which the driver warns.
   const plain = sources.every(({ language }) => language === "c" || language === "c++");
-  if (!plain || sources.length === 0) {
+  if (!plain) {
     const compiling = ["link", "object", "assembly"].includes(mode);
-    if (sources.length > 0 && !compiling) return false;
+    if (!compiling) return false;
     if (["include", "define", "feature", "cc1", "llvm"].some((list) => lists.has(list)))
       return false;
     const assembling = sources.some(({ language }) => language.startsWith("assembler"));

@@ -1,0 +1,47 @@
+/**
+ * What the tests of the toolchain share: one compiler for all systems of a test file, and systems with
+ * files in them.
+ */
+
+import { readFileSync } from "node:fs";
+import { nodeToolchain } from "../../../node/toolchain.js";
+import { System } from "../../../web/system.js";
+
+const KERNEL = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
+const toolchain = nodeToolchain({ from: import.meta.url });
+
+/** @returns {Promise<WebAssembly.Module>} */
+export function compiler() {
+  return toolchain.compiler();
+}
+
+/**
+ * A system with the toolchain, and files in /home.
+ * @param {Record<string, string>} [files]
+ */
+export async function boot(files = {}) {
+  const system = await System.create({ kernel: KERNEL });
+  toolchain.install(system);
+  await system.fs.mkdir("/home", { recursive: true });
+  for (const [name, text] of Object.entries(files)) {
+    const path = `/home/${name}`;
+    await system.fs.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await system.fs.writeFile(path, text);
+  }
+  return system;
+}
+
+/**
+ * Runs a command line in /home, or the folder given.
+ * @param {System} system
+ * @param {string} line words separated by blanks
+ * @param {import("../../../web/spawn.js").SpawnOptions} [options]
+ */
+export function sh(system, line, options) {
+  const [command, ...args] = line.split(/ +/);
+  return system.exec(command, args, { cwd: "/home", ...options });
+}
+
+export const HELLO = `#include <stdio.h>
+int main(void) { puts("hello"); return 0; }
+`;
