@@ -1,0 +1,43 @@
+/*
+ * What the two compiled copies of the interpreter loop share: growth of stacks, host calls, traps.
+ * None of it is on the path of ordinary operations.
+ */
+#ifndef NIDUS_CORE_INTERP_H
+#define NIDUS_CORE_INTERP_H
+
+#include <string.h>
+
+#include "instructions.h"
+#include "numeric.h"
+#include "runtime.h"
+#include "simd.h"
+
+#define NOINLINE __attribute__((noinline))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+static inline uint32_t unit32(const uint16_t *at)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+static inline uint64_t unit64(const uint16_t *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+/* Makes room for `cells` slots from *base on; the stack may move, and with it every frame's fp. */
+enum nidus_trap interp_grow_slots(struct nidus_run *run, union slot **fp, union slot **base,
+                                  size_t cells);
+enum nidus_trap interp_grow_frames(struct nidus_run *run);
+/* Translates the function. */
+enum nidus_trap interp_prepare(struct nidus_func *func);
+/* The callee of call_indirect. */
+enum nidus_trap interp_indirect(struct nidus_instance *instance, const uint16_t *pc,
+                                const union slot *fp, struct nidus_func **callee);
+
+#endif

@@ -1,0 +1,715 @@
+/*
+ * The interpreter loop. Included by interp.c once to run and once, with INTERP_STEP, to execute one
+ * operation and return.
+ *
+ * Compiled to wasm, the loop is one br_table in one function, which engines compile best; natively
+ * the same bodies are reached through a table of labels. State lives in C locals and goes back to
+ * the run wherever the loop is left. pc is always at the operation being executed.
+ *
+ * Charging fuel never stops an operation half-way: the branch is taken or the call made, and then
+ * the loop is left if the fuel is below zero.
+ */
+
+#if INTERP_STEP || defined(__EMSCRIPTEN__)
+#define CASE(name) case OP_##name:
+#define DISPATCH() goto dispatch
+#else
+#define CASE(name) op_##name:
+#define DISPATCH() goto *labels[*pc]
+#endif
+
+#if INTERP_STEP
+#define NEXT(units)                                                                                \
+    do {                                                                                           \
+        pc += (units);                                                                             \
+        stop = STOP_STEP;                                                                          \
+        goto leave;                                                                                \
+    } while (0)
+#else
+#define NEXT(units)                                                                                \
+    do {                                                                                           \
+        pc += (units);                                                                             \
+        DISPATCH();                                                                                \
+    } while (0)
+#endif
+
+#define R(i) fp[pc[i]]
+#define K(i) ((int16_t)pc[i])
+#define TRAP(code)                                                                                 \
+    do {                                                                                           \
+        trap = (code);                                                                             \
+        goto trapped;                                                                              \
+    } while (0)
+#define TRY_TRAP(call)                                                                             \
+    do {                                                                                           \
+        trap = (call);                                                                             \
+        if (UNLIKELY(trap != NIDUS_TRAP_NONE))                                                     \
+            goto trapped;                                                                          \
+    } while (0)
+
+#define UNARY(name, to, from, expression)                                                          \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        const __typeof__(fp->from) a = R(2).from;                                                  \
+        R(1).to = (expression);                                                                    \
+        NEXT(3);                                                                                   \
+    }
+#define BINARY(name, to, from, expression)                                                         \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        const __typeof__(fp->from) a = R(2).from;                                                  \
+        const __typeof__(fp->from) b = R(3).from;                                                  \
+        R(1).to = (expression);                                                                    \
+        NEXT(4);                                                                                   \
+    }
+#define IMMEDIATE(name, to, from, expression)                                                      \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        const __typeof__(fp->from) a = R(2).from;                                                  \
+        const __typeof__(fp->from) b = (__typeof__(fp->from))K(3);                                 \
+        R(1).to = (expression);                                                                    \
+        NEXT(4);                                                                                   \
+    }
+#define BOTH(name, to, from, expression)                                                           \
+    BINARY(name, to, from, expression)                                                             \
+    IMMEDIATE(name##_K, to, from, expression)
+#define PARTIAL(name, to, function)                                                                \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        enum num_fault fault = function(R(2).to, R(3).to, &R(1).to);                               \
+        if (UNLIKELY(fault != NUM_OK))                                                             \
+            TRAP(fault_trap(fault));                                                               \
+        NEXT(4);                                                                                   \
+    }
+
+#define JUMP(field) (pc += (field) + (int32_t)unit32(pc + (field)))
+#define BRANCH(name, fields, condition)                                                            \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        if (condition)                                                                             \
+            JUMP(1 + fields);                                                                      \
+        else                                                                                       \
+            pc += 3 + fields;                                                                      \
+        NEXT(0);                                                                                   \
+    }                                                                                              \
+    CASE(name##_LOOP)                                                                              \
+    {                                                                                              \
+        if (condition) {                                                                           \
+            fuel -= pc[3 + fields];                                                                \
+            JUMP(1 + fields);                                                                      \
+            if (UNLIKELY(fuel < 0))                                                                \
+                goto out_of_fuel;                                                                  \
+        } else {                                                                                   \
+            pc += 4 + fields;                                                                      \
+        }                                                                                          \
+        NEXT(0);                                                                                   \
+    }
+#define COMPARE_FLOAT(t, name, from, expression)                                                   \
+    BINARY(t##_##name, u32, from, expression)                                                      \
+    CASE(BR_##t##_##name)                                                                          \
+    {                                                                                              \
+        const __typeof__(fp->from) a = R(1).from;                                                  \
+        const __typeof__(fp->from) b = R(2).from;                                                  \
+        if (expression)                                                                            \
+            JUMP(3);                                                                               \
+        else                                                                                       \
+            pc += 5;                                                                               \
+        NEXT(0);                                                                                   \
+    }                                                                                              \
+    CASE(BR_##t##_##name##_LOOP)                                                                   \
+    {                                                                                              \
+        const __typeof__(fp->from) a = R(1).from;                                                  \
+        const __typeof__(fp->from) b = R(2).from;                                                  \
+        if (expression) {                                                                          \
+            fuel -= pc[5];                                                                         \
+            JUMP(3);                                                                               \
+            if (UNLIKELY(fuel < 0))                                                                \
+                goto out_of_fuel;                                                                  \
+        } else {                                                                                   \
+            pc += 6;                                                                               \
+        }                                                                                          \
+        NEXT(0);                                                                                   \
+    }
+#define COMPARE(t, name, from, operator)                                                           \
+    BOTH(t##_##name, u32, from, a operator b)                                                      \
+    BRANCH(BR_##t##_##name, 2, R(1).from operator R(2).from)                                       \
+    BRANCH(BR_##t##_##name##_K, 2, R(1).from operator(__typeof__(fp->from)) K(2))
+
+#define ADDRESS(slot, offset, size)                                                                \
+    const uint64_t ea = (uint64_t)R(slot).u32 + (offset);                                          \
+    if (UNLIKELY(ea + (size) > mem_length))                                                        \
+    TRAP(NIDUS_TRAP_MEMORY_BOUNDS)
+#define LOAD_AS(name, size, offset, units, to, cast, raw)                                          \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        raw value;                                                                                 \
+        ADDRESS(2, offset, size);                                                                  \
+        memcpy(&value, mem + ea, size);                                                            \
+        R(1).to = (cast)value;                                                                     \
+        NEXT(units);                                                                               \
+    }
+#define LOAD(name, to, cast, raw)                                                                  \
+    LOAD_AS(name, sizeof(raw), pc[3], 4, to, cast, raw)                                            \
+    LOAD_AS(name##_FAR, sizeof(raw), unit32(pc + 3), 5, to, cast, raw)
+#define STORE_AS(name, size, offset, units)                                                        \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        ADDRESS(1, offset, size);                                                                  \
+        memcpy(mem + ea, &R(2), size);                                                             \
+        NEXT(units);                                                                               \
+    }
+#define STORE(name, size)                                                                          \
+    STORE_AS(name, size, pc[3], 4)                                                                 \
+    STORE_AS(name##_FAR, size, unit32(pc + 3), 5)
+
+#define RELOAD_MEMORY()                                                                            \
+    do {                                                                                           \
+        const struct nidus_memory *memory = instance ? instance->memory0 : NULL;                   \
+        mem = memory ? memory->base : NULL;                                                        \
+        mem_length = memory ? memory->length : 0;                                                  \
+    } while (0)
+
+#define INTEGER(t, u, s, n)                                                                        \
+    BOTH(t##_ADD, u, u, a + b)                                                                     \
+    BINARY(t##_SUB, u, u, a - b)                                                                   \
+    BOTH(t##_MUL, u, u, a *b)                                                                      \
+    BOTH(t##_AND, u, u, a &b)                                                                      \
+    BOTH(t##_OR, u, u, a | b)                                                                      \
+    BOTH(t##_XOR, u, u, a ^ b)                                                                     \
+    BOTH(t##_SHL, u, u, num_i##n##_shl(a, b))                                                      \
+    BOTH(t##_SHR_S, u, u, num_i##n##_shr_s(a, b))                                                  \
+    BOTH(t##_SHR_U, u, u, num_i##n##_shr_u(a, b))                                                  \
+    BOTH(t##_ROTL, u, u, num_i##n##_rotl(a, b))                                                    \
+    BINARY(t##_ROTR, u, u, num_i##n##_rotr(a, b))                                                  \
+    PARTIAL(t##_DIV_S, u, num_i##n##_div_s)                                                        \
+    PARTIAL(t##_DIV_U, u, num_i##n##_div_u)                                                        \
+    PARTIAL(t##_REM_S, u, num_i##n##_rem_s)                                                        \
+    PARTIAL(t##_REM_U, u, num_i##n##_rem_u)                                                        \
+    IMMEDIATE(t##_DIV_S_K, s, s, a / b)                                                            \
+    IMMEDIATE(t##_DIV_U_K, u, u, a / b)                                                            \
+    IMMEDIATE(t##_REM_S_K, s, s, a % b)                                                            \
+    IMMEDIATE(t##_REM_U_K, u, u, a % b)                                                            \
+    COMPARE(t, EQ, u, ==)                                                                          \
+    COMPARE(t, NE, u, !=)                                                                          \
+    COMPARE(t, LT_S, s, <)                                                                         \
+    COMPARE(t, LT_U, u, <)                                                                         \
+    COMPARE(t, GT_S, s, >)                                                                         \
+    COMPARE(t, GT_U, u, >)                                                                         \
+    COMPARE(t, LE_S, s, <=)                                                                        \
+    COMPARE(t, LE_U, u, <=)                                                                        \
+    COMPARE(t, GE_S, s, >=)                                                                        \
+    COMPARE(t, GE_U, u, >=)                                                                        \
+    UNARY(t##_EQZ, u32, u, a == 0)                                                                 \
+    UNARY(t##_CLZ, u, u, num_i##n##_clz(a))                                                        \
+    UNARY(t##_CTZ, u, u, num_i##n##_ctz(a))                                                        \
+    UNARY(t##_POPCNT, u, u, num_i##n##_popcnt(a))                                                  \
+    UNARY(t##_EXTEND8_S, s, u, (int8_t)a)                                                          \
+    UNARY(t##_EXTEND16_S, s, u, (int16_t)a)
+
+#define FLOAT(t, f, u, n)                                                                          \
+    BINARY(t##_ADD, f, f, num_f##n##_add(a, b))                                                    \
+    BINARY(t##_SUB, f, f, num_f##n##_sub(a, b))                                                    \
+    BINARY(t##_MUL, f, f, num_f##n##_mul(a, b))                                                    \
+    BINARY(t##_DIV, f, f, num_f##n##_div(a, b))                                                    \
+    BINARY(t##_MIN, f, f, num_f##n##_min(a, b))                                                    \
+    BINARY(t##_MAX, f, f, num_f##n##_max(a, b))                                                    \
+    BINARY(t##_COPYSIGN, u, u, num_f##n##_copysign_bits(a, b))                                     \
+    UNARY(t##_ABS, u, u, num_f##n##_abs_bits(a))                                                   \
+    UNARY(t##_NEG, u, u, num_f##n##_neg_bits(a))                                                   \
+    UNARY(t##_CEIL, f, f, num_f##n##_ceil(a))                                                      \
+    UNARY(t##_FLOOR, f, f, num_f##n##_floor(a))                                                    \
+    UNARY(t##_TRUNC, f, f, num_f##n##_trunc(a))                                                    \
+    UNARY(t##_NEAREST, f, f, num_f##n##_nearest(a))                                                \
+    UNARY(t##_SQRT, f, f, num_f##n##_sqrt(a))                                                      \
+    COMPARE_FLOAT(t, EQ, f, a == b)                                                                \
+    COMPARE_FLOAT(t, NE, f, a != b)                                                                \
+    COMPARE_FLOAT(t, LT, f, a < b)                                                                 \
+    COMPARE_FLOAT(t, NLT, f, !(a < b))                                                             \
+    COMPARE_FLOAT(t, LE, f, a <= b)                                                                \
+    COMPARE_FLOAT(t, NLE, f, !(a <= b))
+
+#if INTERP_STEP
+enum stop interp_step(struct nidus_run *run, int64_t *fuel_left)
+#else
+enum stop interp_run(struct nidus_run *run, int64_t *fuel_left)
+#endif
+{
+#if !INTERP_STEP && !defined(__EMSCRIPTEN__)
+    static const void *const labels[] = {
+#define OP(name, units) &&op_##name,
+#include "ops.def"
+    };
+#endif
+    const uint16_t *pc = run->pc;
+    union slot *fp = run->fp;
+    struct nidus_func *func = run->func;
+    struct nidus_instance *instance = func->instance;
+    uint8_t *mem;
+    uint64_t mem_length;
+    int64_t fuel = *fuel_left;
+    enum nidus_trap trap = NIDUS_TRAP_NONE;
+    enum stop stop = STOP_EXIT;
+    /* For the call that is being made. */
+    struct nidus_func *callee;
+    union slot *args;
+    uint32_t call_units;
+
+    RELOAD_MEMORY();
+    DISPATCH();
+
+#if INTERP_STEP || defined(__EMSCRIPTEN__)
+dispatch:
+    switch ((enum op)*pc) {
+#endif
+
+    /* ---- Moves ---- */
+
+    CASE(COPY32)
+    {
+        R(1).u32 = R(2).u32;
+        NEXT(3);
+    }
+    CASE(COPY64)
+    {
+        R(1).u64 = R(2).u64;
+        NEXT(3);
+    }
+    CASE(COPY128)
+    {
+        const uint64_t low = R(2).u64;
+        const uint64_t high = (&R(2))[1].u64;
+        R(1).u64 = low;
+        (&R(1))[1].u64 = high;
+        NEXT(3);
+    }
+    CASE(COPY2_32)
+    {
+        R(1).u32 = R(2).u32;
+        R(3).u32 = R(4).u32;
+        NEXT(5);
+    }
+    CASE(COPY2_64)
+    {
+        R(1).u64 = R(2).u64;
+        R(3).u64 = R(4).u64;
+        NEXT(5);
+    }
+    CASE(CONST32)
+    {
+        R(1).u32 = unit32(pc + 2);
+        NEXT(4);
+    }
+    CASE(CONST64S)
+    {
+        R(1).i64 = (int32_t)unit32(pc + 2);
+        NEXT(4);
+    }
+    CASE(CONST64)
+    {
+        R(1).u64 = unit64(pc + 2);
+        NEXT(6);
+    }
+    CASE(CONST128)
+    {
+        R(1).u64 = unit64(pc + 2);
+        (&R(1))[1].u64 = unit64(pc + 6);
+        NEXT(10);
+    }
+    CASE(SELECT32)
+    {
+        R(1).u32 = R(4).u32 ? R(2).u32 : R(3).u32;
+        NEXT(5);
+    }
+    CASE(SELECT64)
+    {
+        R(1).u64 = R(4).u32 ? R(2).u64 : R(3).u64;
+        NEXT(5);
+    }
+    CASE(SELECT128)
+    {
+        const union slot *from = R(4).u32 ? &R(2) : &R(3);
+        const uint64_t low = from[0].u64;
+        const uint64_t high = from[1].u64;
+        R(1).u64 = low;
+        (&R(1))[1].u64 = high;
+        NEXT(5);
+    }
+    CASE(GLOBAL_GET32)
+    {
+        R(1).u32 = instance->globals[unit32(pc + 2)]->value[0].u32;
+        NEXT(4);
+    }
+    CASE(GLOBAL_GET64)
+    {
+        R(1).u64 = instance->globals[unit32(pc + 2)]->value[0].u64;
+        NEXT(4);
+    }
+    CASE(GLOBAL_GET128)
+    {
+        memcpy(&R(1), instance->globals[unit32(pc + 2)]->value, 16);
+        NEXT(4);
+    }
+    CASE(GLOBAL_SET32)
+    {
+        instance->globals[unit32(pc + 2)]->value[0].u32 = R(1).u32;
+        NEXT(4);
+    }
+    CASE(GLOBAL_SET64)
+    {
+        instance->globals[unit32(pc + 2)]->value[0].u64 = R(1).u64;
+        NEXT(4);
+    }
+    CASE(GLOBAL_SET128)
+    {
+        memcpy(instance->globals[unit32(pc + 2)]->value, &R(1), 16);
+        NEXT(4);
+    }
+    CASE(REF_FUNC)
+    {
+        R(1).u64 = (uintptr_t)instance->funcs[unit32(pc + 2)];
+        NEXT(4);
+    }
+    CASE(REF_NON_NULL)
+    {
+        if (UNLIKELY(R(1).u64 == NIDUS_NULL))
+            TRAP(NIDUS_TRAP_NULL_REFERENCE);
+        NEXT(2);
+    }
+
+    /* ---- Numerics ---- */
+
+    INTEGER(I32, u32, i32, 32)
+    INTEGER(I64, u64, i64, 64)
+    FLOAT(F32, f32, u32, 32)
+    FLOAT(F64, f64, u64, 64)
+    UNARY(I64_EXTEND32_S, i64, i32, a)
+    UNARY(I64_EXTEND_I32_U, u64, u32, a)
+    UNARY(I32_TRUNC_SAT_F64_S, u32, f64, num_i32_trunc_f64_s_sat(a))
+    UNARY(F64_CONVERT_I32_S, f64, i32, (double)a)
+    UNARY(F64_CONVERT_I32_U, f64, u32, (double)a)
+    UNARY(F64_PROMOTE_F32, f64, f32, num_f64_promote(a))
+    UNARY(F32_DEMOTE_F64, f32, f64, num_f32_demote(a))
+    CASE(I32_TRUNC_F64_S)
+    {
+        enum num_fault fault = num_i32_trunc_f64_s(R(2).f64, &R(1).u32);
+        if (UNLIKELY(fault != NUM_OK))
+            TRAP(fault_trap(fault));
+        NEXT(3);
+    }
+    CASE(CONVERT)
+    {
+        TRY_TRAP(interp_convert(pc[3], &R(1), &R(2)));
+        NEXT(4);
+    }
+
+    /* ---- Memory ---- */
+
+    LOAD(LOAD32, u32, uint32_t, uint32_t)
+    LOAD(LOAD64, u64, uint64_t, uint64_t)
+    LOAD(I32_LOAD8_S, i32, int32_t, int8_t)
+    LOAD(I32_LOAD8_U, u32, uint32_t, uint8_t)
+    LOAD(I32_LOAD16_S, i32, int32_t, int16_t)
+    LOAD(I32_LOAD16_U, u32, uint32_t, uint16_t)
+    LOAD(I64_LOAD8_S, i64, int64_t, int8_t)
+    LOAD(I64_LOAD8_U, u64, uint64_t, uint8_t)
+    LOAD(I64_LOAD16_S, i64, int64_t, int16_t)
+    LOAD(I64_LOAD16_U, u64, uint64_t, uint16_t)
+    LOAD(I64_LOAD32_S, i64, int64_t, int32_t)
+    LOAD(I64_LOAD32_U, u64, uint64_t, uint32_t)
+    STORE(STORE8, 1)
+    STORE(STORE16, 2)
+    STORE(STORE32, 4)
+    STORE(STORE64, 8)
+    STORE(STORE128, 16)
+    CASE(LOAD128)
+    {
+        ADDRESS(2, pc[3], 16);
+        memcpy(&R(1), mem + ea, 16);
+        NEXT(4);
+    }
+    CASE(LOAD128_FAR)
+    {
+        ADDRESS(2, unit32(pc + 3), 16);
+        memcpy(&R(1), mem + ea, 16);
+        NEXT(5);
+    }
+
+    /* ---- Branches (those on comparisons came with the comparisons) ---- */
+
+    BRANCH(BR, 0, 1)
+    BRANCH(BR_IF, 1, R(1).u32 != 0)
+    BRANCH(BR_UNLESS, 1, R(1).u32 == 0)
+    BRANCH(BR_IF64, 1, R(1).u64 != 0)
+    BRANCH(BR_UNLESS64, 1, R(1).u64 == 0)
+    CASE(BR_TABLE)
+    {
+        const uint32_t count = unit32(pc + 2);
+        uint32_t index = R(1).u32;
+        if (index > count)
+            index = count;
+        pc += 4 + (size_t)index * 2;
+        JUMP(0);
+        NEXT(0);
+    }
+
+    /* ---- Calls ---- */
+
+    CASE(CALL)
+    {
+        callee = instance->funcs[unit32(pc + 1)];
+        args = &R(3);
+        call_units = 4;
+        goto call;
+    }
+    CASE(CALL_INDIRECT)
+    {
+        TRY_TRAP(interp_indirect(instance, pc, fp, &callee));
+        args = &R(6);
+        call_units = 7;
+        goto call;
+    }
+    CASE(CALL_REF)
+    {
+        callee = (struct nidus_func *)(uintptr_t)R(1).u64;
+        if (UNLIKELY(!callee))
+            TRAP(NIDUS_TRAP_NULL_REFERENCE);
+        args = &R(2);
+        call_units = 3;
+        goto call;
+    }
+    CASE(ENTER)
+    {
+        callee = run->entry;
+        args = fp;
+        call_units = 1;
+        goto call;
+    }
+
+call: {
+    const struct code *code = callee->code;
+    if (UNLIKELY(!code)) {
+        if (callee->host)
+            goto call_host;
+        TRY_TRAP(interp_prepare(callee));
+        code = callee->code;
+    }
+    if (UNLIKELY(code->frame_cells > (size_t)(run->slots + run->slot_room - args)))
+        TRY_TRAP(interp_grow_slots(run, &fp, &args, code->frame_cells));
+    if (UNLIKELY(run->depth == run->frame_room))
+        TRY_TRAP(interp_grow_frames(run));
+    struct call_frame *frame = &run->frames[run->depth++];
+    frame->pc = pc + call_units;
+    frame->fp = fp;
+    frame->func = func;
+    frame->instance = instance;
+    func = callee;
+    fp = args;
+    union slot *fill = fp + code->param_cells;
+    const uint64_t *image = code->image;
+    for (uint32_t i = 0, n = code->image_cells; i < n; i++)
+        fill[i].u64 = image[i];
+    pc = code->units;
+    if (callee->instance != instance) {
+        instance = callee->instance;
+        RELOAD_MEMORY();
+    }
+    fuel -= code->entry_cost;
+    if (UNLIKELY(fuel < 0))
+        goto out_of_fuel;
+    NEXT(0);
+}
+
+call_host: {
+    struct nidus_call host_call = {run, instance};
+    size_t cells = run->head.store->types.items[callee->type].param_cells;
+    if (cells < run->head.store->types.items[callee->type].result_cells)
+        cells = run->head.store->types.items[callee->type].result_cells;
+    if (UNLIKELY(cells > (size_t)(run->slots + run->slot_room - args)))
+        TRY_TRAP(interp_grow_slots(run, &fp, &args, cells));
+    /* The host may look at the run. */
+    run->pc = pc;
+    run->fp = fp;
+    run->func = func;
+    run->trap = NIDUS_TRAP_NONE;
+    enum nidus_host_result answer = callee->host(callee->context, &host_call, &args->u64);
+    if (UNLIKELY(answer == NIDUS_HOST_BLOCK)) {
+        stop = STOP_BLOCK;
+        goto leave;
+    }
+    if (UNLIKELY(answer == NIDUS_HOST_TRAP))
+        TRAP(run->trap != NIDUS_TRAP_NONE ? run->trap : NIDUS_TRAP_HOST);
+    RELOAD_MEMORY();
+    fuel -= 1;
+    pc += call_units;
+    if (UNLIKELY(fuel < 0 || answer == NIDUS_HOST_YIELD))
+        goto out_of_fuel;
+    NEXT(0);
+}
+
+    CASE(RETURN_CALL)
+    {
+        callee = instance->funcs[unit32(pc + 1)];
+        args = &R(3);
+        goto tail_call;
+    }
+    CASE(RETURN_CALL_INDIRECT)
+    {
+        TRY_TRAP(interp_indirect(instance, pc, fp, &callee));
+        args = &R(6);
+        goto tail_call;
+    }
+    CASE(RETURN_CALL_REF)
+    {
+        callee = (struct nidus_func *)(uintptr_t)R(1).u64;
+        if (UNLIKELY(!callee))
+            TRAP(NIDUS_TRAP_NULL_REFERENCE);
+        args = &R(2);
+        goto tail_call;
+    }
+
+tail_call: {
+    /* The callee takes the frame over. A host function answers into it and it returns at once. */
+    if (callee->host) {
+        struct nidus_call host_call = {run, instance};
+        const struct functype *type = &run->head.store->types.items[callee->type];
+        size_t cells = type->param_cells > type->result_cells ? type->param_cells
+                                                              : type->result_cells;
+        if (UNLIKELY(cells > (size_t)(run->slots + run->slot_room - args)))
+            TRY_TRAP(interp_grow_slots(run, &fp, &args, cells));
+        run->pc = pc;
+        run->fp = fp;
+        run->func = func;
+        run->trap = NIDUS_TRAP_NONE;
+        enum nidus_host_result answer = callee->host(callee->context, &host_call, &args->u64);
+        if (UNLIKELY(answer == NIDUS_HOST_BLOCK)) {
+            stop = STOP_BLOCK;
+            goto leave;
+        }
+        if (UNLIKELY(answer == NIDUS_HOST_TRAP))
+            TRAP(run->trap != NIDUS_TRAP_NONE ? run->trap : NIDUS_TRAP_HOST);
+        memmove(fp, args, type->result_cells * sizeof *fp);
+        const struct call_frame *frame = &run->frames[--run->depth];
+        pc = frame->pc;
+        fp = frame->fp;
+        func = frame->func;
+        instance = frame->instance;
+        RELOAD_MEMORY();
+        fuel -= 1;
+        if (UNLIKELY(fuel < 0 || answer == NIDUS_HOST_YIELD))
+            goto out_of_fuel;
+        NEXT(0);
+    }
+    if (!callee->code)
+        TRY_TRAP(interp_prepare(callee));
+    const struct code *code = callee->code;
+    if (UNLIKELY(code->frame_cells > (size_t)(run->slots + run->slot_room - fp)))
+        TRY_TRAP(interp_grow_slots(run, &args, &fp, code->frame_cells));
+    memmove(fp, args, code->param_cells * sizeof *fp);
+    for (uint32_t i = 0; i < code->image_cells; i++)
+        fp[code->param_cells + i].u64 = code->image[i];
+    func = callee;
+    pc = code->units;
+    instance = callee->instance;
+    RELOAD_MEMORY();
+    fuel -= code->entry_cost;
+    if (UNLIKELY(fuel < 0))
+        goto out_of_fuel;
+    NEXT(0);
+}
+
+    CASE(RETURN32)
+    {
+        fp->u32 = R(1).u32;
+        goto do_return;
+    }
+    CASE(RETURN64)
+    {
+        fp->u64 = R(1).u64;
+        goto do_return;
+    }
+    CASE(RETURN_N)
+    {
+        memmove(fp, &R(1), pc[2] * sizeof *fp);
+        goto do_return;
+    }
+    CASE(RETURN)
+do_return: {
+    const struct call_frame *frame = &run->frames[--run->depth];
+    pc = frame->pc;
+    fp = frame->fp;
+    func = frame->func;
+    if (UNLIKELY(frame->instance != instance)) {
+        instance = frame->instance;
+        RELOAD_MEMORY();
+    }
+    NEXT(0);
+}
+
+    CASE(UNREACHABLE)
+    TRAP(NIDUS_TRAP_UNREACHABLE);
+    CASE(EXIT)
+    goto leave;
+
+    /* ---- Families outside the loop ---- */
+
+    CASE(MEMORY)
+    {
+        TRY_TRAP(interp_memory(instance, fp, pc));
+        NEXT(11);
+    }
+    CASE(BULK)
+    {
+        TRY_TRAP(interp_bulk(instance, fp, pc));
+        RELOAD_MEMORY();
+        NEXT(10);
+    }
+    CASE(SIMD1)
+    {
+        interp_simd(fp, pc);
+        NEXT(4);
+    }
+    CASE(SIMD2)
+    {
+        simd_binary(pc[1] - 0x200u, (union v128 *)&R(2), (const union v128 *)&R(3),
+                    (const union v128 *)&R(4));
+        NEXT(5);
+    }
+    CASE(SIMD3)
+    {
+        simd_ternary(pc[1] - 0x200u, (union v128 *)&R(2), (const union v128 *)&R(3),
+                     (const union v128 *)&R(4), (const union v128 *)&R(5));
+        NEXT(6);
+    }
+    CASE(SIMD_LANE)
+    {
+        interp_simd(fp, pc);
+        NEXT(6);
+    }
+    CASE(SHUFFLE)
+    {
+        uint8_t lanes[16];
+        memcpy(lanes, pc + 4, 16);
+        simd_shuffle((union v128 *)&R(1), (const union v128 *)&R(2), (const union v128 *)&R(3),
+                     lanes);
+        NEXT(12);
+    }
+
+#if INTERP_STEP || defined(__EMSCRIPTEN__)
+    case OP_COUNT:
+        break;
+    }
+#endif
+
+out_of_fuel:
+    stop = STOP_SLICE;
+    goto leave;
+trapped:
+    run->trap = trap;
+    stop = STOP_TRAP;
+leave:
+    run->pc = pc;
+    run->fp = fp;
+    run->func = func;
+    *fuel_left = fuel;
+    return stop;
+}

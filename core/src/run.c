@@ -1,0 +1,336 @@
+/* Runs: starting, slices, fuel, results, traps and backtraces. */
+#include <string.h>
+
+#include "interp.h"
+
+enum nidus_code nidus_run_new(struct nidus_store *store, struct nidus_run **run)
+{
+    struct nidus_run *fresh = store_object(store, OBJECT_RUN, sizeof *fresh);
+    if (!fresh)
+        return NIDUS_ERROR_NO_MEMORY;
+    fresh->fuel = NIDUS_UNLIMITED;
+    *run = fresh;
+    return NIDUS_OK;
+}
+
+void run_release(struct nidus_run *run)
+{
+    const struct nidus_allocator *allocator = run->head.store->allocator;
+    pool_free(allocator, run->slots, run->slot_room, sizeof *run->slots);
+    pool_free(allocator, run->frames, run->frame_room, sizeof *run->frames);
+}
+
+/* ---- Fuel ---- */
+
+void nidus_run_set_fuel(struct nidus_run *run, uint64_t fuel)
+{
+    run->fuel = fuel;
+    run->debt = 0;
+    if (run->status == NIDUS_RUN_NO_FUEL)
+        run->status = NIDUS_RUN_READY;
+}
+
+uint64_t nidus_run_fuel(const struct nidus_run *run)
+{
+    return run->fuel;
+}
+
+uint64_t nidus_run_fuel_used(const struct nidus_run *run)
+{
+    return run->fuel_used;
+}
+
+/* ---- Values and slots ---- */
+
+static size_t put_value(union slot *slot, const struct nidus_value *value)
+{
+    if (value->type == NIDUS_V128) {
+        memcpy(slot, value->of.v128, 16);
+        return 2;
+    }
+    slot->u64 = value->type == NIDUS_I32 || value->type == NIDUS_F32 ? value->of.f32
+                                                                     : value->of.f64;
+    return 1;
+}
+
+static size_t get_value(const union slot *slot, nidus_type type, struct nidus_value *value)
+{
+    value->type = type;
+    memset(&value->of, 0, sizeof value->of);
+    if (type == NIDUS_V128) {
+        memcpy(value->of.v128, slot, 16);
+        return 2;
+    }
+    if (type == NIDUS_I32 || type == NIDUS_F32)
+        value->of.f32 = slot->u32;
+    else
+        value->of.f64 = slot->u64;
+    return 1;
+}
+
+/* ---- Start ---- */
+
+enum nidus_code nidus_run_start(struct nidus_run *run, struct nidus_func *func,
+                                const struct nidus_value *args, size_t arg_count)
+{
+    const struct functype *type = &func->head.store->types.items[func->type];
+    if (run->executing || func->head.store != run->head.store ||
+        arg_count != type->shape.param_count)
+        return NIDUS_ERROR_USAGE;
+    for (size_t i = 0; i < arg_count; i++) {
+        nidus_type wanted = type->shape.params[i];
+        if (NIDUS_TYPE_KIND(args[i].type) != NIDUS_TYPE_KIND(wanted) ||
+            (type_is_ref(wanted) && !type_is_nullable(wanted) && args[i].of.ref == NIDUS_NULL))
+            return NIDUS_ERROR_USAGE;
+    }
+    size_t cells = type->param_cells > type->result_cells ? type->param_cells : type->result_cells;
+    union slot *base = run->slots;
+    run->fp = run->slots;
+    run->depth = 0;
+    if (cells + 1 > run->slot_room &&
+        interp_grow_slots(run, &run->fp, &base, cells + 1) != NIDUS_TRAP_NONE)
+        return NIDUS_ERROR_NO_MEMORY;
+    union slot *slot = run->slots;
+    for (size_t i = 0; i < arg_count; i++)
+        slot += put_value(slot, &args[i]);
+    run->stub.head.store = run->head.store;
+    run->pc = interp_stub;
+    run->func = &run->stub;
+    run->entry = func;
+    run->trap = NIDUS_TRAP_NONE;
+    run->trap_text[0] = 0;
+    run->trap_value = 0;
+    run->status = NIDUS_RUN_READY;
+    return NIDUS_OK;
+}
+
+/* ---- Slices ---- */
+
+/* No run charges this much in one slice, and it leaves room to overdraw. */
+#define FUEL_MOST (INT64_MAX / 2)
+
+static enum nidus_status settle_stop(struct nidus_run *run, enum stop stop, int64_t before,
+                                     int64_t after)
+{
+    uint64_t used = (uint64_t)(before - after);
+    run->fuel_used += used;
+    if (run->fuel != NIDUS_UNLIMITED) {
+        if (used > run->fuel) {
+            run->debt = 1;
+            run->fuel = 0;
+        } else {
+            run->fuel -= used;
+        }
+    }
+    switch (stop) {
+    case STOP_EXIT:
+        return NIDUS_RUN_DONE;
+    case STOP_TRAP:
+        return NIDUS_RUN_TRAPPED;
+    case STOP_BLOCK:
+        return NIDUS_RUN_BLOCKED;
+    default:
+        return run->debt ? NIDUS_RUN_NO_FUEL : NIDUS_RUN_READY;
+    }
+}
+
+static enum nidus_status go_on(struct nidus_run *run, uint64_t slice,
+                               enum stop (*loop)(struct nidus_run *, int64_t *))
+{
+    if (run->executing || (run->status != NIDUS_RUN_READY && run->status != NIDUS_RUN_BLOCKED))
+        return run->status;
+    uint64_t budget = slice < run->fuel ? slice : run->fuel;
+    int64_t before = budget > FUEL_MOST ? FUEL_MOST : (int64_t)budget;
+    int64_t after = before;
+    run->executing = 1;
+    enum stop stop = loop(run, &after);
+    run->executing = 0;
+    run->status = settle_stop(run, stop, before, after);
+    return run->status;
+}
+
+enum nidus_status nidus_run_resume(struct nidus_run *run, uint64_t slice)
+{
+    return go_on(run, slice, interp_run);
+}
+
+enum nidus_status nidus_run_step(struct nidus_run *run)
+{
+    return go_on(run, NIDUS_UNLIMITED, interp_step);
+}
+
+enum nidus_status nidus_run_status(const struct nidus_run *run)
+{
+    return run->status;
+}
+
+void nidus_run_results(const struct nidus_run *run, struct nidus_value *results)
+{
+    if (run->status != NIDUS_RUN_DONE)
+        return;
+    const struct nidus_functype *shape = &run->head.store->types.items[run->entry->type].shape;
+    const union slot *slot = run->slots;
+    for (uint32_t i = 0; i < shape->result_count; i++)
+        slot += get_value(slot, shape->results[i], &results[i]);
+}
+
+/* ---- Whole calls ---- */
+
+static enum nidus_code run_to_end(struct nidus_run *run, struct nidus_error *error)
+{
+    /* Slices, because an interpreter that is itself wasm gets faster when it is re-entered. */
+    enum nidus_status status;
+    do
+        status = nidus_run_resume(run, 2000000);
+    while (status == NIDUS_RUN_READY);
+    const char *text;
+    switch (status) {
+    case NIDUS_RUN_DONE:
+        return NIDUS_OK;
+    case NIDUS_RUN_TRAPPED: {
+        enum nidus_trap trap = nidus_run_trap(run, &text);
+        error_set(error, NIDUS_ERROR_TRAP, 0, "Trap: %s.", text);
+        if (error)
+            error->trap = trap;
+        return NIDUS_ERROR_TRAP;
+    }
+    case NIDUS_RUN_NO_FUEL:
+        return error_set(error, NIDUS_ERROR_USAGE, 0,
+                         "Out of fuel: add some with nidus_run_set_fuel and resume.");
+    default:
+        return error_set(error, NIDUS_ERROR_USAGE, 0,
+                         "A host function would block: use nidus_run_resume for such guests.");
+    }
+}
+
+enum nidus_code nidus_run_call(struct nidus_run *run, struct nidus_func *func,
+                               const struct nidus_value *args, size_t arg_count,
+                               struct nidus_value *results, struct nidus_error *error)
+{
+    if (error)
+        *error = (struct nidus_error){0};
+    enum nidus_code code = nidus_run_start(run, func, args, arg_count);
+    if (code != NIDUS_OK)
+        return error_set(error, code, 0, "The arguments do not match the function's type.");
+    TRY(run_to_end(run, error));
+    nidus_run_results(run, results);
+    return NIDUS_OK;
+}
+
+enum nidus_code nidus_instance_run_start(struct nidus_instance *instance, struct nidus_error *error)
+{
+    struct nidus_run *run;
+    struct nidus_func *start = nidus_instance_start(instance);
+    if (!start)
+        return NIDUS_OK;
+    if (nidus_run_new(instance->head.store, &run) != NIDUS_OK)
+        return error_no_memory(error);
+    enum nidus_code code = nidus_run_call(run, start, NULL, 0, NULL, error);
+    nidus_run_free(run);
+    return code;
+}
+
+/* ---- Traps and frames ---- */
+
+const char *nidus_trap_text(enum nidus_trap trap)
+{
+    static const char *const texts[NIDUS_TRAP_COUNT] = {
+        [NIDUS_TRAP_NONE] = "no trap",
+        [NIDUS_TRAP_UNREACHABLE] = "unreachable",
+        [NIDUS_TRAP_MEMORY_BOUNDS] = "out of bounds memory access",
+        [NIDUS_TRAP_TABLE_BOUNDS] = "out of bounds table access",
+        [NIDUS_TRAP_UNDEFINED_ELEMENT] = "undefined element",
+        [NIDUS_TRAP_UNINITIALIZED_ELEMENT] = "uninitialized element",
+        [NIDUS_TRAP_INDIRECT_TYPE] = "indirect call type mismatch",
+        [NIDUS_TRAP_DIVIDE_BY_ZERO] = "integer divide by zero",
+        [NIDUS_TRAP_INTEGER_OVERFLOW] = "integer overflow",
+        [NIDUS_TRAP_INVALID_CONVERSION] = "invalid conversion to integer",
+        [NIDUS_TRAP_EXHAUSTED] = "call stack exhausted",
+        [NIDUS_TRAP_NULL_REFERENCE] = "null reference",
+        [NIDUS_TRAP_UNALIGNED_ATOMIC] = "unaligned atomic",
+        [NIDUS_TRAP_NOT_SHARED] = "expected shared memory",
+        [NIDUS_TRAP_DEADLOCK] = "atomic wait that nobody can end",
+        [NIDUS_TRAP_NO_MEMORY] = "the engine has no memory left",
+        [NIDUS_TRAP_TOO_LARGE] = "function with too many locals and operands",
+        [NIDUS_TRAP_HOST] = "ended by the host",
+    };
+    return (unsigned)trap < NIDUS_TRAP_COUNT ? texts[trap] : "unknown trap";
+}
+
+enum nidus_trap nidus_run_trap(const struct nidus_run *run, const char **text)
+{
+    if (text)
+        *text = run->trap_text[0] ? run->trap_text
+                : run->trap == NIDUS_TRAP_NULL_REFERENCE &&
+                        (*run->pc == OP_CALL_REF || *run->pc == OP_RETURN_CALL_REF)
+                    ? "null function reference"
+                    : nidus_trap_text(run->trap);
+    return run->trap;
+}
+
+int64_t nidus_run_trap_value(const struct nidus_run *run)
+{
+    return run->trap_value;
+}
+
+/* The current function and those of all frames but the host's. */
+uint32_t nidus_run_frame_count(const struct nidus_run *run)
+{
+    if (run->status == NIDUS_RUN_IDLE || run->status == NIDUS_RUN_DONE)
+        return 0;
+    return run->depth;
+}
+
+enum nidus_code nidus_run_frame(const struct nidus_run *run, uint32_t index,
+                                struct nidus_frame *frame)
+{
+    if (index >= nidus_run_frame_count(run))
+        return NIDUS_ERROR_USAGE;
+    /* frames[depth - 1] says where the caller of the innermost function goes on. */
+    const struct nidus_func *func = run->func;
+    const uint16_t *pc = run->pc;
+    if (index > 0) {
+        func = run->frames[run->depth - index].func;
+        pc = run->frames[run->depth - index].pc - 1; /* within the call */
+    }
+    uint32_t unit = (uint32_t)(pc - func->code->units);
+    frame->instance = func->instance;
+    frame->function = func->index;
+    frame->name = nidus_module_function_name(func->instance->module, func->index);
+    return translate_locate(func->instance->module, func->index, unit, &frame->offset);
+}
+
+/* ---- For host functions ---- */
+
+struct nidus_run *nidus_call_run(const struct nidus_call *call)
+{
+    return call->run;
+}
+
+struct nidus_instance *nidus_call_instance(const struct nidus_call *call)
+{
+    return call->instance;
+}
+
+uint8_t *nidus_call_memory(const struct nidus_call *call, size_t *size)
+{
+    *size = 0;
+    if (!call->instance || !call->instance->module->memories.count)
+        return NULL;
+    return nidus_memory_data(call->instance->memories[0], size);
+}
+
+void nidus_call_trap(struct nidus_call *call, enum nidus_trap trap, int64_t value, const char *text)
+{
+    struct nidus_run *run = call->run;
+    run->trap = trap;
+    run->trap_value = value;
+    run->trap_text[0] = 0;
+    if (text) {
+        size_t length = strlen(text);
+        if (length >= TRAP_TEXT_SIZE)
+            length = TRAP_TEXT_SIZE - 1;
+        memcpy(run->trap_text, text, length);
+        run->trap_text[length] = 0;
+    }
+}

@@ -1,0 +1,192 @@
+/*
+ * Run-time objects: what a store owns.
+ *
+ * Invariant: every object is on its store's list and lives until the store is freed, so objects may
+ * point at one another without counting. A memory's `base` and a table's `items` move when they
+ * grow; nobody keeps them across something that may grow.
+ */
+#ifndef NIDUS_CORE_RUNTIME_H
+#define NIDUS_CORE_RUNTIME_H
+
+#include <nidus/engine.h>
+
+#include "code.h"
+
+union slot {
+    int32_t i32;
+    uint32_t u32;
+    int64_t i64;
+    uint64_t u64;
+    float f32;
+    double f64;
+};
+
+_Static_assert(sizeof(union slot) == 8, "a slot is 64 bits");
+
+enum object_kind {
+    OBJECT_FUNC,
+    OBJECT_TABLE,
+    OBJECT_MEMORY,
+    OBJECT_GLOBAL,
+    OBJECT_TAG,
+    OBJECT_INSTANCE,
+    OBJECT_RUN
+};
+
+/* The head of every object a store owns. */
+struct object {
+    struct object *next;
+    struct nidus_store *store;
+    enum object_kind kind;
+};
+
+struct nidus_store {
+    struct nidus_engine *engine;
+    const struct nidus_allocator *allocator;
+    struct object *objects;
+    /* Function types of all modules and host functions, each shape once. Their value types name
+     * other types by index here, not by a module's indices. */
+    VEC(struct functype) types;
+};
+
+struct nidus_func {
+    struct object head;
+    uint32_t type;                    /* in the store */
+    uint32_t index;                   /* in its module */
+    const struct code *code;          /* NULL: not translated yet, or a host function */
+    struct nidus_instance *instance;  /* NULL for a host function */
+    nidus_host_function host;
+    void *context;
+};
+
+struct nidus_table {
+    struct object head;
+    nidus_ref *items;
+    uint64_t size;
+    uint64_t room;
+    nidus_type element; /* store's terms */
+    struct limits limits;
+};
+
+struct nidus_memory {
+    struct object head;
+    uint8_t *base;
+    uint64_t length; /* bytes */
+    struct limits limits; /* pages; minimum is the current size */
+};
+
+struct nidus_global {
+    struct object head;
+    union slot value[2];
+    nidus_type type; /* store's terms */
+    uint8_t mutable_;
+};
+
+/* The type of an exception. Tags can be linked; nothing throws yet. */
+struct nidus_tag {
+    struct object head;
+    uint32_t type; /* in the store */
+};
+
+struct elem_items {
+    nidus_ref *items; /* NULL once dropped */
+    uint32_t count;
+    uint32_t room;
+};
+
+struct nidus_instance {
+    struct object head;
+    struct nidus_module *module;
+    struct nidus_memory *memory0; /* NULL when it has none, or none with 32-bit addresses */
+    struct nidus_func **funcs;
+    struct nidus_table **tables;
+    struct nidus_memory **memories;
+    struct nidus_global **globals;
+    struct nidus_tag **tags;
+    struct nidus_func *own_funcs; /* the defined ones, side by side */
+    uint32_t *types;              /* module's type index -> store's */
+    struct elem_items *elems;
+    uint8_t *dropped_datas;
+};
+
+struct call_frame {
+    const uint16_t *pc; /* where to go on in the caller */
+    union slot *fp;
+    struct nidus_func *func; /* the caller */
+    struct nidus_instance *instance;
+};
+
+struct nidus_call {
+    struct nidus_run *run;
+    struct nidus_instance *instance;
+};
+
+#define TRAP_TEXT_SIZE 96
+
+struct nidus_run {
+    struct object head;
+    enum nidus_status status;
+    enum nidus_trap trap;
+    int64_t trap_value;
+    char trap_text[TRAP_TEXT_SIZE];
+
+    /* Where it goes on. */
+    const uint16_t *pc;
+    union slot *fp;
+    struct nidus_func *func; /* the one executing; &stub at the very bottom */
+    struct call_frame *frames;
+    uint32_t depth;
+    uint32_t frame_room;
+    union slot *slots;
+    size_t slot_room;
+
+    struct nidus_func stub;  /* stands for the host that started the run; has no instance */
+    struct nidus_func *entry;
+    uint64_t fuel;           /* NIDUS_UNLIMITED, or what is left */
+    uint64_t fuel_used;
+    int64_t debt;            /* what the latest charge overdrew */
+    uint8_t executing;
+};
+
+/* ---- store.c ---- */
+
+NIDUS_CHECK void *store_object(struct nidus_store *store, enum object_kind kind, size_t size);
+/* The store's index of a shape given in the store's terms. */
+NIDUS_CHECK enum nidus_code store_type(struct nidus_store *store, const struct nidus_functype *shape,
+                                       uint32_t *index);
+/* A module's value type in the store's terms. */
+nidus_type store_value_type(const struct nidus_instance *instance, nidus_type type);
+NIDUS_CHECK enum nidus_code memory_create(struct nidus_store *store, const struct limits *limits,
+                                          struct nidus_memory **memory);
+NIDUS_CHECK enum nidus_code table_create(struct nidus_store *store, nidus_type element,
+                                         const struct limits *limits, nidus_ref init,
+                                         struct nidus_table **table);
+void run_release(struct nidus_run *run);
+
+/* ---- interp_memory.c, interp_bulk.c, interp_convert.c: families outside the loop. pc is at the
+ * operation; the answer is NIDUS_TRAP_NONE or a trap. ---- */
+
+enum nidus_trap interp_memory(struct nidus_instance *instance, union slot *fp, const uint16_t *pc);
+enum nidus_trap interp_bulk(struct nidus_instance *instance, union slot *fp, const uint16_t *pc);
+enum nidus_trap interp_convert(uint32_t op, union slot *d, const union slot *a);
+void interp_simd(union slot *fp, const uint16_t *pc);
+
+/* table.init and memory.init; also for active segments. */
+enum nidus_trap table_init(struct nidus_instance *instance, uint32_t table, uint32_t elem,
+                           uint64_t to, uint64_t from, uint64_t count);
+enum nidus_trap memory_init(struct nidus_instance *instance, uint32_t memory, uint32_t data,
+                            uint64_t to, uint64_t from, uint64_t count);
+void elem_drop(struct nidus_instance *instance, uint32_t elem);
+
+/* ---- interp.c ---- */
+
+enum stop { STOP_EXIT, STOP_TRAP, STOP_SLICE, STOP_BLOCK, STOP_STEP };
+
+/* Runs until something stops it; `fuel` is decreased by what was charged and may end below zero.
+ * State is in the run before and after. */
+enum stop interp_run(struct nidus_run *run, int64_t *fuel);
+enum stop interp_step(struct nidus_run *run, int64_t *fuel);
+/* The code that starts a run. */
+extern const uint16_t interp_stub[2];
+
+#endif

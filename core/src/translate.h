@@ -1,0 +1,165 @@
+/*
+ * What the files of the translator share: its model of the operand stack, and emission.
+ *
+ * The operand stack is a stack of entries. Each has a home, the frame slot that its height gives it.
+ * A TEMP lies in its home. A LOCAL or CONST has not been copied there yet: whoever uses it names the
+ * local's slot or an immediate, and most never are copied. Invariants:
+ *   - before a local changes, entries that stand for it are copied home (translate_preserve);
+ *   - no LOCAL entry survives the start of a block, because its copy might be made on one path only;
+ *   - at a label all values that it takes are TEMP.
+ * `last` remembers the latest operation while nothing can jump behind it, so that its destination
+ * can be redirected into a local, or a comparison fused into the branch that uses it.
+ */
+#ifndef NIDUS_CORE_TRANSLATE_H
+#define NIDUS_CORE_TRANSLATE_H
+
+#include "code.h"
+#include "instructions.h"
+
+enum entry_kind { ENTRY_TEMP, ENTRY_LOCAL, ENTRY_CONST };
+enum width { WIDTH32, WIDTH64, WIDTH128 };
+
+struct entry {
+    uint8_t kind;
+    uint8_t width;
+    uint16_t home;
+    uint16_t local; /* its slot */
+    uint64_t value;
+};
+
+struct label {
+    uint16_t op;        /* WASM_BLOCK, WASM_LOOP, WASM_IF, WASM_ELSE; the function is a block */
+    uint8_t targeted;   /* a branch leads to its end */
+    uint8_t is_index;
+    uint32_t type;      /* index when is_index */
+    nidus_type single;
+    uint32_t height;    /* entries below its parameters */
+    uint32_t base;      /* the home of its first parameter or result */
+    uint32_t start;     /* unit, for loops */
+    uint32_t jumps;     /* chain of jump fields to be filled in at the end; NO_INDEX ends it */
+    uint32_t else_jump; /* the jump field of an if, or NO_INDEX */
+    uint32_t stub;      /* code that moves values and jumps here, made for ... */
+    uint32_t stub_for;  /* ... the BR_TABLE at this unit */
+};
+
+struct translator {
+    struct nidus_module *module;
+    const struct nidus_allocator *allocator;
+    struct reader reader;
+    struct nidus_error error;
+    const struct functype *type;
+    struct code *code;
+    uint32_t op;        /* the wasm instruction at hand */
+    size_t op_offset;
+
+    VEC(uint16_t) units;
+    VEC(struct entry) stack;
+    VEC(struct label) labels;
+    VEC(uint64_t) constants;
+    VEC(uint32_t) lazy;      /* positions of LOCAL entries in the stack, ascending */
+    uint16_t *local_slots;
+    uint8_t *local_widths;
+    uint32_t local_count;
+    uint32_t local_cells;
+    uint32_t constant_base;
+    uint32_t constant_room;
+    uint32_t stack_base;
+    uint32_t cells;          /* the home of the next entry */
+    uint32_t max_cells;
+    uint32_t loop_depth;
+    uint32_t skipping;       /* 0: reachable; else 1 + blocks opened since code became unreachable */
+    uint32_t last;           /* start of the latest operation, or NO_INDEX */
+    uint32_t last_dest;      /* its destination field, or NO_INDEX */
+
+    uint32_t instructions;   /* translated so far */
+    uint32_t charged;        /* of them, up to the latest charge point in the text */
+    uint32_t entry_cost;
+
+    uint32_t watch;          /* locate: the unit looked for, or NO_INDEX */
+    size_t watch_offset;     /* the instruction that made it */
+};
+
+#define LAZY_LIMIT 64u /* LOCAL entries at a time; bounds the search for those of one local */
+
+/* ---- emission (translate_emit.c) ---- */
+
+NIDUS_CHECK enum nidus_code emit_room(struct translator *t, uint32_t units);
+/* Appends; the caller has called emit_room. */
+static inline void emit(struct translator *t, uint32_t unit)
+{
+    t->units.items[t->units.count++] = (uint16_t)unit;
+}
+void emit32(struct translator *t, uint32_t value);
+void emit64(struct translator *t, uint64_t value);
+/* Starts an operation: makes room, writes the opcode, remembers it as `last`. */
+NIDUS_CHECK enum nidus_code emit_op(struct translator *t, enum op op);
+/* Writes the destination and remembers where it is. */
+void emit_dest(struct translator *t, uint32_t slot);
+/* Nothing may be fused across this point. */
+static inline void emit_barrier(struct translator *t)
+{
+    t->last = t->last_dest = NO_INDEX;
+}
+NIDUS_CHECK enum nidus_code emit_copy(struct translator *t, enum width width, uint32_t to,
+                                      uint32_t from);
+NIDUS_CHECK enum nidus_code emit_constant(struct translator *t, enum width width, uint32_t to,
+                                          uint64_t value);
+
+/* ---- the operand stack (translate_emit.c) ---- */
+
+NIDUS_CHECK enum nidus_code push_temp(struct translator *t, enum width width, uint16_t *slot);
+NIDUS_CHECK enum nidus_code push_local(struct translator *t, uint32_t local);
+NIDUS_CHECK enum nidus_code push_constant(struct translator *t, enum width width, uint64_t value);
+struct entry pop(struct translator *t);
+/* The slot to read an entry from; constants go to a constant slot or to their home. */
+NIDUS_CHECK enum nidus_code use(struct translator *t, const struct entry *entry, uint16_t *slot);
+NIDUS_CHECK enum nidus_code use_popped(struct translator *t, uint16_t *slot);
+/* Copies the entry at `position` home. */
+NIDUS_CHECK enum nidus_code settle(struct translator *t, uint32_t position);
+/* The topmost `count` entries, and all LOCAL entries. */
+NIDUS_CHECK enum nidus_code settle_top(struct translator *t, uint32_t count);
+NIDUS_CHECK enum nidus_code settle_locals(struct translator *t);
+NIDUS_CHECK enum nidus_code preserve(struct translator *t, uint16_t local_slot);
+/* Cuts the stack down to `height` entries. */
+void drop_to(struct translator *t, uint32_t height);
+
+static inline enum width type_width(nidus_type type)
+{
+    return type == NIDUS_V128                         ? WIDTH128
+           : type == NIDUS_I32 || type == NIDUS_F32 ? WIDTH32
+                                                      : WIDTH64;
+}
+static inline uint32_t width_cells(enum width width)
+{
+    return width == WIDTH128 ? 2 : 1;
+}
+
+/* ---- control (translate_control.c) ---- */
+
+NIDUS_CHECK enum nidus_code control_instruction(struct translator *t);
+NIDUS_CHECK enum nidus_code control_start(struct translator *t);
+
+/* ---- plain instructions (translate_ops.c) ---- */
+
+NIDUS_CHECK enum nidus_code plain_instruction(struct translator *t);
+
+/* A conditional branch before it is written: not the _LOOP variant. */
+struct branch {
+    enum op op;
+    uint16_t a;
+    uint16_t b;
+    uint8_t fields; /* how many of a and b it has */
+};
+/* Makes the branch that is taken when the popped entry `condition` is not zero. When the latest
+ * operation is a comparison made for it alone, that operation is removed and becomes the branch. */
+NIDUS_CHECK enum nidus_code make_branch(struct translator *t, const struct entry *condition,
+                                        struct branch *branch);
+
+/* ---- memory, tables, SIMD, atomics (translate_families.c) ---- */
+
+NIDUS_CHECK enum nidus_code family_instruction(struct translator *t);
+
+/* Passes over the immediates of an instruction that is not translated. */
+NIDUS_CHECK enum nidus_code skip_immediates(struct reader *reader, uint32_t op);
+
+#endif

@@ -1,0 +1,528 @@
+/*
+ * Control instructions: blocks become nothing but jumps, and the values that cross a label are moved
+ * to where its first operand lives. Code that cannot be reached is not translated.
+ *
+ * Fuel: `instructions` counts wasm instructions in the order of the text. Every one is paid for at
+ * one charge point: a back edge pays for those since the latest charge point or loop head, and what
+ * no back edge pays for is part of the price of entering the function.
+ */
+#include "translate.h"
+
+static uint16_t charge(struct translator *t)
+{
+    uint32_t cost = t->instructions - t->charged;
+    t->charged = t->instructions;
+    return cost == 0 ? 1 : cost > UINT16_MAX ? UINT16_MAX : (uint16_t)cost;
+}
+
+static void charge_to_entry(struct translator *t)
+{
+    t->entry_cost += t->instructions - t->charged;
+    t->charged = t->instructions;
+}
+
+/* ---- Labels ---- */
+
+static void label_types(const struct translator *t, const struct label *label, int params,
+                        const nidus_type **types, uint32_t *count)
+{
+    if (label->is_index) {
+        const struct nidus_functype *shape = &t->module->types.items[label->type].shape;
+        *types = params ? shape->params : shape->results;
+        *count = params ? shape->param_count : shape->result_count;
+    } else {
+        *types = &label->single;
+        *count = !params && label->single != TYPE_ANY;
+    }
+}
+
+static uint32_t label_arity(const struct translator *t, const struct label *label)
+{
+    const nidus_type *types;
+    uint32_t count;
+    label_types(t, label, label->op == WASM_LOOP, &types, &count);
+    return count;
+}
+
+static struct label *label_at(struct translator *t, uint32_t depth)
+{
+    return &t->labels.items[t->labels.count - 1 - depth];
+}
+
+static int is_function(const struct translator *t, const struct label *label)
+{
+    return label == t->labels.items;
+}
+
+static enum nidus_code push_label(struct translator *t, uint32_t params)
+{
+    if (!VEC_ROOM(t->allocator, &t->labels, 1))
+        return error_no_memory(&t->error);
+    struct label *label = &t->labels.items[t->labels.count];
+    *label = (struct label){.op = (uint16_t)t->op,
+                            .start = t->units.count,
+                            .jumps = NO_INDEX,
+                            .else_jump = NO_INDEX,
+                            .stub_for = NO_INDEX};
+    label->height = t->stack.count - params;
+    label->base = params ? t->stack.items[label->height].home : t->cells;
+    t->labels.count++;
+    return NIDUS_OK;
+}
+
+static enum nidus_code push_results(struct translator *t, const nidus_type *types, uint32_t count)
+{
+    uint16_t slot;
+    for (uint32_t i = 0; i < count; i++)
+        TRY(push_temp(t, type_width(types[i]), &slot));
+    return NIDUS_OK;
+}
+
+/* ---- Jumps ---- */
+
+static void write_jump(struct translator *t, uint32_t field, uint32_t target)
+{
+    uint32_t distance = target - field;
+    t->units.items[field] = (uint16_t)distance;
+    t->units.items[field + 1] = (uint16_t)(distance >> 16);
+}
+
+/* Appends a jump field to `label`: backward at once, forward into the label's chain. */
+static void emit_jump(struct translator *t, struct label *label)
+{
+    uint32_t field = t->units.count;
+    emit32(t, label->jumps);
+    if (label->op == WASM_LOOP) {
+        write_jump(t, field, label->start);
+    } else {
+        label->jumps = field;
+        label->targeted = 1;
+    }
+}
+
+static void land_jumps(struct translator *t, uint32_t field)
+{
+    while (field != NO_INDEX) {
+        uint32_t next = t->units.items[field] | (uint32_t)t->units.items[field + 1] << 16;
+        write_jump(t, field, t->units.count);
+        field = next;
+    }
+    emit_barrier(t);
+}
+
+static enum op loop_variant(enum op op)
+{
+    if (op == OP_BR)
+        return OP_BR_LOOP;
+    if (op <= OP_BR_UNLESS64)
+        return (enum op)(op + (OP_BR_IF_LOOP - OP_BR_IF));
+    if (op >= OP_BR_F32_EQ)
+        return (enum op)(op + (OP_BR_F32_EQ_LOOP - OP_BR_F32_EQ));
+    return (enum op)(op + (OP_BR_I32_EQ_LOOP - OP_BR_I32_EQ));
+}
+
+static enum op inverse(enum op op)
+{
+    uint32_t first = op <= OP_BR_UNLESS64   ? OP_BR_IF
+                     : op < OP_BR_I64_EQ  ? OP_BR_I32_EQ
+                     : op < OP_BR_F32_EQ  ? OP_BR_I64_EQ
+                     : op < OP_BR_F64_EQ  ? OP_BR_F32_EQ
+                                            : OP_BR_F64_EQ;
+    return (enum op)(first + ((op - first) ^ 1));
+}
+
+/* A jump to a label, its values in place. */
+static enum nidus_code emit_branch(struct translator *t, struct branch branch, struct label *label)
+{
+    int back = label->op == WASM_LOOP;
+    TRY(emit_op(t, back ? loop_variant(branch.op) : branch.op));
+    if (branch.fields > 0)
+        emit(t, branch.a);
+    if (branch.fields > 1)
+        emit(t, branch.b);
+    emit_jump(t, label);
+    if (back)
+        emit(t, charge(t));
+    return NIDUS_OK;
+}
+
+/* A conditional jump over what follows; the caller lands `field` later. */
+static enum nidus_code emit_skip(struct translator *t, struct branch branch, uint32_t *field)
+{
+    TRY(emit_op(t, inverse(branch.op)));
+    emit(t, branch.a);
+    if (branch.fields > 1)
+        emit(t, branch.b);
+    *field = t->units.count;
+    emit32(t, NO_INDEX);
+    return NIDUS_OK;
+}
+
+/* Whether the topmost values already are where the label wants them. */
+static int in_place(const struct translator *t, const struct label *label, uint32_t count)
+{
+    uint32_t home = label->base;
+    for (uint32_t i = t->stack.count - count; i < t->stack.count; i++) {
+        const struct entry *entry = &t->stack.items[i];
+        if (entry->kind != ENTRY_TEMP || entry->home != home)
+            return 0;
+        home += width_cells(entry->width);
+    }
+    return 1;
+}
+
+/* Upwards, so that no value is overwritten before it has moved: homes are never below targets. */
+static enum nidus_code move_values(struct translator *t, const struct label *label, uint32_t count)
+{
+    uint32_t to = label->base;
+    for (uint32_t i = t->stack.count - count; i < t->stack.count; i++) {
+        const struct entry *entry = &t->stack.items[i];
+        if (entry->kind == ENTRY_CONST)
+            TRY(emit_constant(t, entry->width, to, entry->value));
+        else
+            TRY(emit_copy(t, entry->width, to,
+                          entry->kind == ENTRY_LOCAL ? entry->local : entry->home));
+        to += width_cells(entry->width);
+    }
+    return NIDUS_OK;
+}
+
+static enum nidus_code emit_return(struct translator *t)
+{
+    uint32_t count = t->type->shape.result_count;
+    if (count == 0)
+        return emit_op(t, OP_RETURN);
+    struct entry *first = &t->stack.items[t->stack.count - count];
+    if (count == 1 && first->width != WIDTH128) {
+        uint16_t slot;
+        TRY(use(t, first, &slot));
+        TRY(emit_op(t, first->width == WIDTH32 ? OP_RETURN32 : OP_RETURN64));
+        emit(t, slot);
+        return NIDUS_OK;
+    }
+    TRY(settle_top(t, count));
+    TRY(emit_op(t, OP_RETURN_N));
+    emit(t, t->stack.items[t->stack.count - count].home);
+    emit(t, t->type->result_cells);
+    return NIDUS_OK;
+}
+
+static enum nidus_code emit_exit(struct translator *t, struct label *label)
+{
+    if (is_function(t, label))
+        return emit_return(t);
+    TRY(move_values(t, label, label_arity(t, label)));
+    return emit_branch(t, (struct branch){OP_BR, 0, 0, 0}, label);
+}
+
+static void unreachable_from_here(struct translator *t)
+{
+    t->skipping = 1;
+    emit_barrier(t);
+}
+
+/* ---- Blocks ---- */
+
+static enum nidus_code read_block_type(struct translator *t, struct label *type)
+{
+    struct reader *reader = &t->reader;
+    *type = (struct label){0};
+    if (*reader->at == 0x40) {
+        reader->at++;
+        return NIDUS_OK;
+    }
+    if ((*reader->at & 0xc0) == 0x40)
+        return decode_value_type(t->module, reader, &type->single);
+    int64_t index;
+    TRY(read_s33(reader, &index));
+    type->is_index = 1;
+    type->type = (uint32_t)index;
+    return NIDUS_OK;
+}
+
+static enum nidus_code start_block(struct translator *t)
+{
+    struct label type;
+    struct branch branch = {OP_BR, 0, 0, 0};
+    uint32_t else_jump = NO_INDEX;
+    const nidus_type *params;
+    uint32_t param_count;
+    TRY(read_block_type(t, &type));
+    if (t->op == WASM_IF) {
+        struct entry condition = pop(t);
+        TRY(make_branch(t, &condition, &branch));
+    }
+    label_types(t, &type, 1, &params, &param_count);
+    TRY(settle_locals(t));
+    if (t->op != WASM_BLOCK)
+        TRY(settle_top(t, param_count));
+    if (t->op == WASM_IF)
+        TRY(emit_skip(t, branch, &else_jump));
+    if (t->op == WASM_LOOP) {
+        emit_barrier(t);
+        charge_to_entry(t);
+        t->loop_depth++;
+    }
+    TRY(push_label(t, param_count));
+    struct label *label = label_at(t, 0);
+    label->is_index = type.is_index;
+    label->type = type.type;
+    label->single = type.single;
+    label->else_jump = else_jump;
+    return NIDUS_OK;
+}
+
+static enum nidus_code start_else(struct translator *t)
+{
+    struct label *label = label_at(t, 0);
+    const nidus_type *types;
+    uint32_t count;
+    if (!t->skipping) {
+        label_types(t, label, 0, &types, &count);
+        TRY(settle_top(t, count));
+        TRY(emit_branch(t, (struct branch){OP_BR, 0, 0, 0}, label));
+    }
+    t->skipping = 0;
+    land_jumps(t, label->else_jump);
+    label->else_jump = NO_INDEX;
+    label->op = WASM_ELSE;
+    drop_to(t, label->height);
+    label_types(t, label, 1, &types, &count);
+    return push_results(t, types, count);
+}
+
+static enum nidus_code end_block(struct translator *t)
+{
+    struct label label = *label_at(t, 0);
+    const nidus_type *types;
+    uint32_t count;
+    label_types(t, &label, 0, &types, &count);
+    if (is_function(t, label_at(t, 0))) {
+        if (!t->skipping)
+            TRY(emit_return(t));
+        charge_to_entry(t);
+        t->labels.count = 0;
+        return NIDUS_OK;
+    }
+    if (label.op == WASM_LOOP)
+        t->loop_depth--;
+    t->labels.count--;
+    int merges = label.targeted || label.else_jump != NO_INDEX;
+    if (!merges)
+        return NIDUS_OK; /* whoever was reachable goes on as before */
+    if (!t->skipping)
+        TRY(settle_top(t, count));
+    land_jumps(t, label.jumps);
+    land_jumps(t, label.else_jump);
+    t->skipping = 0;
+    drop_to(t, label.height);
+    return push_results(t, types, count);
+}
+
+/* ---- Branches ---- */
+
+static enum nidus_code conditional(struct translator *t, struct branch branch, struct label *label)
+{
+    uint32_t field;
+    uint32_t arity = label_arity(t, label);
+    if (is_function(t, label)) {
+        /* A constant result would be settled on one path only: do it before. */
+        TRY(settle_top(t, arity));
+        TRY(emit_skip(t, branch, &field));
+        TRY(emit_return(t));
+        land_jumps(t, field);
+        return NIDUS_OK;
+    }
+    if (t->stack.count - arity == label->height)
+        TRY(settle_top(t, arity));
+    if (in_place(t, label, arity))
+        return emit_branch(t, branch, label);
+    TRY(emit_skip(t, branch, &field));
+    emit_barrier(t);
+    TRY(emit_exit(t, label));
+    land_jumps(t, field);
+    return NIDUS_OK;
+}
+
+static enum nidus_code br_if(struct translator *t)
+{
+    uint32_t depth;
+    struct branch branch;
+    TRY(read_u32(&t->reader, &depth));
+    struct entry condition = pop(t);
+    TRY(make_branch(t, &condition, &branch));
+    return conditional(t, branch, label_at(t, depth));
+}
+
+static enum nidus_code br_on_null(struct translator *t)
+{
+    uint32_t depth;
+    uint16_t slot;
+    TRY(read_u32(&t->reader, &depth));
+    if (t->op == WASM_BR_ON_NON_NULL) {
+        TRY(settle_top(t, 1)); /* the reference is one of the label's values */
+        slot = t->stack.items[t->stack.count - 1].home;
+        TRY(conditional(t, (struct branch){OP_BR_IF64, slot, 0, 1}, label_at(t, depth)));
+        (void)pop(t);
+        return NIDUS_OK;
+    }
+    TRY(settle_top(t, 1));
+    slot = pop(t).home;
+    TRY(conditional(t, (struct branch){OP_BR_UNLESS64, slot, 0, 1}, label_at(t, depth)));
+    return push_temp(t, WIDTH64, &slot);
+}
+
+static enum nidus_code br_table(struct translator *t)
+{
+    uint32_t count;
+    uint32_t depth;
+    uint16_t slot;
+    TRY(read_u32(&t->reader, &count));
+    struct entry index = pop(t);
+    const uint8_t *targets = t->reader.at;
+    TRY(read_u32(&t->reader, &depth));
+    t->reader.at = targets;
+    uint32_t arity = label_arity(t, label_at(t, depth));
+    TRY(settle_top(t, arity));
+    TRY(use(t, &index, &slot));
+    TRY(emit_op(t, OP_BR_TABLE));
+    uint32_t table = t->last;
+    emit(t, slot);
+    emit32(t, count);
+    TRY(emit_room(t, (count + 1) * 2));
+    uint32_t fields = t->units.count;
+    for (uint32_t i = 0; i <= count; i++) {
+        TRY(read_u32(&t->reader, &depth));
+        struct label *label = label_at(t, depth);
+        if (!is_function(t, label) && label->op != WASM_LOOP && in_place(t, label, arity))
+            emit_jump(t, label);
+        else
+            emit32(t, 0);
+    }
+    /* The rest goes through stubs, one per label. */
+    t->reader.at = targets;
+    for (uint32_t i = 0; i <= count; i++) {
+        TRY(read_u32(&t->reader, &depth));
+        struct label *label = label_at(t, depth);
+        if (!is_function(t, label) && label->op != WASM_LOOP && in_place(t, label, arity))
+            continue;
+        if (label->stub_for != table) {
+            label->stub_for = table;
+            label->stub = t->units.count;
+            emit_barrier(t);
+            TRY(emit_exit(t, label));
+        }
+        write_jump(t, fields + i * 2, label->stub);
+    }
+    unreachable_from_here(t);
+    return NIDUS_OK;
+}
+
+/* ---- Calls ---- */
+
+static enum nidus_code call(struct translator *t)
+{
+    const struct functype *type;
+    uint32_t what;
+    uint32_t table = 0;
+    uint16_t callee = 0;
+    int tail = t->op == WASM_RETURN_CALL || t->op == WASM_RETURN_CALL_INDIRECT ||
+               t->op == WASM_RETURN_CALL_REF;
+    int direct = t->op == WASM_CALL || t->op == WASM_RETURN_CALL;
+    int by_ref = t->op == WASM_CALL_REF || t->op == WASM_RETURN_CALL_REF;
+    TRY(read_u32(&t->reader, &what));
+    type = direct ? module_functype(t->module, what) : &t->module->types.items[what];
+    if (!direct && !by_ref)
+        TRY(read_u32(&t->reader, &table));
+    if (!direct) {
+        /* Its home lies above the arguments', which are settled first and do not disturb it. */
+        struct entry entry = pop(t);
+        TRY(settle_top(t, type->shape.param_count));
+        TRY(use(t, &entry, &callee));
+    } else {
+        TRY(settle_top(t, type->shape.param_count));
+    }
+    uint32_t height = t->stack.count - type->shape.param_count;
+    uint32_t args = type->shape.param_count ? t->stack.items[height].home : t->cells;
+    TRY(emit_op(t, direct   ? (tail ? OP_RETURN_CALL : OP_CALL)
+                   : by_ref ? (tail ? OP_RETURN_CALL_REF : OP_CALL_REF)
+                            : (tail ? OP_RETURN_CALL_INDIRECT : OP_CALL_INDIRECT)));
+    if (direct) {
+        emit32(t, what);
+    } else {
+        emit(t, callee);
+        if (!by_ref) {
+            emit32(t, what);
+            emit32(t, table);
+        }
+    }
+    emit(t, args);
+    drop_to(t, height);
+    if (tail) {
+        unreachable_from_here(t);
+        return NIDUS_OK;
+    }
+    return push_results(t, type->shape.results, type->shape.result_count);
+}
+
+enum nidus_code control_start(struct translator *t)
+{
+    t->op = WASM_BLOCK;
+    TRY(push_label(t, 0));
+    struct label *label = label_at(t, 0);
+    label->is_index = 1;
+    label->type = (uint32_t)(t->type - t->module->types.items);
+    return NIDUS_OK;
+}
+
+static enum nidus_code skip(struct translator *t)
+{
+    if (t->op == WASM_BLOCK || t->op == WASM_LOOP || t->op == WASM_IF)
+        t->skipping++;
+    else if (t->op == WASM_END && t->skipping > 1)
+        t->skipping--;
+    else if (t->op == WASM_END)
+        return end_block(t);
+    else if (t->op == WASM_ELSE && t->skipping == 1)
+        return start_else(t);
+    return skip_immediates(&t->reader, t->op);
+}
+
+enum nidus_code control_instruction(struct translator *t)
+{
+    uint32_t depth;
+    if (t->skipping)
+        return skip(t);
+    switch (t->op) {
+    case WASM_BLOCK:
+    case WASM_LOOP:
+    case WASM_IF:
+        return start_block(t);
+    case WASM_ELSE:
+        return start_else(t);
+    case WASM_END:
+        return end_block(t);
+    case WASM_BR:
+        TRY(read_u32(&t->reader, &depth));
+        TRY(emit_exit(t, label_at(t, depth)));
+        unreachable_from_here(t);
+        return NIDUS_OK;
+    case WASM_BR_IF:
+        return br_if(t);
+    case WASM_BR_ON_NULL:
+    case WASM_BR_ON_NON_NULL:
+        return br_on_null(t);
+    case WASM_BR_TABLE:
+        return br_table(t);
+    case WASM_RETURN:
+        TRY(emit_return(t));
+        unreachable_from_here(t);
+        return NIDUS_OK;
+    case WASM_UNREACHABLE:
+        TRY(emit_op(t, OP_UNREACHABLE));
+        unreachable_from_here(t);
+        return NIDUS_OK;
+    default:
+        return call(t);
+    }
+}
