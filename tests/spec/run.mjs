@@ -87,7 +87,10 @@ async function execute(command, folders, report) {
       }, SCRIPT_SECONDS * 1000);
     };
     const ended = new Promise((settle) => {
-      child.on("error", (error) => settle(error.message));
+      child.on("error", (error) => {
+        console.error(`spec: ${command.join(" ")} could not be started: ${error.message}.`);
+        process.exit(1);
+      });
       child.on("close", (status, signal) => settle(signal ?? (status ? `status ${status}` : "")));
     });
     watch();
@@ -119,8 +122,13 @@ async function execute(command, folders, report) {
   }
 }
 
-/** The program that executes command lists. @param {"native" | "wasm" | "host"} world */
-function programOf(world) {
+/**
+ * The program that executes command lists.
+ * @param {"native" | "wasm" | "host"} world
+ * @param {string} [given] instead of the one of `build/`
+ */
+function programOf(world, given) {
+  if (given) return /\.c?js$/.test(given) ? [process.execPath, given] : [given];
   if (world === "host") return [process.execPath, join(root, "tests", "spec", "run_host.mjs")];
   const folder = join(root, "build", world, "tests", "spec");
   const file = join(folder, world === "wasm" ? "run_commands.cjs" : "run_commands");
@@ -153,7 +161,7 @@ async function main() {
   const left = all.filter((name) => !options.all && wanted.length === 0 && outOfScope(name));
   const names = (wanted.length > 0 ? wanted : all).filter((name) => !left.includes(name));
   const world = options.wasm ? "wasm" : options.host ? "host" : "native";
-  const program = options.program ? [options.program] : programOf(world);
+  const program = programOf(world, options.program);
 
   const build = join(root, "build", "spec");
   /** @type {string[]} */
