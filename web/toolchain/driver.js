@@ -130,12 +130,17 @@ export class Driver {
       return { ...known, jobs: renameTemporaries(known.jobs, temporary) };
     }
     // What the driver answers by itself is run as it stands.
-    const alone = argv.some((argument) => ANSWERED.test(argument));
-    const ran = await run(alone ? [name, ...argv] : [name, "-###", ...argv]);
+    const alone = async () => {
+      const { code, stdout, stderr } = await run([name, ...argv]);
+      return { code: code ?? 1, stdout, stderr, jobs: [] };
+    };
+    if (argv.some((argument) => ANSWERED.test(argument))) return alone();
+    const ran = await run([name, "-###", ...argv]);
     const code = ran.code ?? 1;
-    if (alone) return { code, stdout: ran.stdout, stderr: ran.stderr, jobs: [] };
     const verbose = argv.includes("-v") || argv.includes("--verbose");
     const { commands, rest } = parseDriverOutput(ran.stderr, verbose);
+    // It keeps "no input files" to itself when asked for its list.
+    if (code === 0 && commands.length === 0) return alone();
     /** @type {string[]} */
     const made = [];
     const jobs = commands.map((words) => {

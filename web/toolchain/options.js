@@ -441,6 +441,8 @@ function isPlannable(options) {
   if (!depends && settings.has("phony")) return false;
   if ((lists.get("depend-file")?.length ?? 0) > 1) return false;
   if (sources.length === 0 && lists.has("llvm")) return false;
+  // Whether -E keeps colours depends on which of the two stands first.
+  if (mode === "preprocess" && settings.get("color")?.length) return false;
   // Preprocessed files and assembly leave most options unused, of which the driver warns.
   const plain = sources.every(({ language }) => language === "c" || language === "c++");
   if (!plain) {

@@ -200,8 +200,7 @@ function cc1(options, source, cwd, output, linking = options.mode === "link") {
   argv.push("-fskip-odr-check-in-gmf");
   if (cxx && exceptions !== "no") argv.push("-fcxx-exceptions", "-fexceptions");
   else if (exceptions === "-fexceptions") argv.push("-fexceptions");
-  argv.push(...set("common"), ...set("caret"));
-  if (mode !== "preprocess") argv.push(...set("color"));
+  argv.push(...set("common"), ...set("caret"), ...set("color"));
   if (/^-O[23s]$/.test(optimize)) argv.push("-vectorize-loops");
   if (/^-O[23sz]$/.test(optimize)) argv.push("-vectorize-slp");
   if (optimize === "-Og") argv.push("-fextend-variable-liveness=all");
