@@ -73,6 +73,8 @@ static wasi_errno_t walk_or_create(struct nidus_system *system, struct path_walk
     error = WASI_ENOENT;
   } else if (walk->parent->fs->read_only) {
     error = WASI_EROFS;
+  } else if (!walk->parent->ops->create) {
+    error = WASI_EACCES;
   } else {
     error = walk->parent->ops->create(walk->parent, walk->name, WASI_FILETYPE_REGULAR_FILE, no_target, &walk->inode);
   }

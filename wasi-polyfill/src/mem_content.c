@@ -72,17 +72,26 @@ static bool slot_mark_dirty(struct mem_inode *inode, uintptr_t *slot, uint64_t i
   return true;
 }
 
-/* The chunk at `index` for writing; made (zeroed) when it is a hole. NULL when memory is short. */
-static uint8_t *chunk_for_writing(struct mem_inode *inode, uint64_t index) {
+/*
+ * The chunk at `index` for writing; made when it is a hole. NULL when memory is short. A new chunk is
+ * zeroed, unless the caller, who is going to overwrite all of it, gives `raw`, which is then set: that
+ * spares large writes half of their traffic to memory.
+ */
+static uint8_t *chunk_for_writing(struct mem_inode *inode, uint64_t index, bool *raw) {
   uintptr_t *slot = slot_make(&inode->file, index);
   if (!slot) return NULL;
-  if (!*slot) {
-    uint8_t *chunk = calloc(1, CHUNK_SIZE);
-    if (!chunk) return NULL;
-    *slot = (uintptr_t)chunk;
-    inode->file.chunks++;
+  if (*slot) return slot_mark_dirty(inode, slot, index) ? chunk_of(*slot) : NULL;
+  uint8_t *chunk = raw ? malloc(CHUNK_SIZE) : calloc(1, CHUNK_SIZE);
+  if (!chunk) return NULL;
+  *slot = (uintptr_t)chunk;
+  if (!slot_mark_dirty(inode, slot, index)) {
+    *slot = 0;
+    free(chunk);
+    return NULL;
   }
-  return slot_mark_dirty(inode, slot, index) ? chunk_of(*slot) : NULL;
+  inode->file.chunks++;
+  if (raw) *raw = true;
+  return chunk;
 }
 
 uint8_t *content_chunk(struct mem_inode *inode, uint64_t index, bool clear_dirty) {
@@ -240,8 +249,9 @@ wasi_errno_t content_read(struct mem_inode *inode, struct transfer *transfer, ui
   return WASI_ESUCCESS;
 }
 
-/* Where the next bytes at `offset` go, and in *room how many fit there. NULL when memory is short. */
-static uint8_t *write_window(struct mem_inode *inode, uint64_t offset, uint32_t wanted, uint32_t *room) {
+/* Where the next bytes at `offset` go, and in *room how many fit there. With *raw set, they fill a new
+ * chunk whose bytes are undefined. NULL when memory is short. */
+static uint8_t *write_window(struct mem_inode *inode, uint64_t offset, uint32_t wanted, uint32_t *room, bool *raw) {
   struct file_content *file = &inode->file;
   if (!file->chunked) {
     if (offset <= CHUNK_SIZE && wanted <= CHUNK_SIZE - offset) {
@@ -252,7 +262,7 @@ static uint8_t *write_window(struct mem_inode *inode, uint64_t offset, uint32_t 
   }
   uint32_t within = (uint32_t)(offset & (CHUNK_SIZE - 1));
   *room = minimum(wanted, CHUNK_SIZE - within);
-  uint8_t *chunk = chunk_for_writing(inode, offset >> CHUNK_BITS);
+  uint8_t *chunk = chunk_for_writing(inode, offset >> CHUNK_BITS, *room == CHUNK_SIZE ? raw : NULL);
   return chunk ? chunk + within : NULL;
 }
 
@@ -262,9 +272,13 @@ wasi_errno_t content_write(struct mem_inode *inode, struct transfer *transfer, u
     if (run == 0) break;
     if (offset >= INT64_MAX) return transfer->done ? WASI_ESUCCESS : WASI_EFBIG;
     uint32_t length = minimum(run, INT64_MAX - offset);
-    uint8_t *window = write_window(inode, offset, length, &length);
+    bool raw = false;
+    uint8_t *window = write_window(inode, offset, length, &length, &raw);
     if (!window) return transfer->done ? WASI_ESUCCESS : WASI_ENOSPC;
-    if (!transfer_from_guest(transfer, window, length)) break;
+    if (!transfer_from_guest(transfer, window, length)) {
+      if (raw) memset(window, 0, CHUNK_SIZE);
+      break;
+    }
     offset += length;
     if (offset > inode->base.size) inode->base.size = offset;
   }
@@ -279,7 +293,7 @@ wasi_errno_t content_reserve(struct mem_inode *inode, uint64_t offset, uint64_t 
   }
   if (!inode->file.chunked) return WASI_ESUCCESS;
   for (uint64_t index = offset >> CHUNK_BITS; index << CHUNK_BITS < end; index++) {
-    if (chunk_for_writing(inode, index)) continue;
+    if (chunk_for_writing(inode, index, NULL)) continue;
     /* What was added is given back; holes that have been filled stay so, which nobody can see. */
     if (end > old_size) (void)content_resize(inode, old_size);
     return WASI_ENOSPC;

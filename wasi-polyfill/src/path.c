@@ -109,8 +109,9 @@ static wasi_errno_t walk_up(struct position *position) {
   return WASI_ESUCCESS;
 }
 
-static void arrive_at_folder(struct path_walk *walk, struct position *position, bool trailing_slash) {
+static void arrive_at_folder(struct path_walk *walk, struct position *position, bool trailing_slash, bool dot_dot) {
   walk->parent = NULL;
+  walk->dot_dot = dot_dot;
   walk->name = (struct name){"", 0};
   walk->inode = position->at;
   walk->trailing_slash = trailing_slash;
@@ -123,7 +124,7 @@ static wasi_errno_t step(struct path_walk *walk, struct position *position, uint
   uint32_t start = position->start, end = position->end;
   while (start < end && walk->path[start] == '/') start++;
   if (start == end) {
-    arrive_at_folder(walk, position, true);
+    arrive_at_folder(walk, position, true, false);
     *arrived = true;
     return WASI_ESUCCESS;
   }
@@ -141,7 +142,7 @@ static wasi_errno_t step(struct path_walk *walk, struct position *position, uint
   if (is_dot(name) || is_dot_dot(name)) {
     wasi_errno_t error = is_dot(name) ? WASI_ESUCCESS : walk_up(position);
     if (error || !last) return error;
-    arrive_at_folder(walk, position, trailing_slash);
+    arrive_at_folder(walk, position, trailing_slash, is_dot_dot(name));
     *arrived = true;
     return WASI_ESUCCESS;
   }
@@ -154,7 +155,8 @@ static wasi_errno_t step(struct path_walk *walk, struct position *position, uint
     inode_drop(found);
     found = root;
   }
-  if (found && found->type == WASI_FILETYPE_SYMBOLIC_LINK && (!last || trailing_slash || (flags & WALK_FOLLOW))) {
+  bool follow = !last || (trailing_slash ? !(flags & WALK_NAME) : (flags & WALK_FOLLOW) != 0);
+  if (found && follow && found->type == WASI_FILETYPE_SYMBOLIC_LINK) {
     error = splice_link(walk, position, found, system);
     inode_drop(found);
     return error;
@@ -163,7 +165,7 @@ static wasi_errno_t step(struct path_walk *walk, struct position *position, uint
     move_to(position, found);
     return WASI_ESUCCESS;
   }
-  if (found && trailing_slash && found->type != WASI_FILETYPE_DIRECTORY) {
+  if (found && trailing_slash && !(flags & WALK_NAME) && found->type != WASI_FILETYPE_DIRECTORY) {
     inode_drop(found);
     return WASI_ENOTDIR;
   }
@@ -171,6 +173,7 @@ static wasi_errno_t step(struct path_walk *walk, struct position *position, uint
   walk->name = name;
   walk->inode = found;
   walk->trailing_slash = trailing_slash;
+  walk->dot_dot = false;
   position->at = NULL;
   *arrived = true;
   return WASI_ESUCCESS;

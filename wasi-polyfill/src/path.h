@@ -11,7 +11,9 @@
 
 #include "process.h"
 
-enum { WALK_FOLLOW = 1 };
+/* WALK_FOLLOW: a symbolic link at the end is followed. WALK_NAME: the call is about the last name itself, so
+ * a slash after it neither follows a link there nor asks for a folder: the caller judges it. */
+enum { WALK_FOLLOW = 1, WALK_NAME = 2 };
 
 struct path_walk {
   /* Where the last name lies, and the name; no parent and an empty name when the path ends in "." or
@@ -19,6 +21,7 @@ struct path_walk {
   struct inode *parent;
   struct name name;
   struct inode *inode;  /* NULL: there is no such name in `parent` */
+  bool dot_dot;         /* the path ends in ".." */
   bool trailing_slash;
   char path[PATH_LIMIT];
 };

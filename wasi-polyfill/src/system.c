@@ -43,9 +43,11 @@ static wasi_errno_t make_folders(struct nidus_system *system, const char *path, 
     wasi_errno_t error = path_walk_host(&walk, system, path, stop, WALK_FOLLOW);
     if (error) return error;
     if (!walk.inode) {
-      error = walk.parent->fs->read_only
-                  ? WASI_EROFS
-                  : walk.parent->ops->create(walk.parent, walk.name, WASI_FILETYPE_DIRECTORY, no_target, &walk.inode);
+      struct inode *parent = walk.parent;
+      error = parent->fs->read_only  ? WASI_EROFS
+              : !parent->ops->create ? WASI_EACCES
+                                     : parent->ops->create(parent, walk.name, WASI_FILETYPE_DIRECTORY, no_target,
+                                                           &walk.inode);
     } else if (walk.inode->type != WASI_FILETYPE_DIRECTORY) {
       error = WASI_ENOTDIR;
     }
