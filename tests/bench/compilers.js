@@ -1,7 +1,5 @@
 // The two ways of running the same clang: as guests of Nidus, and as @yowasp/clang runs it itself.
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 
 export const HELLO = '#include <stdio.h>\n\nint main(void) {\n  puts("hello");\n  return 0;\n}\n';
 export const FLAGS = ["-O2", "hello.c", "-o", "hello.wasm"];
@@ -15,15 +13,12 @@ export const FLAGS = ["-O2", "hello.c", "-o", "hello.wasm"];
 /** @returns {Promise<Compiler>} */
 export async function nidusCompiler() {
   const { System } = await import("../../web/system.js");
-  const { installToolchain } = await import("../../web/toolchain/index.js");
-  const folder = dirname(createRequire(import.meta.url).resolve("@yowasp/clang"));
-  const [kernel, code, archive] = await Promise.all([
-    readFile(new URL("../../web/kernel.wasm", import.meta.url)),
-    readFile(join(folder, "llvm.core.wasm")),
-    readFile(join(folder, "llvm-resources.tar")),
-  ]);
+  const { nodeToolchain } = await import("../../node/toolchain.js");
+  const kernel = await readFile(new URL("../../web/kernel.wasm", import.meta.url));
   const system = await System.create({ kernel });
-  await installToolchain(system, { module: await WebAssembly.compile(code), resources: archive });
+  const toolchain = nodeToolchain({ from: import.meta.url });
+  toolchain.install(system);
+  await toolchain.load(system);
   await system.fs.mkdir("/home", { recursive: true });
   return {
     name: "nidus",
