@@ -38,6 +38,7 @@ export class Run {
   #pointer;
   #type;
   #block = 0;
+  #fuelBefore;
 
   /**
    * Prepares a call; nothing of the guest runs yet.
@@ -55,6 +56,8 @@ export class Run {
     }
     const values = params.map((type, i) => convert(args[i], type, references));
     this.#pointer = core.takeRun(this);
+    // The engine's run may have served another call.
+    this.#fuelBefore = abi.exports.engine_run_fuel_used(this.#pointer);
     this.#block = abi.alloc(VALUE_SIZE * Math.max(params.length, results.length));
     const dv = abi.dv();
     values.forEach((value, i) => storeValue(dv, this.#block + i * VALUE_SIZE, value, params[i]));
@@ -84,7 +87,8 @@ export class Run {
   }
 
   get fuelUsed() {
-    return BigInt.asUintN(64, this.#core.abi.exports.engine_run_fuel_used(this.#live()));
+    const used = this.#core.abi.exports.engine_run_fuel_used(this.#live());
+    return BigInt.asUintN(64, used - this.#fuelBefore);
   }
 
   /**
