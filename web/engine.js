@@ -95,6 +95,18 @@ export class Engine {
         super(core, descriptor, value);
       }
     };
+    // What instances export is made by the bases; it is of these classes all the same.
+    for (const [Class, Base] of /** @type {[Function, typeof EngineModule][]} */ ([
+      [this.Module, EngineModule],
+      [this.Instance, EngineInstance],
+      [this.Memory, EngineMemory],
+      [this.Table, EngineTable],
+      [this.Global, EngineGlobal],
+    ])) {
+      Object.defineProperty(Class, Symbol.hasInstance, {
+        value: (/** @type {unknown} */ item) => item instanceof Base && item.core === core,
+      });
+    }
   }
 
   /**

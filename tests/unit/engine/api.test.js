@@ -315,6 +315,25 @@ same("memory and table types that do not fit do not link", EVERYTHING, (wasm, mo
   ].map((m) => outcome(wasm, () => new wasm.Instance(module, { m })));
 });
 
+same("what is exported is of the namespace's classes", EVERYTHING, (wasm, module) => {
+  const m = {
+    f: () => 0,
+    t: new wasm.Table({ element: "anyfunc", initial: 1, maximum: 2 }),
+    mem: new wasm.Memory({ initial: 1 }),
+    g: new wasm.Global({ value: "i32", mutable: true }),
+  };
+  const instance = new wasm.Instance(module, { m });
+  const { t, mem, g } = instance.exports;
+  return [
+    module instanceof wasm.Module,
+    instance instanceof wasm.Instance,
+    t instanceof wasm.Table,
+    mem instanceof wasm.Memory,
+    g instanceof wasm.Global,
+    mem instanceof wasm.Global,
+  ];
+});
+
 test("instantiate answers as WebAssembly.instantiate does", async () => {
   const bytes = await assemble(`(module (func (export "f") (result i32) i32.const 3))`);
   const { module, instance } = await engine.instantiate(bytes);
