@@ -1,0 +1,226 @@
+/*
+ * Any bytes as a module: load it, give it the imports that it asks for, call all that it exports.
+ *
+ * What must hold: no access outside the engine's objects (the sanitisers watch), no run beyond its fuel,
+ * and determinism: a second execution in small slices ends alike, with the same fuel and the same memory.
+ * A last byte from 0xC0 on is no part of the module but chooses an allocation that fails: running out
+ * of memory is an outcome like others, and leaks nothing.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <nidus/engine.h>
+
+enum {
+    FUEL = 20000,
+    MOST_BYTES = 64 << 20, /* of all live blocks */
+    MOST_EXPORTS = 32,
+    MOST_VALUES = 64,
+};
+
+struct account {
+    size_t live;
+    uint32_t until_failure; /* allocations that succeed; 0: none fails */
+    uint32_t count;
+};
+
+static void *reallocate(void *user, void *block, size_t old_size, size_t new_size)
+{
+    struct account *account = user;
+
+    if (new_size == 0) {
+        free(block);
+        account->live -= old_size;
+        return NULL;
+    }
+    account->count++;
+    if (account->until_failure && account->count >= account->until_failure)
+        return NULL;
+    if (account->live - old_size + new_size > MOST_BYTES)
+        return NULL;
+    void *moved = realloc(block, new_size);
+    if (moved)
+        account->live += new_size - old_size;
+    return moved;
+}
+
+/* What an execution leaves, as one number. */
+struct outcome {
+    uint64_t hash;
+};
+
+static void mix(struct outcome *outcome, uint64_t value)
+{
+    outcome->hash = (outcome->hash ^ value) * UINT64_C(1099511628211);
+}
+
+static enum nidus_host_result answer_zero(void *context, struct nidus_call *call, uint64_t *slots)
+{
+    const struct nidus_functype *type = context;
+    uint32_t cells = 0;
+
+    (void)call;
+    for (uint32_t i = 0; i < type->result_count; i++)
+        cells += type->results[i] == NIDUS_V128 ? 2 : 1;
+    memset(slots, 0, cells * sizeof *slots);
+    return NIDUS_HOST_DONE;
+}
+
+/* Something that fits the import; false: this program has nothing of the kind. */
+static bool provide(struct nidus_store *store, const struct nidus_externtype *type, struct nidus_functype *kept,
+                    struct nidus_extern *item)
+{
+    struct nidus_value zero = {.type = type->type};
+
+    item->kind = type->kind;
+    switch (type->kind) {
+    case NIDUS_FUNC:
+        *kept = type->func;
+        for (uint32_t i = 0; i < kept->result_count; i++)
+            if (NIDUS_TYPE_KIND(kept->results[i]) == 6 && !(kept->results[i] & NIDUS_NULLABLE))
+                return false;
+        return nidus_func_new(store, kept, answer_zero, kept, &item->of.func) == NIDUS_OK;
+    case NIDUS_TABLE:
+        return nidus_table_new(store, type->type, &type->limits, NIDUS_NULL, &item->of.table) == NIDUS_OK;
+    case NIDUS_MEMORY: return nidus_memory_new(store, &type->limits, &item->of.memory) == NIDUS_OK;
+    case NIDUS_GLOBAL:
+        if (NIDUS_TYPE_KIND(type->type) == 6 && !(type->type & NIDUS_NULLABLE))
+            return false;
+        return nidus_global_new(store, &zero, type->mutable_, &item->of.global) == NIDUS_OK;
+    default: return false;
+    }
+}
+
+static void call(struct nidus_store *store, struct nidus_func *func, uint64_t slice, struct outcome *outcome)
+{
+    struct nidus_value values[MOST_VALUES];
+    struct nidus_functype type;
+    struct nidus_run *run;
+    enum nidus_status status;
+
+    nidus_func_type(func, &type);
+    if (type.param_count > MOST_VALUES || type.result_count > MOST_VALUES)
+        return;
+    for (uint32_t i = 0; i < type.param_count; i++) {
+        values[i] = (struct nidus_value){.type = type.params[i]};
+        if (NIDUS_TYPE_KIND(type.params[i]) != 6)
+            memset(&values[i].of, (int)(3 + i), 8);
+    }
+    if (nidus_run_new(store, &run))
+        return;
+    nidus_run_set_fuel(run, FUEL);
+    if (nidus_run_start(run, func, values, type.param_count) == NIDUS_OK) {
+        while ((status = nidus_run_resume(run, slice)) == NIDUS_RUN_READY)
+            ;
+        mix(outcome, status);
+        mix(outcome, nidus_run_fuel_used(run));
+        if (status == NIDUS_RUN_DONE) {
+            nidus_run_results(run, values);
+            for (uint32_t i = 0; i < type.result_count; i++) {
+                uint64_t bits = 0;
+                memcpy(&bits, &values[i].of, values[i].type == NIDUS_I32 || values[i].type == NIDUS_F32 ? 4 : 8);
+                mix(outcome, NIDUS_TYPE_KIND(values[i].type) == 6 ? bits != NIDUS_NULL : bits);
+            }
+        } else if (status == NIDUS_RUN_TRAPPED) {
+            const char *text;
+            struct nidus_frame frame;
+            mix(outcome, nidus_run_trap(run, &text));
+            for (uint32_t i = 0; i < nidus_run_frame_count(run) && i < 3; i++)
+                if (nidus_run_frame(run, i, &frame) == NIDUS_OK)
+                    mix(outcome, frame.offset);
+        }
+    }
+    nidus_run_free(run);
+}
+
+static void execute(struct nidus_engine *engine, struct nidus_module *module, uint64_t slice, struct outcome *outcome)
+{
+    struct nidus_store *store;
+    struct nidus_instance *instance;
+    struct nidus_error error = {0};
+    uint32_t count = nidus_module_import_count(module);
+    struct nidus_extern items[64];
+    struct nidus_functype kept[64];
+
+    outcome->hash = 14695981039346656037u;
+    if (count > 64 || nidus_store_new(engine, &store))
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        struct nidus_name from, name;
+        struct nidus_externtype type;
+        nidus_module_import(module, i, &from, &name, &type);
+        if (!provide(store, &type, &kept[i], &items[i])) {
+            nidus_store_free(store);
+            return;
+        }
+    }
+    enum nidus_code code = nidus_instance_new(store, module, items, count, &instance, &error);
+    mix(outcome, code);
+    if (code == NIDUS_OK) {
+        struct nidus_func *start = nidus_instance_start(instance);
+        if (start)
+            call(store, start, slice, outcome);
+        for (uint32_t i = 0; i < nidus_module_export_count(module) && i < MOST_EXPORTS; i++) {
+            struct nidus_extern item = nidus_instance_export(instance, i);
+            if (item.kind == NIDUS_FUNC)
+                call(store, item.of.func, slice, outcome);
+        }
+        struct nidus_memory *memory = nidus_instance_memory(instance, 0);
+        if (memory) {
+            size_t size;
+            const uint8_t *bytes = nidus_memory_data(memory, &size);
+            mix(outcome, size);
+            for (size_t i = 0; i < size && i < 1 << 18; i++)
+                mix(outcome, bytes[i]);
+        }
+    }
+    nidus_store_free(store);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    struct account account = {0};
+    struct nidus_config config;
+    struct nidus_engine *engine;
+    struct nidus_module *module;
+    struct nidus_error error = {0};
+
+    if (size > 0 && bytes[size - 1] >= 0xC0) {
+        size--;
+        account.until_failure = 1 + (bytes[size] & 0x3fu);
+    }
+    nidus_config_default(&config);
+    config.allocator = (struct nidus_allocator){reallocate, &account};
+    config.limits.memory_bytes = 8 << 20;
+    config.limits.table_elements = 4096;
+    config.limits.call_depth = 200;
+    config.limits.stack_bytes = 1 << 18;
+    if (nidus_engine_new(&config, &engine) == NIDUS_OK) {
+        enum nidus_code code = nidus_module_load(engine, bytes, size, NIDUS_LOAD_BORROW, &module, &error);
+        if (code == NIDUS_OK) {
+            struct outcome whole, sliced;
+            execute(engine, module, NIDUS_UNLIMITED, &whole);
+            if (!account.until_failure) {
+                execute(engine, module, 100, &sliced);
+                if (whole.hash != sliced.hash) {
+                    fprintf(stderr, "fuzz_engine: slices change the outcome\n");
+                    abort();
+                }
+            }
+            nidus_module_free(module);
+        } else if (error.text[0] == 0 || error.code != code || error.offset > size) {
+            fprintf(stderr, "fuzz_engine: a refusal without its sentence or place\n");
+            abort();
+        }
+        nidus_engine_free(engine);
+    }
+    if (account.live != 0) {
+        fprintf(stderr, "fuzz_engine: %zu bytes were not freed\n", account.live);
+        abort();
+    }
+    return 0;
+}
