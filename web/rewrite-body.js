@@ -39,7 +39,8 @@ export function rewriteBody(bytes, start, end, grow, pages) {
   if (found.length === 0) return null;
   const room = TO_PAGES.length + 2;
   if (pages >= 0x80 || grow.length + 1 > room) throw new Unreadable("an index is too large");
-  const body = bytes.slice(start, end);
+  // A copy, also of node's Buffer, whose `slice` is a view.
+  const body = new Uint8Array(bytes.subarray(start, end));
   for (const at of found) {
     if (bytes[at] === MEMORY_SIZE) body.set([GLOBAL_GET, pages], at - start);
     else {

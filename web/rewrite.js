@@ -354,7 +354,7 @@ export class ModuleRewriter {
       at = head.consumed;
     }
     const end = this.#rewriteBodies(bytes, at, parts);
-    this.#held = this.#bodies > 0 ? bytes.slice(end) : new Uint8Array(0);
+    this.#held = new Uint8Array(this.#bodies > 0 ? bytes.subarray(end) : []);
     if (this.#bodies === 0) {
       parts.push(growBody(/** @type {Head} */ (this.#head).pages), bytes.subarray(end));
       this.#state = "rest";
