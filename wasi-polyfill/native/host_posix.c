@@ -147,7 +147,8 @@ static int open_beneath(int root, const char *path) {
 #if defined(__linux__) && defined(SYS_openat2)
   struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
   int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
-  if (fd >= 0 || errno != ENOSYS) return fd;
+  /* EPERM: older container sandboxes say so to system calls that they do not know. */
+  if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return fd;
 #endif
   /* Without openat2: one name at a time. */
   char part[256];
@@ -289,7 +290,8 @@ static int32_t fs_utimes(void *context, uint32_t mount, const char *path, uint32
   return place_leave(context, mount, &place, utimensat(place.parent, place.name, times, AT_SYMLINK_NOFOLLOW));
 }
 
-static uint32_t entry_type(const struct dirent *entry) {
+static uint32_t entry_type(int folder, const struct dirent *entry) {
+  struct stat stat;
   switch (entry->d_type) {
     case DT_REG:
       return WASI_FILETYPE_REGULAR_FILE;
@@ -303,6 +305,9 @@ static uint32_t entry_type(const struct dirent *entry) {
       return WASI_FILETYPE_BLOCK_DEVICE;
     case DT_SOCK:
       return WASI_FILETYPE_SOCKET_STREAM;
+    case DT_UNKNOWN: /* not every filesystem tells */
+      return fstatat(folder, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) ? WASI_FILETYPE_UNKNOWN
+                                                                        : filetype(stat.st_mode);
     default:
       return WASI_FILETYPE_UNKNOWN;
   }
@@ -314,7 +319,7 @@ static int32_t list_entries(DIR *folder, struct nidus_listing *out) {
   for (struct dirent *entry; (entry = readdir(folder));) {
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
     struct nidus_host_entry head = {.ino = entry->d_ino,
-                                    .type = entry_type(entry),
+                                    .type = entry_type(dirfd(folder), entry),
                                     .name_length = (uint32_t)strlen(entry->d_name)};
     size_t need = sizeof head + ((head.name_length + 7) & ~(size_t)7);
     if (need > capacity - length) {

@@ -19,7 +19,7 @@ struct host_inode {
   struct host_inode *parent; /* referenced; NULL for the root */
   struct host_inode *children; /* the live ones, linked by `sibling` */
   struct host_inode *sibling;
-  struct description *open; /* one through which attributes can be had when the name is gone */
+  struct description *open; /* those with a file, linked by open_next: attributes without a name come from one */
   char *name;
   uint32_t name_length;
 };
@@ -125,12 +125,15 @@ static struct host_inode *inode_make(struct filesystem *fs, const struct nidus_s
   return inode;
 }
 
+/* A loop, as the folders above may go with their last child, and the guest chooses how many there are. */
 static void host_release(struct inode *base) {
   struct host_inode *inode = host_of(base);
-  struct host_inode *parent = inode->parent;
-  name_forget(inode);
-  free(inode);
-  if (parent) inode_drop(&parent->base);
+  while (inode) {
+    struct host_inode *parent = inode->parent;
+    name_forget(inode);
+    free(inode);
+    inode = parent && --parent->base.references == 0 ? parent : NULL;
+  }
 }
 
 static wasi_errno_t host_refresh(struct inode *inode) {
@@ -225,6 +228,8 @@ static wasi_errno_t host_rename(struct inode *old_directory, struct name old_nam
   if (!error) error = path_of(&to, host_of(new_directory), new_name);
   if (!error) error = host_errno(host_fs(system_of(inode), rename, mount_of(inode), PATH_BYTES(from), PATH_BYTES(to)));
   if (error) return error;
+  /* Two names of one file: rename(2) does nothing, and both are still there. */
+  if (replaced && replaced->ino == inode->ino && replaced->type != WASI_FILETYPE_DIRECTORY) return WASI_ESUCCESS;
   if (replaced) name_forget(host_of(replaced));
   /* The host has renamed it: without memory for the new name the inode is left without one. */
   if (name_give(host_of(inode), host_of(new_directory), new_name)) name_forget(host_of(inode));
@@ -300,6 +305,7 @@ static wasi_errno_t host_open(struct description *description, bool truncate) {
   int32_t handle = host_fs(system_of(inode), open, mount_of(inode), PATH_BYTES(path), flags);
   if (handle < 0) return host_errno(handle);
   description->host_handle = handle;
+  description->open_next = host_of(inode)->open;
   host_of(inode)->open = description;
   return WASI_ESUCCESS;
 }
@@ -307,7 +313,9 @@ static wasi_errno_t host_open(struct description *description, bool truncate) {
 static void host_close(struct description *description) {
   if (description->host_handle < 0) return;
   host_fs(system_of(description->inode), close, description->host_handle);
-  if (host_of(description->inode)->open == description) host_of(description->inode)->open = NULL;
+  struct description **link = &host_of(description->inode)->open;
+  while (*link != description) link = &(*link)->open_next;
+  *link = description->open_next;
 }
 
 static wasi_errno_t host_read(struct description *description, struct transfer *transfer, uint64_t offset) {

@@ -49,9 +49,9 @@ static void entries_clear(struct journal *journal) {
   journal->inode_records = NULL;
 }
 
+void journal_abandon(struct journal *journal) { entries_clear(journal); }
+
 void journal_free(struct journal *journal) {
-  /* The volume is gone: nothing may touch its inodes any more, so references are not dropped. */
-  for (uint32_t i = 0; i < journal->count; i++) free(journal->entries[i].removed_name);
   while (journal->gone) {
     struct mem_inode *inode = journal->gone;
     journal->gone = inode->dirty_next;
@@ -234,6 +234,7 @@ static void cut_file(struct journal *journal, struct mem_inode *inode) {
   for (uint32_t i = 0; i < dirty->count; i++) {
     cut_chunk(journal, inode, dirty->indices[i], content_chunk(inode, dirty->indices[i], true));
   }
+  dirty->in_flight = dirty->count;
   dirty->count = 0;
 }
 
@@ -330,7 +331,7 @@ static void entry_restore(struct flush_entry *entry) {
       if (entry->record.op == NIDUS_STORE_DELETE) {
         journal_cut(inode, entry->record.index);
       } else {
-        content_mark_dirty(inode, entry->record.index);
+        content_return_dirty(inode, entry->record.index);
         journal_inode(inode);
       }
       break;
@@ -363,6 +364,10 @@ void nidus_flush_end(struct nidus_system *system, uint32_t mount, bool ok) {
       /* Without memory an unreachable record stays in the store until the next check of the volume. */
       if (!entry->inode && entry->record.store == NIDUS_STORE_INODE) (void)gone_restore(journal, entry);
     }
+  }
+  for (uint32_t i = 0; i < journal->count; i++) {
+    struct mem_inode *inode = journal->entries[i].inode;
+    if (inode && journal->entries[i].record.store == NIDUS_STORE_CHUNK) inode->file.dirty.in_flight = 0;
   }
   entries_clear(journal);
 }

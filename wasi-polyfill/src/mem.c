@@ -24,19 +24,22 @@ struct mem_inode *mem_inode_create(struct mem_filesystem *fs, uint8_t type, uint
   return inode;
 }
 
-/* Directories hold their children, so freeing one may free the next; unlinking empties a directory
- * before it goes, and destroying a volume empties it leaf by leaf, so this never nests deeply. */
+/* A directory is empty before it goes (removing asks for that, and destroying a volume empties it leaf by
+ * leaf), but may be the last to hold the removed one above it: a loop, for the guest chooses how many. */
 static void mem_release(struct inode *base) {
-  struct mem_inode *inode = mem_of(base);
-  if (base->type == WASI_FILETYPE_DIRECTORY) {
-    directory_free(inode);
-    if (base->parent) inode_drop(base->parent);
-  } else if (base->type == WASI_FILETYPE_REGULAR_FILE) {
-    content_free(inode);
-  } else {
-    free(inode->target.bytes);
+  while (base) {
+    struct mem_inode *inode = mem_of(base);
+    struct inode *above = base->parent;
+    if (base->type == WASI_FILETYPE_DIRECTORY) {
+      directory_free(inode);
+    } else if (base->type == WASI_FILETYPE_REGULAR_FILE) {
+      content_free(inode);
+    } else {
+      free(inode->target.bytes);
+    }
+    journal_inode_gone(inode);
+    base = above && --above->references == 0 ? above : NULL;
   }
-  journal_inode_gone(inode);
 }
 
 static void touch(struct mem_inode *inode) {
@@ -302,6 +305,7 @@ static void mem_empty(struct mem_inode *root) {
 static void mem_destroy(struct filesystem *base) {
   struct mem_filesystem *fs = (struct mem_filesystem *)base;
   struct journal *journal = fs->journal;
+  if (journal) journal_abandon(journal);
   fs->journal = NULL;
   loader_discard(fs);
   if (base->root) {

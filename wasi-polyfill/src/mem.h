@@ -25,9 +25,11 @@ enum { CHUNK_BITS = 16, CHUNK_SIZE = 1 << CHUNK_BITS, MEM_FANOUT_BITS = 6, MEM_F
 /* Files up to this size lie inside their inode record when stored. */
 enum { INLINE_LIMIT = 4096 };
 
+/* There is always room to take back the `in_flight` that the flush under way has taken out. */
 struct chunk_list {
   uint64_t *indices;
   uint32_t count;
+  uint32_t in_flight;
   uint32_t capacity;
 };
 
@@ -122,7 +124,8 @@ void content_free(struct mem_inode *inode);
 uint64_t content_allocated(const struct mem_inode *inode);
 /* The chunk at `index`, clearing its changed mark when asked; NULL for a hole. */
 uint8_t *content_chunk(struct mem_inode *inode, uint64_t index, bool clear_dirty);
-void content_mark_dirty(struct mem_inode *inode, uint64_t index);
+/* A chunk that the flush under way took out of the dirty list comes back. */
+void content_return_dirty(struct mem_inode *inode, uint64_t index);
 
 /* ---- mem_directory.c ---- */
 struct mem_entry *directory_find(struct mem_inode *directory, struct name name);
@@ -137,6 +140,8 @@ void directory_free(struct mem_inode *directory);
 /* ---- journal.c: without effect on volumes that are not journaled ---- */
 struct journal *journal_create(void);
 void journal_free(struct journal *journal);
+/* The volume goes: a flush under way lets go of its inodes. */
+void journal_abandon(struct journal *journal);
 void journal_inode(struct mem_inode *inode); /* attributes, small content, or entries changed */
 void journal_cut(struct mem_inode *inode, uint64_t from_index);
 void journal_name_removed(struct mem_inode *directory, struct entry_name *name, bool stored); /* takes the name */

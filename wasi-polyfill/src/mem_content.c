@@ -60,7 +60,7 @@ static uint8_t *chunk_of(uintptr_t slot) { return (uint8_t *)(slot & ~CHUNK_DIRT
 static bool slot_mark_dirty(struct mem_inode *inode, uintptr_t *slot, uint64_t index) {
   if (!mem_volume(inode)->journal || (*slot & CHUNK_DIRTY)) return true;
   struct chunk_list *dirty = &inode->file.dirty;
-  if (dirty->count == dirty->capacity) {
+  if (dirty->count + dirty->in_flight >= dirty->capacity) {
     uint32_t capacity = dirty->capacity ? dirty->capacity * 2 : 4;
     uint64_t *indices = realloc(dirty->indices, capacity * sizeof *indices);
     if (!indices) return false;
@@ -101,10 +101,13 @@ uint8_t *content_chunk(struct mem_inode *inode, uint64_t index, bool clear_dirty
   return chunk_of(*slot);
 }
 
-void content_mark_dirty(struct mem_inode *inode, uint64_t index) {
+void content_return_dirty(struct mem_inode *inode, uint64_t index) {
+  struct chunk_list *dirty = &inode->file.dirty;
   uintptr_t *slot = slot_find(&inode->file, index);
-  /* The list still has room: the mark was in it when the flush began. */
-  if (slot && *slot) (void)slot_mark_dirty(inode, slot, index);
+  if (slot && *slot && !(*slot & CHUNK_DIRTY)) {
+    dirty->indices[dirty->count++] = index;
+    *slot |= CHUNK_DIRTY;
+  }
 }
 
 /* ---- the small form ---- */
@@ -203,7 +206,8 @@ wasi_errno_t content_resize(struct mem_inode *inode, uint64_t size) {
     if (!file->chunked && size > CHUNK_SIZE && !small_to_chunks(inode)) return WASI_ENOSPC;
     if (!file->chunked && !small_reserve(file, (uint32_t)size)) return WASI_ENOSPC;
   } else if (size == 0) {
-    if (file->chunked) journal_cut(inode, 0);
+    /* Also for the small form, which is stored as chunk 0 when it is too long to be inline. */
+    journal_cut(inode, 0);
     content_free(inode);
   } else if (!file->chunked) {
     memset(file->small + size, 0, old_size - size);
@@ -294,8 +298,14 @@ wasi_errno_t content_reserve(struct mem_inode *inode, uint64_t offset, uint64_t 
   if (!inode->file.chunked) return WASI_ESUCCESS;
   for (uint64_t index = offset >> CHUNK_BITS; index << CHUNK_BITS < end; index++) {
     if (chunk_for_writing(inode, index, NULL)) continue;
-    /* What was added is given back; holes that have been filled stay so, which nobody can see. */
-    if (end > old_size) (void)content_resize(inode, old_size);
+    /* What was added is given back, without any need for memory: it is all zeros. Holes that have been
+     * filled stay so, which nobody can see. */
+    uint64_t from = (old_size + CHUNK_SIZE - 1) >> CHUNK_BITS;
+    if (end > old_size && inode->file.height > 0) {
+      tree_cut(&inode->file, inode->file.root, inode->file.height, 0, from);
+      forget_dirty_from(&inode->file.dirty, from);
+    }
+    inode->base.size = old_size;
     return WASI_ENOSPC;
   }
   return WASI_ESUCCESS;

@@ -7,13 +7,10 @@
 
 /* ---- open descriptions ---- */
 
-wasi_errno_t description_open(struct inode *inode, uint8_t access, uint16_t fdflags, bool truncate,
-                              struct description **opened) {
-  struct description *description = calloc(1, sizeof *description);
-  if (!description) {
-    inode_drop(inode);
-    return WASI_ENOMEM;
-  }
+struct description *description_create(void) { return calloc(1, sizeof(struct description)); }
+
+wasi_errno_t description_start(struct description *description, struct inode *inode, uint8_t access,
+                               uint16_t fdflags, bool truncate) {
   description->inode = inode;
   description->references = 1;
   description->fdflags = fdflags;
@@ -28,8 +25,15 @@ wasi_errno_t description_open(struct inode *inode, uint8_t access, uint16_t fdfl
     }
   }
   if (inode->fs) inode->fs->open_descriptions++;
-  *opened = description;
   return WASI_ESUCCESS;
+}
+
+wasi_errno_t description_open(struct inode *inode, uint8_t access, uint16_t fdflags, bool truncate,
+                              struct description **opened) {
+  *opened = description_create();
+  if (*opened) return description_start(*opened, inode, access, fdflags, truncate);
+  inode_drop(inode);
+  return WASI_ENOMEM;
 }
 
 void description_drop(struct description *description) {
@@ -66,10 +70,19 @@ static void table_set(struct process *process, uint32_t fd, struct description *
   slot->rights_inheriting = rights_inheriting;
 }
 
-wasi_errno_t descriptor_add(struct process *process, uint32_t from, struct description *description,
-                            uint64_t rights_base, uint64_t rights_inheriting, uint32_t *fd) {
+static uint32_t lowest_free_from(const struct process *process, uint32_t from) {
   uint32_t candidate = from > process->lowest_free ? from : process->lowest_free;
   while (candidate < process->descriptor_count && process->descriptors[candidate].description) candidate++;
+  return candidate;
+}
+
+wasi_errno_t descriptor_reserve(struct process *process) {
+  return table_reach(process, lowest_free_from(process, 0));
+}
+
+wasi_errno_t descriptor_add(struct process *process, uint32_t from, struct description *description,
+                            uint64_t rights_base, uint64_t rights_inheriting, uint32_t *fd) {
+  uint32_t candidate = lowest_free_from(process, from);
   wasi_errno_t error = table_reach(process, candidate);
   if (error) return error;
   table_set(process, candidate, description, rights_base, rights_inheriting);
@@ -147,11 +160,14 @@ static char *copy_bytes(const char *bytes, uint32_t length) {
   return copy;
 }
 
-struct process *process_create(struct nidus_system *system, const char *argv, uint32_t argv_length, uint32_t argc,
-                               const char *env, uint32_t env_length, uint32_t envc) {
-  if (!strings_well_formed(argv, argv_length, argc) || !strings_well_formed(env, env_length, envc)) return NULL;
+wasi_errno_t process_create(struct process **made, struct nidus_system *system, const char *argv,
+                            uint32_t argv_length, uint32_t argc, const char *env, uint32_t env_length,
+                            uint32_t envc) {
+  if (!strings_well_formed(argv, argv_length, argc) || !strings_well_formed(env, env_length, envc)) {
+    return WASI_EINVAL;
+  }
   struct process *process = calloc(1, sizeof *process);
-  if (!process) return NULL;
+  if (!process) return WASI_ENOMEM;
   process->system = system;
   process->argv = copy_bytes(argv, argv_length);
   process->env = copy_bytes(env, env_length);
@@ -161,9 +177,12 @@ struct process *process_create(struct nidus_system *system, const char *argv, ui
   process->env_length = env_length;
   process->exit_code = -1;
   process->wait_deadline = NIDUS_NO_DEADLINE;
-  if (process->argv && process->env && table_reach(process, 7) == WASI_ESUCCESS) return process;
+  if (process->argv && process->env && table_reach(process, 7) == WASI_ESUCCESS) {
+    *made = process;
+    return WASI_ESUCCESS;
+  }
   process_free(process);
-  return NULL;
+  return WASI_ENOMEM;
 }
 
 static void close_descriptors(struct process *process) {

@@ -23,6 +23,7 @@ struct description {
   char *preopen;  /* the name of a preopen, NUL-terminated, or NULL */
   uint32_t preopen_length;
   int32_t host_handle;           /* host folders: the open file, or -1 */
+  struct description *open_next; /* host folders: another one of the same inode with a file */
   struct nidus_listing listing; /* host folders: a snapshot, taken when reading starts anew */
   uint32_t listing_offset;      /* where the entry of cookie listing_cookie begins */
   uint64_t listing_cookie;
@@ -66,18 +67,27 @@ struct process {
   bool polling;
 };
 
-struct process *process_create(struct nidus_system *system, const char *argv, uint32_t argv_length, uint32_t argc,
-                               const char *env, uint32_t env_length, uint32_t envc);
+/* EINVAL when the strings are not as counted. */
+MUST_CHECK wasi_errno_t process_create(struct process **made, struct nidus_system *system, const char *argv, uint32_t argv_length,
+                                       uint32_t argc, const char *env, uint32_t env_length, uint32_t envc);
 void process_end(struct process *process, int32_t code);
 void process_free(struct process *process);
 /* The call answers would-block: notes what for. */
 MUST_CHECK wasi_errno_t process_block(struct process *process, uint32_t kinds, int64_t deadline);
 
-/* Opens `inode` (takes over the caller's reference, also on failure). */
+/* An open in two steps, for callers that must not fail for lack of memory once they have changed
+ * something: description_create (NULL when memory is short), then description_start, which takes over the
+ * description and the caller's reference to `inode`, also on failure. */
+struct description *description_create(void);
+MUST_CHECK wasi_errno_t description_start(struct description *description, struct inode *inode, uint8_t access,
+                                          uint16_t fdflags, bool truncate);
+/* Both steps at once: takes over the caller's reference, also on failure. */
 MUST_CHECK wasi_errno_t description_open(struct inode *inode, uint8_t access, uint16_t fdflags, bool truncate,
                                          struct description **opened);
 void description_drop(struct description *description);
 
+/* Makes sure that the next descriptor_add from 0 finds room. Moves the table. */
+MUST_CHECK wasi_errno_t descriptor_reserve(struct process *process);
 /* The lowest free descriptor not below `from`. Takes over the caller's reference to the description on success. */
 MUST_CHECK wasi_errno_t descriptor_add(struct process *process, uint32_t from, struct description *description,
                                        uint64_t rights_base, uint64_t rights_inheriting, uint32_t *fd);

@@ -135,8 +135,9 @@ static int32_t process_add(struct nidus_system *system, struct process *process)
 
 int32_t nidus_process_create(struct nidus_system *system, const char *argv, uint32_t argv_length, uint32_t argc,
                              const char *env, uint32_t env_length, uint32_t envc) {
-  struct process *process = process_create(system, argv, argv_length, argc, env, env_length, envc);
-  if (!process) return -WASI_EINVAL;
+  struct process *process;
+  wasi_errno_t error = process_create(&process, system, argv, argv_length, argc, env, env_length, envc);
+  if (error) return -(int32_t)error;
   int32_t pid = process_add(system, process);
   if (pid < 0) process_free(process);
   return pid;

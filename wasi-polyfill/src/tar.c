@@ -35,6 +35,7 @@ struct tar_filesystem {
   struct tar_node **nodes; /* by number; node 0 is the root */
   uint32_t count;
   uint32_t capacity;
+  uint64_t next_ino;
   uint32_t *buckets; /* first node, by hash of (parent, name) */
   uint32_t bucket_count; /* a power of two */
 };
@@ -103,7 +104,7 @@ static struct tar_node *node_add(struct tar_filesystem *fs, struct tar_node *par
   if (!buckets_grow(fs)) return NULL;
   struct tar_node *node = calloc(1, sizeof *node);
   if (!node) return NULL;
-  node->base = (struct inode){.fs = &fs->base, .ino = fs->count + 1ull, .nlink = 1, .references = 1, .type = type};
+  node->base = (struct inode){.fs = &fs->base, .ino = ++fs->next_ino, .nlink = 1, .references = 1, .type = type};
   node->number = fs->count;
   node->name = name.bytes;
   node->name_length = name.length;
@@ -129,6 +130,8 @@ static void node_become(struct tar_node *node, uint8_t type) {
                    : type == WASI_FILETYPE_SYMBOLIC_LINK ? &link_ops
                                                          : &file_ops;
   node->base.nlink = type == WASI_FILETYPE_DIRECTORY ? 2 : 1;
+  node->base.size = 0;
+  node->contents = NULL;
   if (!node->base.mode) node->base.mode = type == WASI_FILETYPE_DIRECTORY ? 0755 : 0644;
 }
 
@@ -222,7 +225,10 @@ static bool parse_pax(const char *at, uint64_t size, struct name *path, struct n
 static struct tar_node *folder_step(struct tar_filesystem *fs, struct tar_node *folder, struct name name) {
   struct tar_node *child = node_find(fs, folder->number, name);
   if (!child) child = node_add(fs, folder, name, WASI_FILETYPE_DIRECTORY);
-  if (child && child->base.ops != &folder_ops) node_become(child, WASI_FILETYPE_DIRECTORY);
+  if (child && child->base.ops != &folder_ops) {
+    child->base.mode = 0;
+    node_become(child, WASI_FILETYPE_DIRECTORY);
+  }
   return child;
 }
 
@@ -272,10 +278,13 @@ static bool entry_add(struct tar_filesystem *fs, const struct tar_entry *entry) 
   if (entry->type == '1' && !target) return true;
   if (type == WASI_FILETYPE_SYMBOLIC_LINK && (entry->link.length == 0 || entry->link.length >= PATH_LIMIT)) return true;
   struct tar_node *node = node_find(fs, folder->number, last);
+  /* A folder that already has children stays one, whatever a later entry says; a link to itself says nothing. */
+  if (node && node->first_child != NO_NODE && type != WASI_FILETYPE_DIRECTORY) return true;
+  if (node && node == target) return true;
+  /* Whatever had the name before: this is another file. */
+  if (node && type != WASI_FILETYPE_DIRECTORY) node->base.ino = ++fs->next_ino;
   if (!node) node = node_add(fs, folder, last, type);
   if (!node) return false;
-  /* A folder that already has children stays one, whatever a later entry says. */
-  if (node->first_child != NO_NODE && type != WASI_FILETYPE_DIRECTORY) return true;
   node->base.mode = entry->mode & 07777;
   node_become(node, type);
   node->base.atime = node->base.mtime = node->base.ctime = entry->mtime;
@@ -290,6 +299,20 @@ static bool entry_add(struct tar_filesystem *fs, const struct tar_entry *entry) 
     node->contents = entry->link.bytes;
     node->base.size = entry->link.length;
   }
+  return true;
+}
+
+/* Names of one file share its number: counts them. */
+static bool count_links(struct tar_filesystem *fs) {
+  uint32_t *links = calloc(fs->next_ino + 1, sizeof *links);
+  if (!links) return false;
+  for (uint32_t i = 0; i < fs->count; i++) links[fs->nodes[i]->base.ino]++;
+  for (uint32_t i = 0; i < fs->count; i++) {
+    struct inode *inode = &fs->nodes[i]->base;
+    if (inode->ops == &folder_ops && inode->parent) inode->parent->nlink++;
+    if (inode->ops != &folder_ops) inode->nlink = links[inode->ino];
+  }
+  free(links);
   return true;
 }
 
@@ -311,13 +334,15 @@ static wasi_errno_t read_archive(struct tar_filesystem *fs) {
   uint32_t at = 0;
   while (fs->length - at >= BLOCK) {
     const char *header = fs->archive + at;
-    if (block_is_zero(header)) return WASI_ESUCCESS;
+    if (block_is_zero(header)) return count_links(fs) ? WASI_ESUCCESS : WASI_ENOMEM;
     struct tar_entry entry;
     uint64_t size;
     if (!checksum_matches(header) || !parse_number(header + 124, 12, &size)) return WASI_EINVAL;
     parse_header(header, &entry);
     bool describes_next = entry.type == 'L' || entry.type == 'K' || entry.type == 'x' || entry.type == 'g';
     if (has_pax_size && !describes_next) size = pax_size;
+    /* Symbolic links, devices, folders and FIFOs have no contents; some archivers give a size all the same. */
+    if (entry.type >= '2' && entry.type <= '6') size = 0;
     at += BLOCK;
     if (size > fs->length - at) return WASI_EINVAL;
     entry.contents = fs->archive + at;

@@ -100,6 +100,7 @@ int32_t nidus_load_inode(struct nidus_system *system, uint32_t mount, uint64_t i
                          uint32_t length) {
   struct mem_filesystem *fs = volume_of(system, mount);
   if (!fs) return -WASI_EINVAL;
+  if (!fs->loader && mem_of(fs->base.root)->directory.live > 0) return -WASI_EBUSY;
   if (!fs->loader) fs->loader = calloc(1, sizeof *fs->loader);
   if (!fs->loader || !table_grow(fs->loader)) return -WASI_ENOMEM;
   struct mem_inode **slot = table_slot(fs->loader, ino);
@@ -134,7 +135,6 @@ int32_t nidus_load_dirent(struct nidus_system *system, uint32_t mount, uint64_t 
   if (error) return -(int32_t)error;
   if (folder) {
     inode->base.parent = inode_hold(&directory->base);
-    inode->base.nlink = 2;
     directory->base.nlink++;
   } else {
     inode->base.nlink++;

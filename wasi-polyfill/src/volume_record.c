@@ -72,7 +72,7 @@ static bool record_plausible(const uint8_t *bytes, uint32_t length) {
     case WASI_FILETYPE_REGULAR_FILE:
       return bytes[2] ? inline_bytes == get64(bytes + 16) && inline_bytes <= INLINE_LIMIT : inline_bytes == 0;
     case WASI_FILETYPE_SYMBOLIC_LINK:
-      return inline_bytes > 0 && inline_bytes < PATH_LIMIT;
+      return inline_bytes > 0 && inline_bytes < PATH_LIMIT && inline_bytes == get64(bytes + 16);
     default:
       return false;
   }
@@ -88,6 +88,8 @@ wasi_errno_t record_decode(struct mem_filesystem *fs, uint64_t ino, const uint8_
   inode->base.atime = get64(bytes + 24);
   inode->base.mtime = get64(bytes + 32);
   inode->base.ctime = get64(bytes + 40);
+  /* Links are counted anew, by the entries; a folder has its own two. */
+  if (type == WASI_FILETYPE_DIRECTORY) inode->base.nlink = 2;
   if (type != WASI_FILETYPE_DIRECTORY) inode->base.size = get64(bytes + 16);
   if (type == WASI_FILETYPE_REGULAR_FILE) inode->file.chunked = !bytes[2];
   if (inline_bytes > 0) {

@@ -56,16 +56,17 @@ wasi_errno_t wasi_fd_write(struct process *process, uint32_t fd, uint32_t iovs, 
   if (error) return error;
   struct description *description = descriptor->description;
   struct inode *inode = description->inode;
+  uint64_t offset = description->offset;
   if ((description->fdflags & WASI_FDFLAG_APPEND) && has_offset(description)) {
     if (inode->ops->refresh) {
       error = inode->ops->refresh(inode);
       if (error) return error;
     }
-    description->offset = inode->size;
+    offset = inode->size;
   }
-  error = inode->ops->write(description, &transfer, description->offset);
+  error = inode->ops->write(description, &transfer, offset);
   if (error == NIDUS_WOULD_BLOCK) return blocked(process, description, NIDUS_WAIT_WRITABLE);
-  if (has_offset(description)) description->offset += transfer.done;
+  if (has_offset(description) && transfer.done > 0) description->offset = offset + transfer.done;
   return finish(process, &transfer, error, nwritten_out);
 }
 

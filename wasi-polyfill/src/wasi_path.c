@@ -1,6 +1,7 @@
 /*
  * wasi_path.c: system calls that take a path.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "handlers.h"
@@ -148,6 +149,21 @@ static wasi_errno_t check_opening(const struct opening *opening, const struct de
   return WASI_ESUCCESS;
 }
 
+/* The walk is over: opens what it found, or makes it. Takes over the description, also on failure. */
+static wasi_errno_t open_walked(struct path_walk *walk, const struct opening *opening,
+                                const struct descriptor *directory, struct description *description) {
+  bool creates = opening->oflags & WASI_OFLAG_CREAT;
+  wasi_errno_t error = creates && walk->parent && walk->trailing_slash ? WASI_EISDIR : WASI_ESUCCESS;
+  if (!error) error = walk->inode ? open_existing(walk, opening) : open_new(walk, opening, directory);
+  if (error) {
+    free(description);
+    return error;
+  }
+  description->climb = directory->description->climb;
+  return description_start(description, inode_hold(walk->inode), opening->access, opening->fdflags,
+                           opening->oflags & WASI_OFLAG_TRUNC);
+}
+
 wasi_errno_t wasi_path_open(struct process *process, uint32_t fd, uint32_t dirflags, uint32_t path, uint32_t path_len,
                             uint32_t oflags, uint64_t rights_base, uint64_t rights_inheriting, uint32_t fdflags,
                             uint32_t opened_fd_out) {
@@ -158,27 +174,26 @@ wasi_errno_t wasi_path_open(struct process *process, uint32_t fd, uint32_t dirfl
   if (rights_base & (WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_ALLOCATE | WASI_RIGHT_FD_FILESTAT_SET_SIZE)) {
     opening.access |= NIDUS_ACCESS_WRITE;
   }
+  /* All that may run out is taken first, so that no file is made or emptied by a call that fails. */
+  wasi_errno_t error = descriptor_reserve(process);
+  if (error) return error;
   bool creates = oflags & WASI_OFLAG_CREAT;
   bool follows = (dirflags & WASI_LOOKUP_SYMLINK_FOLLOW) && !(creates && (oflags & WASI_OFLAG_EXCL));
   uint32_t flags = (follows ? WALK_FOLLOW : 0) | (creates ? WALK_NAME : 0);
-  wasi_errno_t error = walk_to(&walk, process, fd, WASI_RIGHT_PATH_OPEN, path, path_len, flags, &directory);
+  error = walk_to(&walk, process, fd, WASI_RIGHT_PATH_OPEN, path, path_len, flags, &directory);
   if (error) return error;
-  bool climb = directory->description->climb;
   error = check_opening(&opening, directory, rights_inheriting, fdflags);
-  if (!error && creates && walk.parent && walk.trailing_slash) error = WASI_EISDIR;
-  if (!error) error = walk.inode ? open_existing(&walk, &opening) : open_new(&walk, &opening, directory);
-  struct inode *inode = error ? NULL : inode_hold(walk.inode);
+  uint32_t opened;
+  if (!error && !guest_read(process, &opened, opened_fd_out, sizeof opened)) error = WASI_EFAULT;
+  struct description *description = error ? NULL : description_create();
+  if (!error && !description) error = WASI_ENOMEM;
+  if (!error) error = open_walked(&walk, &opening, directory, description);
   path_walk_end(&walk);
   if (error) return error;
 
-  struct description *description;
-  bool folder = inode->type == WASI_FILETYPE_DIRECTORY;
-  error = description_open(inode, opening.access, opening.fdflags, oflags & WASI_OFLAG_TRUNC, &description);
-  if (error) return error;
-  description->climb = climb;
-  uint32_t opened;
-  uint64_t base = rights_base & rights_of(inode, opening.access);
-  error = descriptor_add(process, 0, description, base, folder ? rights_inheriting : 0, &opened);
+  const struct inode *inode = description->inode;
+  uint64_t inheriting = inode->type == WASI_FILETYPE_DIRECTORY ? rights_inheriting : 0;
+  error = descriptor_add(process, 0, description, rights_base & rights_of(inode, opening.access), inheriting, &opened);
   if (error) {
     description_drop(description);
     return error;
