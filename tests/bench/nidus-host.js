@@ -1,9 +1,12 @@
 // Nidus as a host of the system call bench: direct tier, an in-memory tree, this process.
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { System } from "../../web/system.js";
 
-const KERNEL = new URL("../../web/kernel.wasm", import.meta.url);
+/** Another build of the kernel can be compared by naming its file. */
+const KERNEL = process.env.NIDUS_KERNEL
+  ? pathToFileURL(process.env.NIDUS_KERNEL)
+  : new URL("../../web/kernel.wasm", import.meta.url);
 const HOME = "/home";
 
 /** @returns {Promise<import("./hosts.js").Host>} */

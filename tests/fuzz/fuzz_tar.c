@@ -4,7 +4,24 @@
  */
 #include "guest.h"
 
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Mostly makes the checksum of every header right again: behind a wrong one nothing is read. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed) {
+  size = LLVMFuzzerMutate(data, size, max_size);
+  if (seed % 16 == 0) return size;
+  for (size_t at = 0; at + 512 <= size; at += 512) {
+    unsigned sum = 0;
+    char text[8];
+    for (int i = 0; i < 512; i++) sum += i >= 148 && i < 156 ? ' ' : data[at + i];
+    if (sum == 8 * ' ') continue;
+    snprintf(text, sizeof text, "%06o", sum);
+    memcpy(data + at + 148, text, sizeof text);
+  }
+  return size;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct guest guest;
@@ -15,11 +32,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   int32_t mount = nidus_mount_tar(guest.system, "/usr", 4, archive, (uint32_t)size);
   if (mount >= 0) {
     guest_preopen(&guest, "/usr", 0);
-    uint32_t entries = guest_inspect(&guest, 3, false);
+    struct findings first = guest_inspect(&guest, 3, false);
     /* Read-only: nothing can be made, and looking again finds the same. */
     memcpy(guest.memory, "new", 3);
     require(guest_call(&guest, SYS_path_create_directory, 3, 0, 3) != 0);
-    require(guest_inspect(&guest, 3, false) == entries);
+    struct findings second = guest_inspect(&guest, 3, false);
+    require(first.entries == second.entries && first.digest == second.digest);
     require(nidus_unmount(guest.system, (uint32_t)mount) == -WASI_EBUSY);
     require(guest_call(&guest, SYS_fd_close, 3) == 0);
     require(nidus_unmount(guest.system, (uint32_t)mount) == 0);

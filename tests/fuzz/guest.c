@@ -121,14 +121,27 @@ struct names {
   uint64_t links, found;
 };
 
+struct folder;
+
 struct inspection {
   struct guest *guest;
-  uint32_t entries;
+  struct findings findings;
   struct names *files;
   uint32_t file_count;
-  uint32_t *folders; /* descriptors still to be listed */
+  struct folder *folders; /* still to be listed */
   uint32_t folder_count;
 };
+
+struct folder {
+  uint32_t fd;
+  uint64_t path; /* its hash */
+};
+
+/* FNV-1a. */
+static uint64_t hash(uint64_t start, const void *bytes, size_t length) {
+  for (const uint8_t *at = bytes; length > 0; length--, at++) start = (start ^ *at) * 0x100000001b3u;
+  return start;
+}
 
 static void *grown(void *block, uint32_t count, size_t size) {
   /* Powers of two, so that only then the block must move. */
@@ -148,11 +161,12 @@ static void count_name(struct inspection *all, uint64_t dev, uint64_t ino, uint6
   all->files[all->file_count++] = (struct names){ino, dev, links, 1};
 }
 
-static void read_file(struct inspection *all, uint32_t fd, uint32_t name_length, uint64_t size) {
+/* The hash of what can be read, going on from `start`. */
+static uint64_t read_file(struct inspection *all, uint32_t fd, uint32_t name_length, uint64_t size, uint64_t start) {
   struct guest *guest = all->guest;
   wasi_errno_t error = guest_call(guest, SYS_path_open, fd, 0, NAME, name_length, 0,
                                   WASI_RIGHT_FD_READ | WASI_RIGHT_FD_SEEK, 0, 0, RESULT);
-  if (error) return;
+  if (error) return start;
   uint32_t file = guest_u32(guest, RESULT);
   guest_put_u32(guest, IOVEC, CONTENT);
   guest_put_u32(guest, IOVEC + 4, CONTENT_SIZE);
@@ -161,14 +175,19 @@ static void read_file(struct inspection *all, uint32_t fd, uint32_t name_length,
   for (int part = 0; part < 2; part++) {
     uint64_t from = part ? tail : 0, left = size > from ? size - from : 0;
     require(guest_call(guest, SYS_fd_pread, file, IOVEC, 1, from, RESULT) == 0);
-    require(guest_u32(guest, RESULT) == (left < CONTENT_SIZE ? left : CONTENT_SIZE));
+    uint32_t length = guest_u32(guest, RESULT);
+    require(length == (left < CONTENT_SIZE ? left : CONTENT_SIZE));
+    start = hash(start, guest->memory + CONTENT, length);
   }
   require(guest_call(guest, SYS_fd_close, file) == 0);
+  return start;
 }
 
-/* One entry of the folder `fd`, its name at `at` in guest memory. */
-static void inspect_entry(struct inspection *all, uint32_t fd, uint32_t at, uint32_t length, uint64_t ino, uint8_t type) {
+/* One entry of a folder, its name at `at` in guest memory. */
+static void inspect_entry(struct inspection *all, struct folder folder, uint32_t at, uint32_t length, uint64_t ino,
+                          uint8_t type) {
   struct guest *guest = all->guest;
+  uint32_t fd = folder.fd;
   require(length > 0 && length <= 255);
   require(!memchr(guest->memory + at, '/', length) && !memchr(guest->memory + at, 0, length));
   memcpy(guest->memory + NAME, guest->memory + at, length);
@@ -176,27 +195,34 @@ static void inspect_entry(struct inspection *all, uint32_t fd, uint32_t at, uint
   uint64_t size = guest_u64(guest, STAT + 32);
   require(guest_u64(guest, STAT + 8) == ino);
   require(guest->memory[STAT + 16] == type);
-  all->entries++;
+  all->findings.entries++;
+  uint64_t path = hash(folder.path, guest->memory + NAME, length) + 1;
+  /* All of the filestat but the device, which depends on what else is mounted, and atime. */
+  uint64_t digest = hash(hash(path, guest->memory + STAT + 8, 32), guest->memory + STAT + 48, 8);
   if (type == WASI_FILETYPE_DIRECTORY) {
     uint64_t all_rights = WASI_RIGHT_ALL, writing = WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_ALLOCATE;
     uint64_t rights = all_rights & ~(writing | WASI_RIGHT_FD_FILESTAT_SET_SIZE);
     require(guest_call(guest, SYS_path_open, fd, 0, NAME, length, WASI_OFLAG_DIRECTORY, rights, all_rights, 0,
                        RESULT) == 0);
     all->folders = grown(all->folders, all->folder_count, sizeof *all->folders);
-    all->folders[all->folder_count++] = guest_u32(guest, RESULT);
+    all->folders[all->folder_count++] = (struct folder){guest_u32(guest, RESULT), path};
+    all->findings.digest += digest;
     return;
   }
   count_name(all, guest_u64(guest, STAT), ino, guest_u64(guest, STAT + 24));
-  if (type == WASI_FILETYPE_REGULAR_FILE) read_file(all, fd, length, size);
+  if (type == WASI_FILETYPE_REGULAR_FILE) digest = read_file(all, fd, length, size, digest);
   if (type == WASI_FILETYPE_SYMBOLIC_LINK) {
     require(guest_call(guest, SYS_path_readlink, fd, NAME, length, CONTENT, CONTENT_SIZE, RESULT) == 0);
     require(guest_u32(guest, RESULT) == (size < CONTENT_SIZE ? size : CONTENT_SIZE));
+    digest = hash(digest, guest->memory + CONTENT, guest_u32(guest, RESULT));
   }
+  all->findings.digest += digest;
 }
 
 /* Lists with a cookie per entry, so that every cookie is resumed from. */
-static void inspect_folder(struct inspection *all, uint32_t fd) {
+static void inspect_folder(struct inspection *all, struct folder folder) {
   struct guest *guest = all->guest;
+  uint32_t fd = folder.fd;
   uint64_t cookie = 0;
   char(*seen)[256] = NULL;
   uint32_t count = 0;
@@ -218,21 +244,21 @@ static void inspect_folder(struct inspection *all, uint32_t fd) {
     memcpy(seen[count], name, length);
     for (uint32_t i = 0; i < count; i++) require(memcmp(seen[i], seen[count], sizeof *seen));
     count++;
-    inspect_entry(all, fd, LISTING + 24, length, ino, type);
+    inspect_entry(all, folder, LISTING + 24, length, ino, type);
   }
   free(seen);
 }
 
-uint32_t guest_inspect(struct guest *guest, uint32_t fd, bool links) {
+struct findings guest_inspect(struct guest *guest, uint32_t fd, bool links) {
   struct inspection all = {.guest = guest};
-  inspect_folder(&all, fd);
+  inspect_folder(&all, (struct folder){fd, 0xcbf29ce484222325u});
   while (all.folder_count) {
-    uint32_t folder = all.folders[--all.folder_count];
+    struct folder folder = all.folders[--all.folder_count];
     inspect_folder(&all, folder);
-    require(guest_call(guest, SYS_fd_close, folder) == 0);
+    require(guest_call(guest, SYS_fd_close, folder.fd) == 0);
   }
   for (uint32_t i = 0; links && i < all.file_count; i++) require(all.files[i].found == all.files[i].links);
   free(all.files);
   free(all.folders);
-  return all.entries;
+  return all.findings;
 }

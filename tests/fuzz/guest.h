@@ -31,7 +31,7 @@ enum {
   SYS_COUNT
 };
 
-enum { GUEST_SIZE = 1 << 16 };
+enum { GUEST_SIZE = 1 << 18 };
 
 struct guest {
   struct nidus_host host;
@@ -66,8 +66,13 @@ void guest_put_u32(struct guest *guest, uint32_t at, uint32_t value);
  * Looks at everything below descriptor `fd`: lists each folder, stats each entry, reads each file and
  * each link. Aborts when a folder lists a name twice, or an entry cannot be found under the name that
  * it was listed with, or (with `links`) a file has another number of names than its link count says.
- * Returns the number of entries.
  */
-uint32_t guest_inspect(struct guest *guest, uint32_t fd, bool links);
+struct findings {
+  uint32_t entries;
+  /* Of all paths, attributes (without atime) and contents (of long files: both ends); the order in which
+   * folders list their entries does not matter. */
+  uint64_t digest;
+};
+struct findings guest_inspect(struct guest *guest, uint32_t fd, bool links);
 
 #endif
