@@ -61,14 +61,14 @@ export class Image {
     });
   }
 
-  /** Whether the instance is still worth keeping. */
-  get isSmall() {
-    return this.#memory.buffer.byteLength <= LARGEST_KEPT;
+  /** Whether the instance has become too large to be kept. */
+  get isLarge() {
+    return this.#memory.buffer.byteLength > LARGEST_KEPT;
   }
 
   /** Puts the instance back; false when it had better be replaced. */
   restore() {
-    if (!this.isSmall) return false;
+    if (this.isLarge) return false;
     const memory = new Uint8Array(this.#memory.buffer, 0, this.#pages.value * PAGE);
     memory.fill(0, 0, this.#from);
     memory.set(this.#bytes, this.#from);
