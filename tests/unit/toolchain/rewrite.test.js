@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import wabt from "wabt";
 import { locateToolchain } from "../../../node/toolchain.js";
-import { Image } from "../../../web/image.js";
+import { Image, LARGEST_KEPT } from "../../../web/image.js";
 import { ModuleRewriter, rewrittenExports } from "../../../web/rewrite.js";
 import { GROWING_BODIES, PLANNED_BUILD } from "../../../web/toolchain/build.js";
 import { Unreadable } from "../../../web/wasm-reader.js";
@@ -124,6 +124,17 @@ test("a restored instance cannot be told from a fresh one", async () => {
     assert.ok(restored.subarray(fresh.length).every((byte) => byte === 0));
   }
   assert.deepEqual(notes, Array(5).fill([0x003f0040, 0]).flat());
+});
+
+test("an instance whose memory became large is given up", async () => {
+  const wide = PROGRAM.replace("2 100", "2 10000");
+  const module = await WebAssembly.compile(rewrite(await assemble(wide)));
+  const { instance, exports } = await start(module);
+  const image = /** @type {Image} */ (Image.capture(module, instance));
+  exports.sbrk(65536 * 100);
+  assert.ok(!image.isLarge && image.restore());
+  exports.sbrk(LARGEST_KEPT);
+  assert.ok(image.isLarge && !image.restore());
 });
 
 test("a module is rewritten alike however it arrives", async () => {
