@@ -59,17 +59,18 @@ static enum nidus_trap scalar(uint32_t op, union slot *d, const union slot *valu
 static enum nidus_trap vector(uint32_t op, union slot *fp, const uint16_t *pc, uint8_t *at)
 {
     union v128 *d = (union v128 *)&fp[pc[2]];
-    const union v128 *b = (const union v128 *)&fp[pc[4]];
+    /* A copy: the address below it took one slot, so the result may overlap it by half. */
+    union v128 b = *(const union v128 *)&fp[pc[4]];
     uint32_t sub = op - 0x200;
     uint32_t lane = pc[10] & 0xff;
     if (sub == SIMD_V128_STORE)
-        memcpy(at, b, 16);
+        memcpy(at, &b, 16);
     else if (instructions[op].immediates == IMM_MEMARG)
         simd_load(sub, d, at);
     else if (signature_types[instructions[op].signature].output_count)
-        simd_load_lane(sub, d, b, lane, at);
+        simd_load_lane(sub, d, &b, lane, at);
     else
-        simd_store_lane(sub, b, lane, at);
+        simd_store_lane(sub, &b, lane, at);
     return NIDUS_TRAP_NONE;
 }
 
