@@ -4,7 +4,7 @@
 #include <string.h>
 
 static int copy(FILE *from, const char *name) {
-  char buffer[65536];
+  char buffer[16384];
   size_t length;
   while ((length = fread(buffer, 1, sizeof buffer, from)) > 0)
     if (fwrite(buffer, 1, length, stdout) != length) {

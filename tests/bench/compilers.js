@@ -12,14 +12,8 @@ export const FLAGS = ["-O2", "hello.c", "-o", "hello.wasm"];
 
 /** @returns {Promise<Compiler>} */
 export async function nidusCompiler() {
-  const { System } = await import("../../web/system.js");
-  const { nodeToolchain } = await import("../../node/toolchain.js");
-  const kernel = await readFile(new URL("../../web/kernel.wasm", import.meta.url));
-  const system = await System.create({ kernel });
-  const toolchain = nodeToolchain({ from: import.meta.url });
-  toolchain.install(system);
-  await toolchain.load(system);
-  await system.fs.mkdir("/home", { recursive: true });
+  const { Nidus } = await import("../../node/index.js");
+  const system = await Nidus.boot({ toolchain: true });
   return {
     name: "nidus",
     async compile() {
