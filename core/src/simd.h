@@ -6,7 +6,7 @@
  * fetches operands, checks addresses and hands over pointers; `op` is the instruction's sub-opcode,
  * which validation has already accepted (an unknown one trips an assertion).
  *
- * Invariants: results may alias operands. A NaN made by arithmetic is canonical; abs, neg, pmin and
+ * Invariants: results may be operands, and that of a load may overlap one. A NaN made by arithmetic is canonical; abs, neg, pmin and
  * pmax only move bits and keep payloads. Each relaxed instruction has one fixed meaning (below).
  *
  * A v128 has alignment 8, not 16, because the interpreter keeps it in two consecutive 64-bit slots.

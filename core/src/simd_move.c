@@ -36,16 +36,17 @@ uint64_t simd_extract(uint32_t op, const union v128 *a, uint32_t lane)
 
 void simd_replace(uint32_t op, union v128 *r, const union v128 *a, uint32_t lane, uint64_t bits)
 {
-    *r = *a;
+    union v128 t = *a;
     switch (op) {
-    case SIMD_I8X16_REPLACE_LANE: r->u8[lane & 15] = (uint8_t)bits; break;
-    case SIMD_I16X8_REPLACE_LANE: r->u16[lane & 7] = (uint16_t)bits; break;
+    case SIMD_I8X16_REPLACE_LANE: t.u8[lane & 15] = (uint8_t)bits; break;
+    case SIMD_I16X8_REPLACE_LANE: t.u16[lane & 7] = (uint16_t)bits; break;
     case SIMD_I32X4_REPLACE_LANE:
-    case SIMD_F32X4_REPLACE_LANE: r->u32[lane & 3] = (uint32_t)bits; break;
+    case SIMD_F32X4_REPLACE_LANE: t.u32[lane & 3] = (uint32_t)bits; break;
     case SIMD_I64X2_REPLACE_LANE:
-    case SIMD_F64X2_REPLACE_LANE: r->u64[lane & 1] = bits; break;
+    case SIMD_F64X2_REPLACE_LANE: t.u64[lane & 1] = bits; break;
     default: assert(!"a SIMD replace");
     }
+    *r = t;
 }
 
 /* Lanes 0 to 15 are a's, 16 to 31 b's. */
@@ -126,8 +127,9 @@ void simd_load(uint32_t op, union v128 *r, const uint8_t *bytes)
 void simd_load_lane(uint32_t op, union v128 *r, const union v128 *a, uint32_t lane, const uint8_t *bytes)
 {
     uint32_t size = simd_access_size(op);
-    *r = *a;
-    memcpy((uint8_t *)r + size * (lane & (16 / size - 1)), bytes, size);
+    union v128 t = *a; /* r may begin one slot below a, where the address was */
+    memcpy((uint8_t *)&t + size * (lane & (16 / size - 1)), bytes, size);
+    *r = t;
 }
 
 void simd_store_lane(uint32_t op, const union v128 *a, uint32_t lane, uint8_t *bytes)
