@@ -10,7 +10,9 @@
  * nothing stored is ever damaged.
  */
 
+import { lockVolume } from "./database.js";
 import { NidusError } from "./errors.js";
+import { KeptVolume } from "./kept-volume.js";
 import { PageProcess } from "./page-process.js";
 import { FS_METHODS, unknownMessage } from "./protocol.js";
 import { Dirent, Stats } from "./stats.js";
@@ -92,7 +94,10 @@ export class Nidus {
   /** @type {Capabilities} */
   #capabilities = { isolated: false, jspi: false, multiMemory: false, waiting: "none", notes: [] };
   /** @type {VolumeState} */
-  #volume = { name: "", persistent: false, reason: null };
+  #volume = { persistent: false, reason: null };
+  /** Held by the page, since a worker that is ended may take its time. */
+  #unlock = () => {};
+  #kept = new KeptVolume();
 
   /**
    * Starts a system. Rejects with a `NidusError` whose message says what to do.
@@ -105,6 +110,7 @@ export class Nidus {
     const giveUp = () => system.#die(new NidusError("ECANCELED", "the boot was given up"));
     options.signal?.addEventListener("abort", giveUp);
     try {
+      await system.#lock();
       await system.#connect();
     } catch (error) {
       options.signal?.throwIfAborted();
@@ -292,11 +298,25 @@ export class Nidus {
     this.#worker?.postMessage(message);
   }
 
+  /** Takes the volume for this page alone. */
+  async #lock() {
+    const { volume = "mem" } = this.#options;
+    if (volume !== "mem" && !/^idb:./.test(volume)) {
+      throw new NidusError("EINVAL", `volume is "${volume}": say "idb:NAME" or "mem".`);
+    }
+    const { locks } = globalThis.navigator ?? {};
+    if (volume === "mem" || !locks) return;
+    const unlock = await lockVolume(locks, volume.slice(4));
+    if (this.#dead) unlock();
+    else this.#unlock = unlock;
+  }
+
   /**
    * Starts a worker; resolves when the system in it is ready.
    * @returns {Promise<void>}
    */
   #connect() {
+    if (this.#dead) return Promise.reject(this.#dead);
     return new Promise((resolve, reject) => {
       const worker = createWorker(this.#options.assets?.worker);
       this.#worker = worker;
@@ -320,15 +340,11 @@ export class Nidus {
         else fail(workerError(event, this.#options.assets?.worker));
       };
       const { volume = "mem" } = this.#options;
-      if (volume !== "mem" && !/^idb:./.test(volume)) {
-        fail(new NidusError("EINVAL", `volume is "${volume}": say "idb:NAME" or "mem"`));
-        return;
-      }
       this.#post({
         t: "boot",
         volume: volume === "mem" ? null : volume.slice(4),
+        kept: this.#kept.read(),
         parts: this.#parts(),
-        again: this.#booted,
       });
     });
   }
@@ -352,6 +368,8 @@ export class Nidus {
     switch (message.t) {
       case "progress":
         return this.#options.onProgress?.(message.progress);
+      case "keep":
+        return this.#kept.write(message.changes);
       case "part":
         return this.#keep(message.name, message.part);
       case "ready":
@@ -434,6 +452,7 @@ export class Nidus {
     this.#ready = false;
     this.#worker?.terminate();
     this.#worker = null;
+    this.#unlock();
     globalThis.document?.removeEventListener("visibilitychange", this.#hidden);
     this.#fail(error);
     for (const call of this.#calls.values()) call.reject(error);

@@ -5,7 +5,7 @@
  * ```
  *   page (nidus.js)                              worker (worker.js)
  *      boot ────────────────────────────────────▶  loads the kernel, mounts, answers
- *      ◀──────────── progress*, part*, ready | failed
+ *      ◀──────────── progress*, part*, keep*, ready | failed
  *      call {id} ───────────────────────────────▶  file system and flush
  *      ◀────────────────────────────── reply {id}
  *      spawn {id} ──────────────────────────────▶
@@ -74,7 +74,6 @@ export const FS_METHODS = {
 
 /**
  * @typedef {object} VolumeState whether files outlive the page
- * @property {string} name
  * @property {boolean} persistent
  * @property {string | null} reason why not
  */
@@ -101,10 +100,8 @@ export const FS_METHODS = {
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
 /** @typedef {import("./errors.js").ErrorRecord} ErrorRecord */
 
-/** @typedef {{t: "boot", volume: string | null, parts: Parts, again: boolean}} BootMessage */
-
 /**
- * @typedef {BootMessage
+ * @typedef {{t: "boot", volume: string | null, kept: import("./volume.js").Records, parts: Parts}
  *   | {t: "call", id: number, method: string, args: unknown[]}
  *   | {t: "spawn", id: number, command: string, args: string[],
  *      settings: SpawnSettings, ring: SharedArrayBuffer | null}
@@ -116,6 +113,7 @@ export const FS_METHODS = {
 
 /**
  * @typedef {{t: "progress", progress: Progress}
+ *   | {t: "keep", changes: import("./volume.js").Change[]}
  *   | {t: "part", name: "kernel" | "compiler" | "resources", part: WebAssembly.Module | Blob}
  *   | {t: "ready", capabilities: Capabilities, volume: VolumeState}
  *   | {t: "failed", error: ErrorRecord}

@@ -9,11 +9,12 @@
 
 import { compileAsset } from "./assets.js";
 import { hasMultiMemory } from "./bridge.js";
+import { Database } from "./database.js";
 import { NidusError } from "./errors.js";
 import { hasJSPI } from "./process.js";
 import { FS_METHODS, RING, unknownMessage } from "./protocol.js";
 import { System } from "./system.js";
-import { openVolume } from "./volume.js";
+import { Volume } from "./volume.js";
 import { PageInput, PageOutput, RingInput, tookTurn, waitOnRing } from "./worker-streams.js";
 
 /** @typedef {import("./protocol.js").ToWorker} ToWorker */
@@ -21,9 +22,6 @@ import { PageInput, PageOutput, RingInput, tookTurn, waitOnRing } from "./worker
 /** @typedef {import("./protocol.js").Capabilities} Capabilities */
 /** @typedef {import("./protocol.js").VolumeState} VolumeState */
 /** @typedef {import("./spawn.js").Process} Process */
-
-/** How long a new worker waits for the volume of the one it replaces, in milliseconds. */
-const REPLACEMENT_PATIENCE = 10_000;
 
 /** A process of the page's, from before it starts until it has ended. */
 class Job {
@@ -63,7 +61,7 @@ class Hosted {
   #waiting;
   /** @type {System | null} */
   #system = null;
-  /** @type {import("./volume.js").Volume | null} */
+  /** @type {Volume | null} */
   #volume = null;
   /** Makes the toolchain ready. */
   #prepare = noToolchain;
@@ -77,8 +75,11 @@ class Hosted {
     this.#waiting = waiting;
   }
 
-  /** @param {Extract<ToWorker, {t: "boot"}>} message */
-  async boot({ volume, parts, again }) {
+  /**
+   * @param {Extract<ToWorker, {t: "boot"}>} message
+   * @returns {Promise<VolumeState>}
+   */
+  async boot({ volume: name, kept, parts }) {
     const module = await compileAsset(
       parts.kernel ?? new URL("./kernel.wasm", import.meta.url),
       "kernel.wasm",
@@ -96,42 +97,41 @@ class Hosted {
           : undefined,
     });
     this.#system = system;
-    if (volume === null) await system.mount("/home", { type: "mem" });
-    else await this.#mountVolume(system, volume, again);
+    const volume = await this.#openVolume(name, kept);
+    this.#volume = volume;
+    const mount = await system.mount("/home", { type: "volume", flush: () => volume.flush() });
+    await volume.load(system.kernel, mount);
     const { compiler, resources } = parts;
     if (compiler !== null && resources !== null) {
       const { addToolchain } = await import("./worker-toolchain.js");
       this.#prepare = addToolchain(system, compiler, resources, this.#post);
     }
-    return this.#volumeState(volume);
-  }
-
-  /**
-   * @param {System} system
-   * @param {string} name
-   * @param {boolean} again
-   */
-  async #mountVolume(system, name, again) {
-    const volume = await openVolume(name, {
-      indexedDB: globalThis.indexedDB,
-      locks: globalThis.navigator?.locks,
-      patience: again ? REPLACEMENT_PATIENCE : undefined,
-      on: (event, error) => this.#post({ t: "event", name: event, error: error && error.toJSON() }),
-    });
-    this.#volume = volume;
-    const mount = await system.mount("/home", { type: "volume", flush: () => volume.flush() });
-    await volume.load(system.kernel, mount);
+    return { persistent: volume.persistent, reason: volume.reason };
   }
 
   /**
    * @param {string | null} name
-   * @returns {VolumeState}
+   * @param {import("./volume.js").Records} kept
    */
-  #volumeState(name) {
-    if (this.#volume === null) {
-      return { name: name ?? "", persistent: false, reason: "the volume was asked for in memory" };
+  async #openVolume(name, kept) {
+    /** @type {import("./volume.js").Store} */
+    let store = {
+      read: async () => kept,
+      write: async (changes) => this.#post({ t: "keep", changes }),
+      close() {},
+    };
+    let reason = name === null ? "they were asked for in memory" : null;
+    if (name !== null) {
+      try {
+        store = await Database.open(globalThis.indexedDB, name);
+      } catch (error) {
+        if (error instanceof NidusError) throw error;
+        reason = `the browser denies storage (${String(error)})`;
+      }
     }
-    return { name: name ?? "", persistent: this.#volume.persistent, reason: this.#volume.reason };
+    return new Volume(store, reason, (event, error) =>
+      this.#post({ t: "event", name: event, error: error && error.toJSON() }),
+    );
   }
 
   /** @param {Exclude<ToWorker, {t: "boot"}>} message */

@@ -23,7 +23,7 @@ const HELLO = `#include <stdio.h>
 int main(void) {
     char name[64];
 
-    printf("What is your name? ");
+    printf("What is your name?\n");
     if (scanf("%63s", name) != 1) {
         printf("\\nNo name given.\\n");
         return 1;
@@ -302,7 +302,7 @@ class Playground {
 
   #tellVolume() {
     const { persistent, reason } = this.system?.volume ?? { persistent: false, reason: null };
-    if (!persistent) return this.#warn(`Files are gone when this page closes: ${reason}.`);
+    if (!persistent) return this.#warn(`Files are gone when this page closes: ${reason}`);
     const note = byId("volume");
     note.textContent = "Files are kept in this browser.";
     delete note.dataset.warning;

@@ -5,10 +5,11 @@
 
 import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { readFileSync } from "node:fs";
+import { Database } from "../../../web/database.js";
 import { FsSync } from "../../../web/fs.js";
 import { Host } from "../../../web/host.js";
 import { loadKernel } from "../../../web/kernel.js";
-import { openVolume } from "../../../web/volume.js";
+import { Volume } from "../../../web/volume.js";
 
 const kernelBytes = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
 
@@ -19,12 +20,13 @@ export function newDatabase() {
 }
 
 /**
- * Boots a kernel and mounts volume `name` of `indexedDB` at /home.
- * @param {IDBFactory} indexedDB
- * @param {Partial<import("../../../web/volume.js").VolumeHost>} [host]
+ * Boots a kernel and mounts a store at /home: volume `test` of a database, or the store given.
+ * @param {IDBFactory | import("../../../web/volume.js").Store} source
+ * @param {import("../../../web/volume.js").Listener} [on]
  */
-export async function mount(indexedDB, host = {}, name = "test") {
-  const volume = await openVolume(name, { indexedDB, locks: undefined, ...host });
+export async function mount(source, on) {
+  const store = "read" in source ? source : await Database.open(source, "test");
+  const volume = new Volume(store, null, on);
   const surroundings = new Host();
   const kernel = await loadKernel({
     source: kernelBytes,

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { IDBObjectStore } from "fake-indexeddb";
 import { test } from "node:test";
-import { openVolume } from "../../../web/volume.js";
+import { lockVolume } from "../../../web/database.js";
+import { KeptVolume } from "../../../web/kept-volume.js";
 import { Locks, failChange, mount, newDatabase, snapshot, stored } from "./rig.js";
 
 /** @param {number} size */
@@ -101,7 +102,7 @@ test("a change is stored within a second without anybody asking", async () => {
   /** @type {() => void} */
   let stop = () => {};
   const flushed = new Promise((resolve) => (stop = () => resolve(undefined)));
-  const { fs } = await mount(db, { on: (name) => name === "flush" && stop() });
+  const { fs } = await mount(db, (name) => name === "flush" && stop());
   fs.writeFile("/home/note", "kept");
   const begin = performance.now();
   const alive = setInterval(() => {}, 100);
@@ -132,7 +133,7 @@ test("whichever change of a flush fails, the database keeps the flush before, an
     const db = newDatabase();
     /** @type {string[]} */
     const events = [];
-    const { fs, volume } = await mount(db, { on: (name) => events.push(name) });
+    const { fs, volume } = await mount(db, (name) => events.push(name));
     fs.writeFile("/home/main.c", "old");
     fs.writeFile("/home/large", pattern(150_000));
     await volume.flush();
@@ -178,11 +179,9 @@ test("a failed flush is tried again by itself", async () => {
   /** @type {() => void} */
   let done = () => {};
   const flushed = new Promise((resolve) => (done = () => resolve(undefined)));
-  const { fs, volume } = await mount(db, {
-    on(name) {
-      events.push(name);
-      if (name === "flush") done();
-    },
+  const { fs, volume } = await mount(db, (name) => {
+    events.push(name);
+    if (name === "flush") done();
   });
   fs.writeFile("/home/a", "kept");
   const restore = failChange(1, IDBObjectStore.prototype);
@@ -196,33 +195,29 @@ test("a failed flush is tried again by itself", async () => {
 });
 
 test("while one page has the volume, another is refused with what to do", async () => {
-  const db = newDatabase();
   const locks = /** @type {any} */ (new Locks());
-  const first = await mount(db, { locks });
-  await assert.rejects(openVolume("test", { indexedDB: db, locks, patience: 20 }), {
+  const unlock = await lockVolume(locks, "lab");
+  await assert.rejects(lockVolume(locks, "lab", 20), {
     code: "EBUSY",
-    message: /volume "test" is open in another tab or window: close that one, then reload/,
+    message: /Volume "lab" is open in another tab or window: close that one, then reload/,
   });
-  first.fs.writeFile("/home/a", "first");
-  await first.volume.close();
-  const second = await mount(db, { locks });
-  assert.deepEqual(snapshot(second.fs), { "/home/a": "first" });
+  unlock();
+  (await lockVolume(locks, "lab"))();
 });
 
 test("a lock that is given back soon is waited for", async () => {
-  const db = newDatabase();
   const locks = /** @type {any} */ (new Locks());
-  const first = await mount(db, { locks });
-  const second = mount(db, { locks, patience: 5000 });
-  await first.volume.close();
-  assert.equal((await second).volume.persistent, true);
+  const unlock = await lockVolume(locks, "lab");
+  const second = lockVolume(locks, "lab", 5000);
+  unlock();
+  (await second)();
 });
 
 test("without locks, the writer that was overtaken is told and changes nothing", async () => {
   const db = newDatabase();
   /** @type {string[]} */
   const events = [];
-  const first = await mount(db, { on: (name) => events.push(name) });
+  const first = await mount(db, (name) => events.push(name));
   first.fs.writeFile("/home/a", "first");
   await first.volume.flush();
   const second = await mount(db);
@@ -231,7 +226,7 @@ test("without locks, the writer that was overtaken is told and changes nothing",
   first.fs.writeFile("/home/a", "lost");
   await assert.rejects(first.volume.flush(), {
     code: "EBUSY",
-    message: /volume "test" was opened or deleted elsewhere/,
+    message: /Volume "test" was opened or deleted elsewhere/,
   });
   assert.deepEqual(events, ["flush", "nopersist"]);
   assert.equal(first.volume.persistent, false);
@@ -283,25 +278,38 @@ test("a lost connection is opened again", async () => {
   assert.deepEqual(await stored(db), { "/home/a": "1", "/home/b": "2" });
 });
 
-test("where storage is denied or missing, the volume is memory and says why", async () => {
-  const denied = /** @type {any} */ ({
-    open() {
-      throw new DOMException("The operation is insecure.", "SecurityError");
-    },
-  });
-  const one = await mount(denied);
-  assert.equal(one.volume.persistent, false);
-  assert.match(
-    String(one.volume.reason),
-    /denies storage \(SecurityError: The operation is insecure/,
-  );
-  one.fs.writeFile("/home/a", "1");
-  await one.volume.flush();
-  assert.deepEqual(snapshot(one.fs), { "/home/a": "1" });
-  await one.volume.close();
-
-  const two = await mount(/** @type {any} */ (undefined));
-  assert.match(String(two.volume.reason), /no IndexedDB/);
+test("a volume in memory is kept by the page, so another worker goes on from its last flush", async () => {
+  const kept = new KeptVolume();
+  const store = {
+    read: async () => kept.read(),
+    write: async (/** @type {import("../../../web/volume.js").Change[]} */ changes) =>
+      kept.write(structuredClone(changes)),
+    close() {},
+  };
+  const first = await mount(store);
+  first.fs.mkdirs("/home/a/b");
+  for (const name of ["gone", "moved", "cut", "over", "a/b/c"]) {
+    first.fs.writeFile(`/home/${name}`, pattern(200_000));
+  }
+  first.fs.writeFile("/home/small", "x");
+  await first.volume.flush();
+  first.fs.unlink("/home/gone");
+  first.fs.rename("/home/moved", "/home/over");
+  first.fs.truncate("/home/cut", 70_000);
+  first.fs.rm("/home/a", { recursive: true });
+  first.fs.writeFile("/home/small", "y");
+  await first.volume.flush();
+  const flushed = snapshot(first.fs);
+  first.fs.writeFile("/home/lost", "after the last flush");
+  const second = await mount(store);
+  assert.deepEqual(snapshot(second.fs), flushed);
+  second.fs.rm("/home/over");
+  second.fs.rm("/home/cut");
+  second.fs.rm("/home/small");
+  await second.volume.close();
+  const { inode, dirent, chunk } = kept.read();
+  assert.deepEqual([inode.length, dirent.length, chunk.length], [1, 0, 0]);
+  await first.volume.close();
 });
 
 test("a volume that lost a record is refused, not shown without it", async () => {
@@ -321,7 +329,7 @@ test("a volume that lost a record is refused, not shown without it", async () =>
   });
   await assert.rejects(mount(db), {
     code: "EIO",
-    message: /volume "test" is damaged: .*; use another name/,
+    message: /The volume is damaged .*: use another name/,
   });
 });
 

@@ -1,0 +1,400 @@
+/** `Nidus.boot` on a plain page: what fails, fails by name; what runs, never holds the page up. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LIMIT, MODES, goBlank, openBlank, watched } from "./chromium.js";
+
+/** @typedef {import("../../web/nidus.js").Nidus} System */
+/** @typedef {{Nidus: typeof import("../../web/nidus.js").Nidus, system: System}} Globals */
+
+/** What `Nidus.boot` rejects with, for options written as JavaScript. */
+const BOOT_ERROR = (/** @type {string} */ options) => `
+  Nidus.boot(${options}).then(
+    () => ({ code: "booted" }),
+    (error) => ({ code: error.code, message: error.message }))`;
+
+/** Boots with the toolchain and writes a C program, which `main` then is. */
+const WITH_PROGRAM = (/** @type {string} */ source, options = "{}") => `(async () => {
+  globalThis.system = await Nidus.boot({ toolchain: "/clang/", ...${options} });
+  await system.fs.writeFile("/home/main.c", ${JSON.stringify(source)});
+  const cc = await system.exec("cc", ["-O1", "main.c", "-o", "main"]);
+  if (cc.code !== 0) throw new Error(cc.stderr);
+})()`;
+
+const LOOP = `#include <stdio.h>
+int main(void) {
+    FILE *f = fopen("lost", "w");
+    fputs("never flushed", f);
+    fclose(f);
+    puts("looping");
+    fflush(stdout);
+    for (volatile int i = 0;; i++) {}
+}`;
+
+test("a page that gets HTML for kernel.wasm is told so, and what to do", LIMIT, async (t) => {
+  const { page } = await openBlank(t);
+  await page.route("**/kernel.wasm", (route) =>
+    route.fulfill({ contentType: "text/html", body: "<!doctype html><title>Not here</title>" }),
+  );
+  const error = await page.evaluate(BOOT_ERROR("{}"));
+  assert.equal(error.code, "NIDUS_ASSET");
+  assert.match(
+    error.message,
+    /kernel\.wasm is an HTML page, not a WebAssembly module.*optimizeDeps/,
+  );
+});
+
+test("a page whose policy forbids WebAssembly is told the word to add", LIMIT, async (t) => {
+  const { page } = await openBlank(t, {
+    headers: { "Content-Security-Policy": "script-src 'self' 'unsafe-inline'" },
+  });
+  const error = await page.evaluate(BOOT_ERROR("{}"));
+  assert.equal(error.code, "NIDUS_CSP");
+  assert.match(error.message, /content security policy forbids WebAssembly.*'wasm-unsafe-eval'/);
+});
+
+test("a policy with wasm-unsafe-eval, as the documentation has it, is enough", LIMIT, async (t) => {
+  const { page } = await openBlank(t, {
+    headers: {
+      "Content-Security-Policy":
+        "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'",
+    },
+  });
+  assert.deepEqual(await page.evaluate(BOOT_ERROR("{}")), { code: "booted" });
+});
+
+test("a missing worker.js and a missing kernel.wasm are named", LIMIT, async (t) => {
+  const { page } = await openBlank(t);
+  const worker = await page.evaluate(BOOT_ERROR('{ assets: { worker: "/nothing/worker.js" } }'));
+  assert.equal(worker.code, "NIDUS_ASSET");
+  assert.match(worker.message, /worker\.js could not be loaded from \/nothing\/worker\.js: serve/);
+  const kernel = await page.evaluate(BOOT_ERROR('{ assets: { kernel: "/nothing/kernel.wasm" } }'));
+  assert.equal(kernel.code, "NIDUS_ASSET");
+  assert.match(
+    kernel.message,
+    /kernel\.wasm is missing: http:.*\/nothing\/kernel\.wasm answered 404/,
+  );
+  const volume = await page.evaluate(BOOT_ERROR('{ volume: "lab" }'));
+  assert.deepEqual(volume, {
+    code: "EINVAL",
+    message: 'volume is "lab": say "idb:NAME" or "mem".',
+  });
+});
+
+test("a boot can be given up", LIMIT, async (t) => {
+  const { page } = await openBlank(t);
+  const name = await page.evaluate(`(async () => {
+    const giving = new AbortController();
+    const boot = Nidus.boot({ signal: giving.signal });
+    giving.abort();
+    return boot.then(() => "booted", (error) => error.name);
+  })()`);
+  assert.equal(name, "AbortError");
+});
+
+test(
+  "cc without a toolchain, and a toolchain that is not there, say what is missing",
+  LIMIT,
+  async (t) => {
+    const { page } = await openBlank(t);
+    const [none, prepared, wrong] = await page.evaluate(`(async () => {
+    const bare = await Nidus.boot();
+    const none = await bare.exec("cc", []).catch((error) => error.code + " " + error.message);
+    const prepared = await bare.prepare().catch((error) => error.message);
+    const astray = await Nidus.boot({ toolchain: "/nothing" });
+    const wrong = await astray.exec("cc", ["x.c"]);
+    return [none, prepared, wrong];
+  })()`);
+    assert.match(none, /ENOENT.*there is no command "cc"/);
+    assert.match(prepared, /no toolchain: give the address/);
+    assert.equal(wrong.code, 127);
+    assert.match(wrong.stderr, /cc: llvm.* is missing: http:.*\/nothing\/llvm.* answered 404/);
+  },
+);
+
+test("fs has node's shape across the worker, and errors keep their code", LIMIT, async (t) => {
+  const { page } = await openBlank(t);
+  const answer = await page.evaluate(`(async () => {
+    const { fs } = (globalThis.system = await Nidus.boot());
+    await fs.mkdir("/home/a/b", { recursive: true });
+    await fs.writeFile("/home/a/b/c.txt", "text");
+    await fs.symlink("c.txt", "/home/a/b/link");
+    const stats = await fs.stat("/home/a/b/c.txt");
+    const link = await fs.lstat("/home/a/b/link");
+    const entries = await fs.readdir("/home/a", { withFileTypes: true });
+    const error = await fs.readFile("/home/none").catch((e) => e);
+    const aborted = await fs
+      .readFile("/home/a/b/c.txt", { signal: AbortSignal.abort() })
+      .catch((e) => e.name);
+    return {
+      own: Object.keys(system.fs).includes("promises"),
+      text: await fs.promises.readFile("/home/a/b/c.txt", "utf8"),
+      bytes: Array.from(await fs.readFile("/home/a/b/c.txt")),
+      file: stats.isFile(), size: stats.size, date: stats.mtime instanceof Date,
+      link: link.isSymbolicLink(), target: await fs.readlink("/home/a/b/link"),
+      entries: entries.map((e) => [e.name, e.isDirectory()]),
+      error: [error instanceof NidusError, error.code, error.syscall, error.path, error.message],
+      aborted,
+    };
+  })()`);
+  assert.deepEqual(answer, {
+    own: true,
+    text: "text",
+    bytes: [116, 101, 120, 116],
+    file: true,
+    size: 4,
+    date: true,
+    link: true,
+    target: "c.txt",
+    entries: [["b", true]],
+    error: [
+      true,
+      "ENOENT",
+      "open",
+      "/home/none",
+      "ENOENT: no such file or directory, open '/home/none'",
+    ],
+    aborted: "AbortError",
+  });
+});
+
+test(
+  "a second tab on a volume is refused clearly, and served when the first has gone",
+  LIMIT,
+  async (t) => {
+    const { page, context, url } = await openBlank(t);
+    await page.evaluate(`(async () => {
+    globalThis.system = await Nidus.boot({ volume: "idb:lab" });
+    await system.fs.writeFile("/home/a", "first");
+  })()`);
+    const second = await watched(context);
+    await goBlank(second, url);
+    const error = await second.evaluate(BOOT_ERROR('{ volume: "idb:lab" }'));
+    assert.equal(error.code, "EBUSY");
+    assert.match(error.message, /Volume "lab" is open in another tab or window: close that one/);
+    await page.evaluate("system.close()");
+    await page.close();
+    const text = await second.evaluate(`(async () => {
+    globalThis.system = await Nidus.boot({ volume: "idb:lab" });
+    return [system.volume.persistent, await system.fs.readFile("/home/a", "utf8")];
+  })()`);
+    assert.deepEqual(text, [true, "first"]);
+  },
+);
+
+test(
+  "a volume in memory survives the end of its worker, and says that it is memory",
+  LIMIT,
+  async (t) => {
+    const { page } = await openBlank(t);
+    await page.evaluate(WITH_PROGRAM(LOOP));
+    const answer = await page.evaluate(`(async () => {
+    await system.fs.writeFile("/home/note", "kept");
+    const process = await system.spawn("./main");
+    await process.stdout.getReader().read();
+    process.kill();
+    const { signal } = await process.exit;
+    return [signal, await system.fs.readFile("/home/note", "utf8"), system.volume];
+  })()`);
+    assert.deepEqual(answer, [
+      "SIGTERM",
+      "kept",
+      { persistent: false, reason: "they were asked for in memory" },
+    ]);
+  },
+);
+
+for (const { mode, isolated } of MODES) {
+  test(
+    `${mode}: a flood of output neither freezes the page nor fills it, and stops at once`,
+    LIMIT,
+    async (t) => {
+      const { page } = await openBlank(t, { isolated });
+      await page.evaluate(
+        WITH_PROGRAM('#include <stdio.h>\nint main(void) { for (;;) puts("x"); }'),
+      );
+      const { longest, read, took, status, heap } = await page.evaluate(`(async () => {
+      const process = await system.spawn("./main", [], { terminal: { cols: 80, rows: 24 } });
+      let longest = 0, last = performance.now();
+      const beat = setInterval(() => {
+        longest = Math.max(longest, performance.now() - last);
+        last = performance.now();
+      }, 10);
+      const reader = process.output.getReader();
+      let read = 0;
+      const until = performance.now() + 2000;
+      while (performance.now() < until) read += (await reader.read()).value.length;
+      // Nobody reads for a while: what the program has under way stays bounded.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      const begin = performance.now();
+      process.kill("SIGINT");
+      const status = await process.exit;
+      const took = performance.now() - begin;
+      clearInterval(beat);
+      return { longest, read, took, status, heap: performance.memory.usedJSHeapSize };
+    })()`);
+      t.diagnostic(
+        `longest pause of the page ${Math.round(longest)} ms; ` +
+          `${Math.round(read / 2e3)} kB/s of two-byte writes; stopped in ${Math.round(took)} ms`,
+      );
+      assert.deepEqual(status, { code: null, signal: "SIGINT", trap: null });
+      assert.ok(longest < 250, `${longest} ms`);
+      assert.ok(read > 20_000, `${read} bytes`);
+      assert.ok(took < 200, `${took} ms: a program that prints can be interrupted`);
+      assert.ok(heap < 100e6, `${heap} bytes`);
+    },
+  );
+
+  test(
+    `${mode}: killing a loop replaces the worker: the system, its volume and waiting calls go on`,
+    LIMIT,
+    async (t) => {
+      const { page } = await openBlank(t, { isolated });
+      await page.evaluate(WITH_PROGRAM(LOOP, '{ volume: "idb:lab" }'));
+      const answer = await page.evaluate(`(async () => {
+      let restarts = 0, downloads = 0;
+      system.on("restart", () => restarts++);
+      await system.fs.writeFile("/home/kept", "flushed before the program starts");
+      const process = await system.spawn("./main");
+      const reader = process.stdout.getReader();
+      const { value } = await reader.read();
+      // This cannot be answered by the worker that loops.
+      const waiting = system.fs.readFile("/home/kept", "utf8");
+      const begin = performance.now();
+      const killed = process.kill("SIGKILL");
+      const status = await process.exit;
+      const kept = await waiting;
+      const took = performance.now() - begin;
+      const listing = await system.fs.readdir("/home");
+      const compileBegin = performance.now();
+      const again = await system.exec("cc", ["-O1", "main.c", "-o", "main2"]);
+      return {
+        text: new TextDecoder().decode(value), killed, again: process.kill(), status, kept, took,
+        listing: listing.filter((name) => name !== "lost"), restarts, code: again.code,
+        compile: performance.now() - compileBegin,
+      };
+    })()`);
+      t.diagnostic(
+        `another worker answered ${Math.round(answer.took)} ms after the kill; ` +
+          `its first compilation took ${Math.round(answer.compile)} ms`,
+      );
+      assert.ok(answer.took < 2000);
+      assert.deepEqual(
+        { ...answer, took: 0, compile: 0 },
+        {
+          text: "looping\n",
+          killed: true,
+          again: false,
+          status: { code: null, signal: "SIGKILL", trap: null },
+          kept: "flushed before the program starts",
+          took: 0,
+          listing: ["kept", "main", "main.c"],
+          restarts: 1,
+          code: 0,
+          compile: 0,
+        },
+      );
+    },
+  );
+
+  test(
+    `${mode}: standard input is a stream: bytes arrive, writers wait, closing it ends the file`,
+    LIMIT,
+    async (t) => {
+      const { page } = await openBlank(t, { isolated });
+      await page.evaluate(
+        WITH_PROGRAM(
+          "#include <stdio.h>\nint main(void) { int c; while ((c = getchar()) != EOF) putchar(c); }",
+        ),
+      );
+      const answer = await page.evaluate(`(async () => {
+      const process = await system.spawn("./main");
+      const size = 3_000_000;
+      const bytes = Uint8Array.from({ length: size }, (_, i) => (i * 31) >> 3);
+      const writer = process.stdin.getWriter();
+      const writing = (async () => {
+        for (let at = 0; at < size; at += 100_000) await writer.write(bytes.slice(at, at + 100_000));
+        await writer.close();
+      })();
+      const back = new Uint8Array(await new Response(process.stdout).arrayBuffer());
+      await writing;
+      const status = await process.exit;
+      const broken = await process.stdin.getWriter === undefined;
+      const piped = await system.exec("./main", [], { input: "all at once" });
+      return [back.length, back.every((byte, i) => byte === bytes[i]), status.code, piped.stdout];
+    })()`);
+      assert.deepEqual(answer, [3_000_000, true, 0, "all at once"]);
+    },
+  );
+}
+
+/** A program that asks twice, as one that reads from a terminal. */
+const ASKING = `#include <stdio.h>
+int main(void) {
+    char name[32];
+    for (int i = 0; i < 2 && scanf("%31s", name) == 1; i++) printf("Hello %s\\n", name);
+    return 5;
+}`;
+
+test(
+  "without JSPI, an isolated page's programs wait for input, and a kill ends the wait at once",
+  LIMIT,
+  async (t) => {
+    const { page } = await openBlank(t, { isolated: true });
+    await page.evaluate(
+      WITH_PROGRAM(ASKING, '{ assets: { worker: "/tests/browser/pages/worker-without-jspi.js" } }'),
+    );
+    const answer = await page.evaluate(`(async () => {
+    const { waiting, jspi, notes } = system.capabilities;
+    const process = await system.spawn("./main", [], { terminal: { cols: 80, rows: 24 } });
+    const turns = [];
+    let waits = 0, asked;
+    const next = () => new Promise((resolve) => (asked = resolve));
+    process.onwaiting = (is) => is && asked?.();
+    if (!process.waiting) await next();
+    const reader = process.output.getReader();
+    const writer = process.stdin.getWriter();
+    await writer.write("Ada\\n");
+    turns.push(new TextDecoder().decode((await reader.read()).value));
+    if (!process.waiting) await next();
+    await writer.write("Bob\\n");
+    turns.push(new TextDecoder().decode((await reader.read()).value));
+    const { code } = await process.exit;
+
+    const other = await system.spawn("./main", [], { terminal: { cols: 80, rows: 24 } });
+    if (!other.waiting) await new Promise((resolve) => (other.onwaiting = resolve));
+    const begin = performance.now();
+    other.kill("SIGINT");
+    const killed = await other.exit;
+    return { waiting, jspi, notes, turns, code, killed, quick: performance.now() - begin < 150 };
+  })()`);
+    assert.deepEqual(answer.turns, ["Hello Ada\n", "Hello Bob\n"]);
+    assert.deepEqual([answer.waiting, answer.jspi, answer.code], ["shared", false, 5]);
+    assert.deepEqual(answer.killed, { code: null, signal: "SIGINT", trap: null });
+    assert.ok(answer.quick);
+    assert.match(answer.notes[0], /^No JSPI \(Chrome 137/);
+  },
+);
+
+test(
+  "without JSPI and isolation, a program gets its input from the start, or one clear sentence",
+  LIMIT,
+  async (t) => {
+    const { page } = await openBlank(t, { isolated: false });
+    await page.evaluate(
+      WITH_PROGRAM(ASKING, '{ assets: { worker: "/tests/browser/pages/worker-without-jspi.js" } }'),
+    );
+    const answer = await page.evaluate(`(async () => {
+    const whole = await system.exec("./main", [], { input: "Ada Bob" });
+    const process = await system.spawn("./main");
+    const stderr = new TextDecoder().decode(await new Response(process.stderr).arrayBuffer());
+    const { code, trap } = await process.exit;
+    return { whole, stderr, code, trap: trap?.message, can: system.capabilities };
+  })()`);
+    assert.deepEqual([answer.whole.code, answer.whole.stdout], [5, "Hello Ada\nHello Bob\n"]);
+    assert.match(answer.stderr + answer.trap, /ENOTSUP: the program waits for input/);
+    assert.notEqual(answer.code, 5);
+    assert.equal(answer.can.waiting, "none");
+    assert.match(answer.can.notes[0], /^Neither JSPI .* nor a cross-origin isolated page/);
+  },
+);

@@ -1,0 +1,2 @@
+delete (/** @type {any} */ (WebAssembly).Suspending);
+delete (/** @type {any} */ (WebAssembly).promising);

@@ -1,0 +1,4 @@
+/** The package's worker in a browser that has no JSPI. */
+
+import "./without-jspi.js";
+import "/web/worker.js";
