@@ -24,6 +24,8 @@ const KEPT = 64;
 /** Options with which the driver answers by itself, or shows its list. */
 const ANSWERED =
   /^(-###|--?help(-hidden)?|--version|-dump(version|machine)|--?print-.*|-fdriver-only)$/;
+/** Options that stand in a file, which may change. */
+const FROM_FILE = /^(@|--config)/;
 /** The lines that `-###` begins with. */
 const BANNER =
   /^(clang version|Target:|Thread model:|InstalledDir:|Build config:|Configuration file:) ?.*$/;
@@ -34,7 +36,7 @@ const TEMPORARY = /^\/tmp\/(.+)-[0-9a-f]{6}\.(\w+)$/;
  * Reads what `-###` prints: jobs, quoted, one per line, between lines of other text.
  *
  * @param {string} text
- * @param {boolean} verbose whether the banner was asked for
+ * @param {boolean} verbose whether the banner and the list of jobs were asked for
  * @returns {{commands: string[][], rest: string}}
  */
 export function parseDriverOutput(text, verbose = false) {
@@ -45,6 +47,7 @@ export function parseDriverOutput(text, verbose = false) {
   let banner = true;
   while (at < text.length) {
     if (text.startsWith(' "', at)) {
+      const from = at;
       const words = [];
       // An argument may contain a line break, so lines are found by reading the words.
       while (text.startsWith(' "', at)) {
@@ -58,6 +61,7 @@ export function parseDriverOutput(text, verbose = false) {
       }
       at = endOfLine(text, at);
       commands.push(words);
+      if (verbose) rest += text.slice(from, at);
       banner = false;
       continue;
     }
@@ -150,7 +154,9 @@ export class Driver {
     });
     /** @type {DriverAnswer} */
     const answer = { code, stdout: ran.stdout, stderr: rest, jobs: code === 0 ? jobs : [] };
-    if (code === 0) this.#answers.set(key, answer);
+    if (code === 0 && !argv.some((argument) => FROM_FILE.test(argument))) {
+      this.#answers.set(key, answer);
+    }
     for (const oldest of this.#answers.keys()) {
       if (this.#answers.size <= KEPT) break;
       this.#answers.delete(oldest);

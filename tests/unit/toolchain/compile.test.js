@@ -173,7 +173,16 @@ test("--version and -v are answered by the driver", async () => {
   assert.match((await sh(system, "cc --version")).stdout, /^clang version \d+/);
   const { code, stderr } = await sh(system, "cc -v hello.c -o hello");
   assert.equal(code, 0);
-  assert.match(stderr, /^clang version \d+/);
+  assert.match(stderr, /^clang version \d+[^]*\n "" "clang" "-cc1" [^]*\n "wasm-ld" /);
+});
+
+test("options in a file are read each time", async () => {
+  const system = await boot({ "n.c": "int main(void) { return N; }", options: "-DN=4 n.c -o n" });
+  succeeds(await sh(system, "cc @options"));
+  assert.equal((await sh(system, "./n")).code, 4);
+  await system.fs.writeFile("/home/options", "-DN=5 n.c -o n");
+  succeeds(await sh(system, "cc @options"));
+  assert.equal((await sh(system, "./n")).code, 5);
 });
 
 test("assembly is assembled, with and without the preprocessor", async () => {
