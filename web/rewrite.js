@@ -15,7 +15,8 @@
  *   '----------------------- head: read, hashed, re-emitted ----'   '- in place --'    '- as it is
  * ```
  *
- * The invariant: the new module does what the old one does, on a memory that seems to be *pages* large.
+ * The invariant: the new module does what the old one does, on a memory that seems to be *pages* large;
+ * only an access beyond, which no correct program makes, need not trap.
  * Bodies keep their length (rewrite-body.js); only those in which the bytes of one of the two instructions
  * occur are decoded. A module that is not of this shape
  * (imported or shared memory, a start function, passive segments) passes unchanged.
