@@ -16,6 +16,7 @@ struct loader {
   struct mem_inode **table; /* open addressing by ino; each referenced */
   uint32_t size;            /* a power of two */
   uint32_t count;
+  bool refused; /* a record: the volume will not be accepted */
 };
 
 static uint32_t table_start(const struct loader *loader, uint64_t ino) {
@@ -34,7 +35,7 @@ static struct mem_inode *loaded(const struct loader *loader, uint64_t ino) {
 
 static bool table_grow(struct loader *loader) {
   if (loader->count < loader->size / 2) return true;
-  struct loader bigger = {.size = loader->size ? loader->size * 2 : 64, .count = loader->count};
+  struct loader bigger = {.size = loader->size ? loader->size * 2 : 64, .count = loader->count, .refused = loader->refused};
   if (bigger.size == 0) return false;
   bigger.table = calloc(bigger.size, sizeof *bigger.table);
   if (!bigger.table) return false;
@@ -79,6 +80,12 @@ static struct mem_filesystem *volume_of(struct nidus_system *system, uint32_t mo
   return fs && mem_is(fs) && ((struct mem_filesystem *)fs)->journal ? (struct mem_filesystem *)fs : NULL;
 }
 
+/* The answer to a record, remembered when it was no. */
+static int32_t answered(struct mem_filesystem *fs, wasi_errno_t error) {
+  if (error && fs->loader) fs->loader->refused = true;
+  return -(int32_t)error;
+}
+
 static wasi_errno_t load_root(struct mem_filesystem *fs, const void *bytes, uint32_t length) {
   struct mem_inode *record;
   wasi_errno_t error = record_decode(fs, 1, bytes, length, &record);
@@ -96,61 +103,68 @@ static wasi_errno_t load_root(struct mem_filesystem *fs, const void *bytes, uint
   return error;
 }
 
+static wasi_errno_t load_inode(struct mem_filesystem *fs, uint64_t ino, const void *bytes, uint32_t length) {
+  if (!fs->loader || !table_grow(fs->loader)) return WASI_ENOMEM;
+  struct mem_inode **slot = table_slot(fs->loader, ino);
+  if (*slot) return WASI_EIO;
+  wasi_errno_t error = ino == 1 ? load_root(fs, bytes, length) : record_decode(fs, ino, bytes, length, slot);
+  if (error) {
+    *slot = NULL;
+    return error;
+  }
+  if (ino == 1) *slot = mem_of(inode_hold(fs->base.root));
+  fs->loader->count++;
+  return WASI_ESUCCESS;
+}
+
 int32_t nidus_load_inode(struct nidus_system *system, uint32_t mount, uint64_t ino, const void *bytes,
                          uint32_t length) {
   struct mem_filesystem *fs = volume_of(system, mount);
   if (!fs) return -WASI_EINVAL;
   if (!fs->loader && mem_of(fs->base.root)->directory.live > 0) return -WASI_EBUSY;
   if (!fs->loader) fs->loader = calloc(1, sizeof *fs->loader);
-  if (!fs->loader || !table_grow(fs->loader)) return -WASI_ENOMEM;
-  struct mem_inode **slot = table_slot(fs->loader, ino);
-  if (*slot) return -WASI_EIO;
-  if (ino == 1) {
-    wasi_errno_t error = load_root(fs, bytes, length);
-    if (error) return -(int32_t)error;
-    *slot = mem_of(inode_hold(fs->base.root));
-  } else {
-    wasi_errno_t error = record_decode(fs, ino, bytes, length, slot);
-    if (error) {
-      *slot = NULL;
-      return -(int32_t)error;
-    }
-  }
-  fs->loader->count++;
-  return 0;
+  return answered(fs, load_inode(fs, ino, bytes, length));
 }
 
-int32_t nidus_load_dirent(struct nidus_system *system, uint32_t mount, uint64_t parent, const char *name,
-                          uint32_t length, uint64_t child) {
-  struct mem_filesystem *fs = volume_of(system, mount);
-  if (!fs) return -WASI_EINVAL;
+static wasi_errno_t load_dirent(struct mem_filesystem *fs, uint64_t parent, struct name name, uint64_t child) {
   struct mem_inode *directory = loaded(fs->loader, parent);
   struct mem_inode *inode = loaded(fs->loader, child);
-  struct name entry = {name, length};
-  if (!directory || !inode || child == 1 || directory->base.type != WASI_FILETYPE_DIRECTORY) return -WASI_EIO;
-  if (!name_is_valid(entry) || directory_find(directory, entry)) return -WASI_EIO;
+  if (!directory || !inode || child == 1 || directory->base.type != WASI_FILETYPE_DIRECTORY) return WASI_EIO;
+  if (!name_is_valid(name) || directory_find(directory, name)) return WASI_EIO;
   bool folder = inode->base.type == WASI_FILETYPE_DIRECTORY;
-  if (folder ? inode->base.parent != NULL : inode->base.nlink >= LINK_LIMIT) return -WASI_EIO;
-  wasi_errno_t error = directory_add(directory, entry, inode);
-  if (error) return -(int32_t)error;
+  if (folder ? inode->base.parent != NULL : inode->base.nlink >= LINK_LIMIT) return WASI_EIO;
+  wasi_errno_t error = directory_add(directory, name, inode);
+  if (error) return error;
   if (folder) {
     inode->base.parent = inode_hold(&directory->base);
     directory->base.nlink++;
   } else {
     inode->base.nlink++;
   }
-  return 0;
+  return WASI_ESUCCESS;
+}
+
+int32_t nidus_load_dirent(struct nidus_system *system, uint32_t mount, uint64_t parent, const char *name,
+                          uint32_t length, uint64_t child) {
+  struct mem_filesystem *fs = volume_of(system, mount);
+  if (!fs) return -WASI_EINVAL;
+  return answered(fs, load_dirent(fs, parent, (struct name){name, length}, child));
+}
+
+static wasi_errno_t load_chunk(struct mem_filesystem *fs, uint64_t ino, uint64_t index, const void *bytes,
+                               uint32_t length) {
+  struct mem_inode *inode = loaded(fs->loader, ino);
+  if (!inode || inode->base.type != WASI_FILETYPE_REGULAR_FILE || !inode->file.chunked) return WASI_EIO;
+  wasi_errno_t error = content_load_chunk(inode, index, bytes, length);
+  if (!error) inode->chunks_stored = true;
+  return error;
 }
 
 int32_t nidus_load_chunk(struct nidus_system *system, uint32_t mount, uint64_t ino, uint64_t index,
                          const void *bytes, uint32_t length) {
   struct mem_filesystem *fs = volume_of(system, mount);
   if (!fs) return -WASI_EINVAL;
-  struct mem_inode *inode = loaded(fs->loader, ino);
-  if (!inode || inode->base.type != WASI_FILETYPE_REGULAR_FILE || !inode->file.chunked) return -WASI_EIO;
-  wasi_errno_t error = content_load_chunk(inode, index, bytes, length);
-  if (!error) inode->chunks_stored = true;
-  return -(int32_t)error;
+  return answered(fs, load_chunk(fs, ino, index, bytes, length));
 }
 
 /* Every inode must hang in the tree: a folder's parents lead to the root, a file has a link. */
@@ -183,7 +197,7 @@ int32_t nidus_load_end(struct nidus_system *system, uint32_t mount) {
   struct mem_filesystem *fs = volume_of(system, mount);
   if (!fs) return -WASI_EINVAL;
   if (!fs->loader) return 0;
-  bool whole = loaded(fs->loader, 1) && tree_is_whole(fs);
+  bool whole = !fs->loader->refused && loaded(fs->loader, 1) && tree_is_whole(fs);
   if (whole) {
     for (uint32_t i = 0; i < fs->loader->size; i++) {
       if (fs->loader->table[i]) mark_stored(fs->loader->table[i]);
