@@ -88,7 +88,11 @@ export function nodeToolchain({ from, onProgress } = {}) {
       compilers.set(path, source);
       return source;
     },
-    sysroot: () => new FileSource(join(locateToolchain(from), RESOURCES_FILE)),
+    async sysroot() {
+      // In a later turn: then it is read while V8 compiles the compiler in threads of its own.
+      await new Promise((resolve) => setImmediate(resolve));
+      return new FileSource(join(locateToolchain(from), RESOURCES_FILE));
+    },
     onProgress,
   });
 }

@@ -33,7 +33,7 @@ export { compileStream } from "./load.js";
  * @typedef {object} ToolchainOptions
  * @property {WebAssembly.Module | ByteSource | (() => WebAssembly.Module | ByteSource)} llvm
  *   `llvm.core.wasm`; a function is called at first use, and may throw what the user should read
- * @property {ByteSource | (() => ByteSource)} sysroot `llvm-resources.tar`
+ * @property {ByteSource | (() => ByteSource | Promise<ByteSource>)} sysroot `llvm-resources.tar`
  * @property {OnProgress} [onProgress]
  */
 
@@ -173,7 +173,7 @@ export class Toolchain {
   /** @param {System} system */
   async #mountOnce(system) {
     const { sysroot, onProgress } = this.#options;
-    const source = typeof sysroot === "function" ? sysroot() : sysroot;
+    const source = await (typeof sysroot === "function" ? sysroot() : sysroot);
     const { from, size } = await loadResources(source, onProgress);
     await system.mount(SYSROOT, { type: "tar", from, size: size || undefined });
     if (!system.sync.exists(`${SYSROOT}/lib/wasm32-wasip1/libc.a`)) {
