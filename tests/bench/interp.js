@@ -7,16 +7,24 @@
 // else the machine does meets all alike; the figure is the median of the rounds after the first, and
 // the first is reported by itself.
 import { accessSync, constants, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { guest } from "./guests.js";
 import { nativeEngine, wasmEngine } from "./interp-engines.js";
-import { nidusInWasm, nidusNative } from "./nidus-engine.js";
+import { loadInWasm, loadNatively, nidusInWasm, nidusNative } from "./nidus-engine.js";
 import { digits, geometricMean, median } from "./report.js";
 
 export const name = "interp";
 
 const ROUNDS = 9;
+/** A large module to load: the compiler. */
+const LARGE = "llvm.core.wasm";
+const LOAD_ROUNDS = 5;
+/** Limits for the wasm build, in bytes of code per second, and of internal code per byte of code. */
+const VALIDATE_LIMIT = 85e6;
+const TRANSLATE_LIMIT = 25e6;
+const INTERNAL_LIMIT = 2.5;
 /** What every interpreter understands: the first version, and what all compilers have used since. */
 const FLAGS =
   "-O2 -mcpu=mvp -mmutable-globals -msign-ext -mbulk-memory -mnontrapping-fptoint -mexec-model=reactor -Wall -Wextra -Werror";
@@ -94,6 +102,7 @@ export async function run(report) {
     ...(await ours(report, nidusInWasm)),
     ...peers(report),
   ];
+  await loading(report);
   const folder = mkdtempSync(join(tmpdir(), "nidus-interp-"));
   try {
     for (const native of [true, false])
@@ -167,5 +176,48 @@ async function compare(report, folder, native, engines) {
   report.ratio(
     `${native ? "native" : "in wasm"}: at worst (${worst.program}) ${digits(worst.speed)} times as fast as the best peer`,
     worst.speed >= 0.9,
+  );
+}
+
+/** @param {Report} report */
+async function loading(report) {
+  const entry = createRequire(import.meta.url).resolve("@yowasp/clang");
+  const path = join(dirname(entry), LARGE);
+  const rows = [];
+  for (const [where, load] of /** @type {const} */ ([
+    ["native", loadNatively],
+    ["in wasm", loadInWasm],
+  ]))
+    try {
+      const rounds = await load(path, LOAD_ROUNDS);
+      const { code, internal } = rounds[0];
+      const validate = (code / median(rounds.map((round) => round.validate))) * 1e9;
+      const translate = (code / median(rounds.map((round) => round.translate))) * 1e9;
+      const first = (code / rounds[0].validate) * 1e9;
+      rows.push([
+        where,
+        ...[first, validate, translate].map((speed) => digits(speed / 1e6)),
+        digits(internal / code),
+      ]);
+      if (where === "native") continue;
+      report.ratio(
+        `validation: ${digits(validate / 1e6)} MB of code per second`,
+        validate >= VALIDATE_LIMIT,
+      );
+      report.ratio(
+        `validation and translation: ${digits(translate / 1e6)} MB per second`,
+        translate >= TRANSLATE_LIMIT,
+      );
+      report.ratio(
+        `internal code: ${digits(internal / code)} bytes per byte`,
+        internal / code <= INTERNAL_LIMIT,
+      );
+    } catch (error) {
+      report.note(`absent: loading ${where}: ${/** @type {Error} */ (error).message}`);
+    }
+  report.note(`\nloading ${LARGE}, MB of code per second, median of ${LOAD_ROUNDS}`);
+  report.table(
+    ["", "validate, first", "validate", "and translate", "internal bytes per byte"],
+    rows,
   );
 }

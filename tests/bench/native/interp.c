@@ -1,6 +1,10 @@
 /*
- * interp.c: the engine as the interpreter bench wants it (tests/bench/interp-engines.js): natively
- * a program, in wasm a module. Slices and fuel are on, as they are in every run of a guest.
+ * interp.c: the engine as the interpreter bench wants it. Natively a program (tests/bench/interp-engines.js),
+ * in wasm a module for what engine.wasm does not export: decoding, validating and translating a module
+ * without running it.
+ *
+ *   bench_interp GUEST.wasm N ROUNDS      calls run(N), with slices and fuel on; "checksum ns" for each
+ *   bench_interp --load MODULE ROUNDS     "validate-ns translate-ns code-bytes internal-bytes" for each
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -8,6 +12,39 @@
 #include <string.h>
 
 #include "nidus/engine.h"
+
+/* Decodes and validates, and if asked translates every function. 0 or a message on stderr. */
+static int process(const uint8_t *bytes, size_t length, int translate, size_t *code, size_t *internal) {
+  struct nidus_engine *engine;
+  struct nidus_module *module;
+  struct nidus_error error = {.text = "memory is short"};
+  int status = 1;
+  if (nidus_engine_new(NULL, &engine) != NIDUS_OK) return 1;
+  if (nidus_module_load(engine, bytes, length, NIDUS_LOAD_BORROW, &module, &error) == NIDUS_OK) {
+    if (!translate || nidus_module_translate(module, &error) == NIDUS_OK) status = 0;
+    nidus_module_sizes(module, code, internal);
+    nidus_module_free(module);
+  }
+  nidus_engine_free(engine);
+  if (status != 0) fprintf(stderr, "bench_interp: %s\n", error.text);
+  return status;
+}
+
+#ifdef __wasm__
+
+static size_t code_bytes, internal_bytes;
+
+#define EXPORT(name) __attribute__((export_name(name), used))
+EXPORT("bench_alloc") void *bench_alloc(uint32_t size) { return malloc(size); }
+EXPORT("bench_load") int bench_load(const uint8_t *bytes, uint32_t length, int translate) {
+  return process(bytes, length, translate, &code_bytes, &internal_bytes);
+}
+EXPORT("bench_code_bytes") uint32_t bench_code_bytes(void) { return (uint32_t)code_bytes; }
+EXPORT("bench_internal_bytes") uint32_t bench_internal_bytes(void) { return (uint32_t)internal_bytes; }
+
+#else
+
+#include <time.h>
 
 /* About 2 ms of wasm instructions. */
 enum { SLICE = 1 << 20 };
@@ -55,44 +92,61 @@ static int64_t call(uint32_t n) {
   return -1;
 }
 
-#ifdef __wasm__
-
-#define EXPORT(name) __attribute__((export_name(name), used))
-EXPORT("peer_alloc") void *peer_alloc(uint32_t size) { return malloc(size); }
-EXPORT("peer_start") int peer_start(const uint8_t *bytes, uint32_t length) { return load(bytes, length); }
-EXPORT("peer_call") double peer_call(uint32_t n) { return (double)call(n); }
-
-#else
-
-#include <time.h>
-
 static double now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-int main(int argc, char **argv) {
-  static uint8_t bytes[1 << 20];
-  if (argc != 4) {
-    fprintf(stderr, "usage: bench_interp GUEST.wasm N ROUNDS\n");
-    return 2;
-  }
-  FILE *file = fopen(argv[1], "rb");
-  if (!file) {
-    fprintf(stderr, "bench_interp: cannot open %s\n", argv[1]);
-    return 2;
-  }
-  size_t length = fread(bytes, 1, sizeof bytes, file);
-  fclose(file);
+static int run_rounds(const uint8_t *bytes, size_t length, uint32_t n, int rounds) {
   if (load(bytes, length) != 0) return 1;
-  for (int rounds = atoi(argv[3]); rounds > 0; rounds--) {
+  for (; rounds > 0; rounds--) {
     double start = now();
-    int64_t sum = call((uint32_t)strtoul(argv[2], NULL, 10));
+    int64_t sum = call(n);
     if (sum < 0) return 1;
     printf("%u %.0f\n", (unsigned)sum, now() - start);
   }
   return 0;
+}
+
+static int load_rounds(const uint8_t *bytes, size_t length, int rounds) {
+  for (; rounds > 0; rounds--) {
+    size_t code, internal;
+    double start = now();
+    if (process(bytes, length, 0, &code, &internal) != 0) return 1;
+    double validated = now();
+    if (process(bytes, length, 1, &code, &internal) != 0) return 1;
+    printf("%.0f %.0f %zu %zu\n", validated - start, now() - validated, code, internal);
+  }
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 4) {
+    fprintf(stderr, "usage: bench_interp GUEST.wasm N ROUNDS | --load MODULE ROUNDS\n");
+    return 2;
+  }
+  int loading = strcmp(argv[1], "--load") == 0;
+  const char *path = argv[loading ? 2 : 1];
+  FILE *file = fopen(path, "rb");
+  if (!file) {
+    fprintf(stderr, "bench_interp: cannot open %s\n", path);
+    return 2;
+  }
+  uint8_t *bytes = NULL;
+  size_t length = 0, capacity = 0, got = 1;
+  while (got > 0) {
+    if (length == capacity) bytes = realloc(bytes, capacity = capacity ? 2 * capacity : 1 << 16);
+    if (!bytes) return 2;
+    got = fread(bytes + length, 1, capacity - length, file);
+    length += got;
+  }
+  fclose(file);
+  int rounds = atoi(argv[3]);
+  int status = loading ? load_rounds(bytes, length, rounds)
+                       : run_rounds(bytes, length, (uint32_t)strtoul(argv[2], NULL, 10), rounds);
+  free(bytes);
+  return status;
 }
 
 #endif
