@@ -26,11 +26,6 @@ export class PageProcess {
   /** The process number in its system; 0 before it has started. */
   pid = 0;
   /**
-   * Told when the program begins (`true`) and ends (`false`) to wait for input.
-   * @type {((waiting: boolean) => void) | null}
-   */
-  onwaiting = null;
-  /**
    * What the compiler found, where this was one.
    * @type {import("./toolchain/diagnostics.js").Diagnostic[] | null}
    */
@@ -40,6 +35,8 @@ export class PageProcess {
   #line;
   #ended = false;
   #waiting = false;
+  /** @type {((waiting: boolean) => void) | null} */
+  #onwaiting = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #grace;
   /** @type {Incoming[]} by descriptor: 1, 2 */
@@ -87,6 +84,15 @@ export class PageProcess {
   /** Whether the program waits for input now. */
   get waiting() {
     return this.#waiting;
+  }
+
+  /**
+   * Told when the program begins (`true`) and ends (`false`) to wait for input; at once, if it waits.
+   * @param {((waiting: boolean) => void) | null} listener
+   */
+  set onwaiting(listener) {
+    this.#onwaiting = listener;
+    if (this.#waiting) listener?.(true);
   }
 
   /**
@@ -145,7 +151,7 @@ export class PageProcess {
   #wait(waiting) {
     if (waiting === this.#waiting) return;
     this.#waiting = waiting;
-    this.onwaiting?.(waiting);
+    this.#onwaiting?.(waiting);
   }
 
   /** @param {number} cost */

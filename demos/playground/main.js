@@ -18,22 +18,22 @@ const LARGEST_EDITED = 2e6;
 const DEFAULT_FLAGS = "-g -O1 -Wall";
 const SOURCE = /\.(c|cc|cpp|cxx|C)$/;
 const C_LIKE = /\.(c|cc|cpp|cxx|C|h|hh|hpp)$/;
-const HELLO = `#include <stdio.h>
+const HELLO = String.raw`#include <stdio.h>
 
 int main(void) {
     char name[64];
 
     printf("What is your name?\n");
     if (scanf("%63s", name) != 1) {
-        printf("\\nNo name given.\\n");
+        printf("\nNo name given.\n");
         return 1;
     }
-    printf("Hello, %s!\\n", name);
+    printf("Hello, %s!\n", name);
 
     // Files stay here, also when the page is closed.
     FILE *visitors = fopen("visitors.txt", "a");
     if (visitors != NULL) {
-        fprintf(visitors, "%s\\n", name);
+        fprintf(visitors, "%s\n", name);
         fclose(visitors);
     }
     return 0;

@@ -12,6 +12,10 @@ const ENTER = "\r";
 const DIM = "\x1b[2m";
 const RED = "\x1b[31m";
 const PLAIN = "\x1b[0m";
+/** All from the cursor to the end of the line. */
+const ERASE = "\x1b[K";
+/** A backspace at the left edge goes back to the line above, which a long input came from. */
+const WRAP_BACK = "\x1b[?45h";
 /** Characters that take two columns: East Asian wide ones and emoji. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
@@ -43,6 +47,7 @@ export class Terminal {
     });
     this.#xterm.loadAddon(this.#fit);
     this.#xterm.open(parent);
+    this.#xterm.write(WRAP_BACK);
     this.#xterm.textarea?.setAttribute("aria-label", "Terminal input");
     this.#xterm.onData((data) => this.#typed(data));
     // Ctrl-Enter and Tab belong to the page, not to the program.
@@ -105,6 +110,7 @@ export class Terminal {
 
   clear() {
     this.#xterm.reset();
+    this.#xterm.write(WRAP_BACK);
   }
 
   focus() {
@@ -161,7 +167,7 @@ export class Terminal {
   #rubOut(count) {
     const characters = [...this.#line];
     for (const character of characters.splice(characters.length - count)) {
-      this.#xterm.write(WIDE.test(character) ? "\b\b  \b\b" : "\b \b");
+      this.#xterm.write(WIDE.test(character) ? `\b\b${ERASE}` : `\b${ERASE}`);
     }
     this.#line = characters.join("");
   }

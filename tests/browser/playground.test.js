@@ -101,7 +101,7 @@ int main(void) {
       const text = await shown(page, "2 errors generated");
       assert.match(text, /main\.c:2:5: error: call to undeclared function 'undeclared_thing'/);
       assert.match(text, /main\.c:3:15: error: expected expression/);
-      await page.locator(".cm-lint-marker-error").waitFor();
+      await page.locator(".cm-lint-marker-error").first().waitFor();
       await page.locator(".cm-lintRange-error").first().hover();
       await page
         .locator(".cm-tooltip")
