@@ -1,7 +1,8 @@
 /**
  * npm run fuzz [-- --seconds N] [NAME...]: builds the libFuzzer targets of tests/fuzz with clang and
- * runs each of them, or the named ones, for 60 seconds. A finding is kept in build/fuzz/findings and
- * its reproducing command is printed.
+ * runs each of them, or the named ones, for 60 seconds; `differential` compares the engine with the
+ * host's WebAssembly as long. A finding is kept in build/fuzz/findings and its reproducing command is
+ * printed.
  */
 import { mkdirSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -39,14 +40,13 @@ export async function fuzz(seconds, names) {
     "-DNIDUS_FUZZ=ON",
   ]);
   const all = targets();
+  const differential = names.length === 0 || names.includes("differential");
   const chosen = all.filter(
     (path) => names.length === 0 || names.some((name) => path.endsWith(`/fuzz_${name}`)),
   );
-  if (chosen.length === 0) {
-    const known = all.map((path) => path.replace(/.*\/fuzz_/, "")).join(", ");
-    throw new ScriptError(
-      `There is no fuzz target ${names.join(", ")}; there are: ${known || "none"}.`,
-    );
+  if (chosen.length === 0 && !differential) {
+    const known = [...all.map((path) => path.replace(/.*\/fuzz_/, "")), "differential"].join(", ");
+    throw new ScriptError(`There is no fuzz target ${names.join(", ")}; there are: ${known}.`);
   }
   const findings = join(root, "build", "fuzz", "findings");
   mkdirSync(findings, { recursive: true });
@@ -78,8 +78,15 @@ export async function fuzz(seconds, names) {
       console.error(`fuzz ${name}: failed with status ${status}.${again}`);
     }
   }
+  if (differential) {
+    const compare = [join("tests", "fuzz", "differential.mjs"), "--seconds", String(seconds)];
+    const { status } = await run(process.execPath, compare, { minutes: seconds / 60 + 3 });
+    if (status !== 0) failed.push("differential");
+  }
   if (failed.length > 0) throw new ScriptError(`Fuzzing found something in: ${failed.join(", ")}.`);
-  console.log(`fuzz: ${chosen.length} targets, ${seconds} s each, nothing found`);
+  console.log(
+    `fuzz: ${chosen.length + Number(differential)} targets, ${seconds} s each, nothing found`,
+  );
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

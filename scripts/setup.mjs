@@ -28,6 +28,7 @@ const cSources = [
   "tests/unit",
   "tests/spec",
   "tests/fuzz",
+  "tests/bench",
 ];
 
 /** The first line of `command --version`, which a stamp remembers. @param {string} command */
