@@ -19,14 +19,17 @@ export function hasMultiMemory() {
  * The bridge in JavaScript, for hosts without multi-memory.
  * @param {WebAssembly.Memory} kernelMemory
  * @param {WebAssembly.Memory} guestMemory
+ * @param {boolean} shared the kernel's memory is
  */
-export function copyFunctions(kernelMemory, guestMemory) {
+export function copyFunctions(kernelMemory, guestMemory, shared) {
   let kernel = new Uint8Array(kernelMemory.buffer);
   let kernel32 = new Uint32Array(kernelMemory.buffer);
   let guest = new Uint8Array(guestMemory.buffer);
   let guest32 = new Uint32Array(guestMemory.buffer);
-  // A memory that grew leaves its old views with length 0, a shared one leaves them short.
+  // A memory that grew leaves its old views with length 0, a shared one leaves them short; that
+  // another thread let it grow is noticed by growing it by nothing.
   const refresh = () => {
+    if (shared) kernelMemory.grow(0);
     kernel = new Uint8Array(kernelMemory.buffer);
     kernel32 = new Uint32Array(kernelMemory.buffer);
     guest = new Uint8Array(guestMemory.buffer);

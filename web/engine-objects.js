@@ -111,6 +111,31 @@ export class EngineModule {
     );
   }
 
+  /**
+   * A module that computes the same and can be counted and interrupted, or looked into, by a host that
+   * runs it itself (core/include/nidus/rewrite.h says what is added).
+   * @param {{checks?: boolean, globals?: boolean}} how `checks`: a countdown, the global `nidus:count`, at
+   *   function entries and loop heads, which calls element 0 of the table `nidus:check` when it is used
+   *   up; `globals`: every mutable global exported, as `nidus:global:INDEX`
+   * @returns {{bytes: Uint8Array<ArrayBuffer>, debugDropped: boolean}} `debugDropped`: debug sections
+   *   that were not understood were left out
+   */
+  rewrite({ checks = false, globals = false }) {
+    const { abi, engine } = this.core;
+    const out = abi.alloc(12);
+    try {
+      const flags = (checks ? 1 : 0) | (globals ? 2 : 0);
+      const code = abi.exports.engine_module_rewrite(this.pointer, flags, out, abi.clearError());
+      if (code !== 0) throw this.core.takeError();
+      const [at, size, dropped] = [0, 4, 8].map((field) => abi.dv().getUint32(out + field, true));
+      const bytes = abi.u8().slice(at, at + size);
+      abi.exports.engine_rewritten_free(engine, out);
+      return { bytes, debugDropped: (dropped & 0xff) !== 0 };
+    } finally {
+      abi.exports.engine_release(out);
+    }
+  }
+
   /** Every import with its type. */
   get importTypes() {
     const { abi } = this.core;

@@ -81,10 +81,14 @@ export class FsSync {
    * @param {(number | bigint)[]} values
    */
   #call(name, ...values) {
-    const { exports } = this.kernel;
-    this.kernel.check(exports.nidus_enter(HOST_PID), "enter");
-    const errno = /** @type {import("./kernel.js").KernelFunction} */ (exports[name])(...values);
-    if (this.kernel.shared) exports.nidus_leave(HOST_PID);
+    const { raw, shared } = this.kernel;
+    raw.nidus_enter(HOST_PID);
+    let errno;
+    try {
+      errno = /** @type {import("./kernel.js").KernelFunction} */ (raw[name])(...values);
+    } finally {
+      if (shared) raw.nidus_leave(HOST_PID);
+    }
     // A device or a stream that would have to be waited for.
     return errno === 0x10000 ? 6 : errno;
   }

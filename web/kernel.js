@@ -26,6 +26,9 @@ export const NEVER = 2n ** 63n - 1n;
  */
 /** @typedef {import("./host.js").HostImports} HostImports */
 
+/** A process of the kernel that is always there, to hold the lock as. */
+const HOST_PID = 1;
+
 /**
  * @typedef {object} KernelOptions
  * @property {import("./assets.js").ModuleSource | Promise<import("./assets.js").ModuleSource>} [source]
@@ -97,10 +100,11 @@ export class Kernel {
    */
   constructor(module, instance, memory) {
     this.module = module;
-    this.exports = /** @type {KernelExports} */ (/** @type {unknown} */ (instance.exports));
-    /** The exports as the gate imports them. */
-    this.imports = instance.exports;
+    /** The exports as they are: what the gate imports, and what the host calls back into. */
+    this.raw = /** @type {KernelExports} */ (/** @type {unknown} */ (instance.exports));
     this.shared = memory !== undefined;
+    /** The exports for the host; over a shared memory each `nidus_…` call holds the kernel's lock. */
+    this.exports = this.shared ? lockEach(this.raw) : this.raw;
     this.memory = memory ?? /** @type {WebAssembly.Memory} */ (instance.exports.memory);
     this.table = /** @type {WebAssembly.Table} */ (instance.exports.__indirect_function_table);
     this.#u8 = new Uint8Array(this.memory.buffer);
@@ -135,8 +139,26 @@ export class Kernel {
    * @param {number} size
    */
   alloc(size) {
-    const ptr = this.exports.nidus_alloc(size) >>> 0;
+    return this.#allocated(this.exports.nidus_alloc(size), size);
+  }
+
+  /**
+   * The same for the host's imports, which the kernel calls with its lock held.
+   * @param {number} size
+   */
+  allocWithin(size) {
+    return this.#allocated(this.raw.nidus_alloc(size), size);
+  }
+
+  /**
+   * @param {number} result
+   * @param {number} size
+   */
+  #allocated(result, size) {
+    const ptr = result >>> 0;
     if (ptr === 0) throw NidusError.fromErrno(48, "alloc");
+    // Another thread may have let a shared memory grow; growing by nothing makes this one notice.
+    if (this.shared && ptr + size > this.u8().length) this.memory.grow(0);
     return ptr;
   }
 
@@ -199,17 +221,16 @@ export class Kernel {
    */
   generated(which, flags = 0) {
     const out = this.alloc(8);
+    if (this.shared) this.raw.nidus_enter(HOST_PID);
     try {
-      const result =
-        which === "nidus_gate"
-          ? this.exports.nidus_gate(out)
-          : this.exports.nidus_bridge(out, flags);
-      this.check(result, which);
+      const call = this.raw[which];
+      this.check(which === "nidus_gate" ? call(out) : call(out, flags), which);
       const ptr = this.dv().getUint32(out, true);
       const copy = new Uint8Array(this.dv().getUint32(out + 4, true));
       copy.set(this.u8().subarray(ptr, ptr + copy.length));
       return copy;
     } finally {
+      if (this.shared) this.raw.nidus_leave(HOST_PID);
       this.free(out);
     }
   }
@@ -237,6 +258,26 @@ export class Kernel {
   newStack() {
     return (this.alloc(STACK_SIZE) + STACK_SIZE) & ~15;
   }
+}
+
+/**
+ * @param {KernelExports} raw
+ * @returns {KernelExports}
+ */
+function lockEach(raw) {
+  const locked = { ...raw };
+  for (const [name, call] of Object.entries(raw)) {
+    if (!name.startsWith("nidus_") || /^nidus_(enter|leave|boot)$/.test(name)) continue;
+    locked[name] = (...values) => {
+      raw.nidus_enter(HOST_PID);
+      try {
+        return call(...values);
+      } finally {
+        raw.nidus_leave(HOST_PID);
+      }
+    };
+  }
+  return locked;
 }
 
 /**

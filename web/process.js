@@ -75,8 +75,9 @@ export function hasJSPI() {
  */
 
 /**
- * The state of an instance before it ran; `restore` answers whether it could be put back.
- * @typedef {{restore: () => boolean}} Image
+ * The state of an instance before it ran; `restore` answers whether it could be put back. One that
+ * `isLarge` is not worth its memory while it is idle.
+ * @typedef {{restore: () => boolean, readonly isLarge?: boolean}} Image
  * @typedef {(instance: WebAssembly.Instance) => Image | null} Capture
  */
 
@@ -201,7 +202,8 @@ export class Runner {
    */
   #giveBack(module, guest, status) {
     const recycled = this.#recycled.get(module);
-    if (recycled?.idle === null && guest.image !== null && status.trap === null && !status.signal) {
+    const ended = status.trap === null && status.signal === null;
+    if (recycled?.idle === null && ended && guest.image !== null && !guest.image.isLarge) {
       recycled.idle = guest;
     } else {
       this.#drop(guest);
@@ -226,19 +228,19 @@ export class Runner {
     const exit = (/** @type {number} */ process) => {
       if (kernel.exports.nidus_process_exit_code(process) >= 0) throw ENDED;
     };
-    const gate = await WebAssembly.instantiate(await this.#gateModule(), {
+    const gate = new WebAssembly.Instance(await this.#gateModule(), {
       process: { pid },
-      kernel: kernel.imports,
+      kernel: kernel.raw,
       host: { park: this.#park(), exit },
     });
-    const instance = await WebAssembly.instantiate(module, { [PREVIEW1]: gate.exports });
+    const instance = await instantiate(module, { [PREVIEW1]: gate.exports });
     const memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
     const flags =
       (kernel.shared ? BRIDGE.sharedKernel : 0) | (this.#multiMemory ? 0 : BRIDGE.hostCopy);
-    const bridge = await WebAssembly.instantiate(await this.#bridgeModule(flags), {
+    const bridge = new WebAssembly.Instance(await this.#bridgeModule(flags), {
       kernel: { memory: kernel.memory },
       guest: { memory },
-      host: this.#multiMemory ? {} : copyFunctions(kernel.memory, memory),
+      host: this.#multiMemory ? {} : copyFunctions(kernel.memory, memory, kernel.shared),
     });
     const { read, write } = bridge.exports;
     const slots = [kernel.place(read), kernel.place(write)];
@@ -348,6 +350,21 @@ function describeTrap(thrown) {
   }
   const frames = (thrown.stack ?? "").split("\n").filter((line) => line.includes("wasm"));
   return { message: thrown.message, stack: frames.join("\n") };
+}
+
+/**
+ * In this turn where the host allows it, which spares a process some 100 us; a page's main thread may
+ * refuse large modules.
+ * @param {WebAssembly.Module} module
+ * @param {WebAssembly.Imports} imports
+ */
+function instantiate(module, imports) {
+  try {
+    return new WebAssembly.Instance(module, imports);
+  } catch (error) {
+    if (error instanceof RangeError) return WebAssembly.instantiate(module, imports);
+    throw error;
+  }
 }
 
 /** @type {WeakMap<WebAssembly.Module, string>} entry points of modules that passed */

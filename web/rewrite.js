@@ -16,10 +16,9 @@
  * ```
  *
  * The invariant: the new module does what the old one does, on a memory that seems to be *pages* large;
- * only an access beyond, which no correct program makes, need not trap.
- * Bodies keep their length (rewrite-body.js); only those in which the bytes of one of the two instructions
- * occur are decoded. A module that is not of this shape
- * (imported or shared memory, a start function, passive segments) passes unchanged.
+ * only an access beyond, which no correct program makes, need not trap. Bodies keep their length
+ * (rewrite-body.js); only those in which the bytes of one of the two instructions occur are decoded. A
+ * module of another shape (imported or shared memory, a start function, passive segments) passes unchanged.
  */
 
 import { rewriteBody } from "./rewrite-body.js";
@@ -47,8 +46,10 @@ const SECTION = {
 };
 const KNOWN = new Set([0, ...Object.values(SECTION)]);
 
-/** What a module that was rewritten tells of itself. */
-/** @typedef {{fingerprint: string, pages: string, globals: string[]}} Rewritten */
+/**
+ * What a module that was rewritten tells of itself: its build, and the names of the added exports.
+ * @typedef {{fingerprint: string, pages: string, globals: string[]}} Rewritten
+ */
 
 /**
  * 64 bits of FNV-1a, as two runs of 32 that differ: enough to tell builds apart.

@@ -41,6 +41,8 @@ import { Collector } from "./streams.js";
  * @typedef {object} SystemOptions
  * @property {import("./kernel.js").KernelOptions["source"]} [kernel] left out: the package's own file
  * @property {boolean} [shared] use the kernel with shared memory
+ * @property {{memory: WebAssembly.Memory, stack: number}} [join] the system of another thread: its
+ *   kernel's memory, and what `newStack` of its kernel gave for this one
  * @property {HostFolders} [folders]
  * @property {Record<string, string>} [env] of every process
  * @property {boolean} [jspi] let processes wait through JSPI; left out: where the host has it
@@ -81,6 +83,8 @@ export class System {
     const kernel = await loadKernel({
       source: options.kernel,
       shared: options.shared,
+      memory: options.join?.memory,
+      stack: options.join?.stack,
       host: host.imports,
       attach: (loaded) => {
         host.attach(loaded);

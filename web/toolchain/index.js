@@ -175,8 +175,9 @@ export class Toolchain {
     const { sysroot, onProgress } = this.#options;
     const source = await (typeof sysroot === "function" ? sysroot() : sysroot);
     const { from, size } = await loadResources(source, onProgress);
-    await system.mount(SYSROOT, { type: "tar", from, size: size || undefined });
+    const mount = await system.mount(SYSROOT, { type: "tar", from, size: size || undefined });
     if (!system.sync.exists(`${SYSROOT}/lib/wasm32-wasip1/libc.a`)) {
+      system.unmount(mount);
       throw new NidusError(
         "NIDUS_ASSET",
         `${RESOURCES_FILE} holds no C library for wasm32-wasip1; ` +

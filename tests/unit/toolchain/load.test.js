@@ -83,6 +83,7 @@ test("an archive without a C library is refused", async () => {
   const { code, stderr } = await sh(made, "cc hello.c");
   assert.equal(code, 127);
   assert.match(stderr, /^cc: llvm-resources\.tar holds no C library/);
+  assert.equal(made.sync.exists("/usr/lib"), false);
 });
 
 test("a compiler that streams in is rewritten too, and one that was not still compiles", async () => {
