@@ -196,6 +196,10 @@ NOINLINE void interp_simd(union slot *fp, const uint16_t *pc)
 #undef PARTIAL
 #undef JUMP
 #undef BRANCH
+#undef COUNT
+#undef ADDRESS_SUM
+#undef LOAD_SUM
+#undef STORE_SUM
 #undef COMPARE_FLOAT
 #undef COMPARE
 #undef ADDRESS

@@ -104,6 +104,21 @@
         }                                                                                          \
         NEXT(0);                                                                                   \
     }
+#define COUNT(name, fields, condition)                                                             \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        const uint32_t sum = R(2).u32 + (uint32_t)K(3);                                            \
+        R(1).u32 = sum;                                                                            \
+        if (condition) {                                                                           \
+            fuel -= pc[3 + fields];                                                                \
+            JUMP(1 + fields);                                                                      \
+            if (UNLIKELY(fuel < 0))                                                                \
+                goto out_of_fuel;                                                                  \
+        } else {                                                                                   \
+            pc += 4 + fields;                                                                      \
+        }                                                                                          \
+        NEXT(0);                                                                                   \
+    }
 #define COMPARE_FLOAT(t, name, from, expression)                                                   \
     BINARY(t##_##name, u32, from, expression)                                                      \
     CASE(BR_##t##_##name)                                                                          \
@@ -148,9 +163,31 @@
         R(1).to = (cast)value;                                                                     \
         NEXT(units);                                                                               \
     }
+#define ADDRESS_SUM(sum, offset, size)                                                             \
+    const uint64_t ea = (uint64_t)(uint32_t)(sum) + (offset);                                      \
+    if (UNLIKELY(ea + (size) > mem_length))                                                        \
+    TRAP(NIDUS_TRAP_MEMORY_BOUNDS)
+#define LOAD_SUM(name, sum, offset, units, to, cast, raw)                                          \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        raw value;                                                                                 \
+        ADDRESS_SUM(sum, offset, sizeof(raw));                                                     \
+        memcpy(&value, mem + ea, sizeof(raw));                                                     \
+        R(1).to = (cast)value;                                                                     \
+        NEXT(units);                                                                               \
+    }
+#define STORE_SUM(name, sum, size)                                                                 \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        ADDRESS_SUM(sum, pc[4], size);                                                             \
+        memcpy(mem + ea, &R(3), size);                                                             \
+        NEXT(5);                                                                                   \
+    }
 #define LOAD(name, to, cast, raw)                                                                  \
     LOAD_AS(name, sizeof(raw), pc[3], 4, to, cast, raw)                                            \
-    LOAD_AS(name##_FAR, sizeof(raw), unit32(pc + 3), 5, to, cast, raw)
+    LOAD_AS(name##_FAR, sizeof(raw), unit32(pc + 3), 5, to, cast, raw)                             \
+    LOAD_SUM(name##_X, R(2).u32 + R(3).u32, pc[4], 5, to, cast, raw)                               \
+    LOAD_SUM(name##_K, R(2).u32 + (uint32_t)K(3), pc[4], 5, to, cast, raw)
 #define STORE_AS(name, size, offset, units)                                                        \
     CASE(name)                                                                                     \
     {                                                                                              \
@@ -160,7 +197,9 @@
     }
 #define STORE(name, size)                                                                          \
     STORE_AS(name, size, pc[3], 4)                                                                 \
-    STORE_AS(name##_FAR, size, unit32(pc + 3), 5)
+    STORE_AS(name##_FAR, size, unit32(pc + 3), 5)                                                  \
+    STORE_SUM(name##_X, R(1).u32 + R(2).u32, size)                                                 \
+    STORE_SUM(name##_K, R(1).u32 + (uint32_t)K(2), size)
 
 #define RELOAD_MEMORY()                                                                            \
     do {                                                                                           \
@@ -382,6 +421,11 @@ dispatch:
     INTEGER(I64, u64, i64, 64)
     FLOAT(F32, f32, u32, 32)
     FLOAT(F64, f64, u64, 64)
+    CASE(I32_ADD_SHL)
+    {
+        R(1).u32 = R(2).u32 + (R(3).u32 << pc[4]);
+        NEXT(5);
+    }
     UNARY(I64_EXTEND32_S, i64, i32, a)
     UNARY(I64_EXTEND_I32_U, u64, u32, a)
     UNARY(I32_TRUNC_SAT_F64_S, u32, f64, num_i32_trunc_f64_s_sat(a))
@@ -420,7 +464,10 @@ dispatch:
     STORE(STORE16, 2)
     STORE(STORE32, 4)
     STORE(STORE64, 8)
-    STORE(STORE128, 16)
+    STORE_AS(STORE128, 16, pc[3], 4)
+    STORE_AS(STORE128_FAR, 16, unit32(pc + 3), 5)
+    LOAD_SUM(LOAD32_S, R(2).u32 + (R(3).u32 << pc[4]), pc[5], 6, u32, uint32_t, uint32_t)
+    LOAD_SUM(LOAD64_S, R(2).u32 + (R(3).u32 << pc[4]), pc[5], 6, u64, uint64_t, uint64_t)
     CASE(LOAD128)
     {
         ADDRESS(2, pc[3], 16);
@@ -441,6 +488,9 @@ dispatch:
     BRANCH(BR_UNLESS, 1, R(1).u32 == 0)
     BRANCH(BR_IF64, 1, R(1).u64 != 0)
     BRANCH(BR_UNLESS64, 1, R(1).u64 == 0)
+    COUNT(COUNT_BR_IF_LOOP, 3, sum != 0)
+    COUNT(COUNT_BR_NE_LOOP, 4, sum != R(4).u32)
+    COUNT(COUNT_BR_NE_K_LOOP, 4, sum != (uint32_t)K(4))
     CASE(BR_TABLE)
     {
         const uint32_t count = unit32(pc + 2);

@@ -70,6 +70,8 @@ struct translator {
     uint32_t skipping;       /* 0: reachable; else 1 + blocks opened since code became unreachable */
     uint32_t last;           /* start of the latest operation, or NO_INDEX */
     uint32_t last_dest;      /* its destination field, or NO_INDEX */
+    size_t last_offset;      /* the wasm instruction that made it */
+    uint32_t previous;       /* start of the operation right before it, or NO_INDEX */
 
     uint32_t instructions;   /* translated so far */
     uint32_t charged;        /* of them, up to the latest charge point in the text */
@@ -98,7 +100,7 @@ void emit_dest(struct translator *t, uint32_t slot);
 /* Nothing may be fused across this point. */
 static inline void emit_barrier(struct translator *t)
 {
-    t->last = t->last_dest = NO_INDEX;
+    t->last = t->last_dest = t->previous = NO_INDEX;
 }
 NIDUS_CHECK enum nidus_code emit_copy(struct translator *t, enum width width, uint32_t to,
                                       uint32_t from);

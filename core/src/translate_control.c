@@ -131,10 +131,49 @@ static enum op inverse(enum op op)
     return (enum op)(first + ((op - first) ^ 1));
 }
 
+/* The latest operation counts and the branch back compares what it counted: they become one. */
+static enum nidus_code count_and_branch(struct translator *t, struct branch branch,
+                                        struct label *label, int *fused)
+{
+    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
+    enum op op = branch.op == OP_BR_IF         ? OP_COUNT_BR_IF_LOOP
+                 : branch.op == OP_BR_I32_NE   ? OP_COUNT_BR_NE_LOOP
+                 : branch.op == OP_BR_I32_NE_K ? OP_COUNT_BR_NE_K_LOOP
+                                               : OP_COUNT;
+    *fused = 0;
+    if (op == OP_COUNT || !maker || maker[0] != OP_I32_ADD_K)
+        return NIDUS_OK;
+    if (maker[1] != branch.a) {
+        if (op != OP_COUNT_BR_NE_LOOP || maker[1] != branch.b)
+            return NIDUS_OK;
+        branch.b = branch.a; /* equality is symmetric */
+    }
+    uint16_t d = maker[1];
+    uint16_t a = maker[2];
+    uint16_t k = maker[3];
+    t->units.count = t->last;
+    emit_barrier(t);
+    TRY(emit_op(t, op));
+    emit(t, d);
+    emit(t, a);
+    emit(t, k);
+    if (op != OP_COUNT_BR_IF_LOOP)
+        emit(t, branch.b);
+    emit_jump(t, label);
+    emit(t, charge(t));
+    *fused = 1;
+    return NIDUS_OK;
+}
+
 /* A jump to a label, its values in place. */
 static enum nidus_code emit_branch(struct translator *t, struct branch branch, struct label *label)
 {
     int back = label->op == WASM_LOOP;
+    int fused = 0;
+    if (back)
+        TRY(count_and_branch(t, branch, label, &fused));
+    if (fused)
+        return NIDUS_OK;
     TRY(emit_op(t, back ? loop_variant(branch.op) : branch.op));
     if (branch.fields > 0)
         emit(t, branch.a);

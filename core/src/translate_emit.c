@@ -30,8 +30,10 @@ void emit64(struct translator *t, uint64_t value)
 enum nidus_code emit_op(struct translator *t, enum op op)
 {
     TRY(emit_room(t, op_units[op]));
+    t->previous = t->last;
     t->last = t->units.count;
     t->last_dest = NO_INDEX;
+    t->last_offset = t->op_offset;
     if (t->last <= t->watch)
         t->watch_offset = t->op_offset;
     emit(t, op);

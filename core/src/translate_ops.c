@@ -167,6 +167,14 @@ static uint16_t *maker_of(struct translator *t, const struct entry *entry)
     return &t->units.items[t->last];
 }
 
+/* Takes the latest operation back. */
+static void remove_last(struct translator *t)
+{
+    t->units.count = t->last;
+    t->last = t->previous;
+    t->last_dest = t->previous = NO_INDEX;
+}
+
 enum nidus_code make_branch(struct translator *t, const struct entry *condition,
                             struct branch *branch)
 {
@@ -182,8 +190,7 @@ enum nidus_code make_branch(struct translator *t, const struct entry *condition,
         *branch = (struct branch){OP_BR_IF, 0, 0, 1};
         return use(t, condition, &branch->a);
     }
-    t->units.count = t->last;
-    emit_barrier(t);
+    remove_last(t);
     return NIDUS_OK;
 }
 
@@ -266,6 +273,35 @@ static int as_immediate(const struct plan *plan, int is64, uint64_t value, uint1
     return *op != 0 && k >= INT16_MIN && k <= INT16_MAX;
 }
 
+/* a + (b << k), where the shift is the latest operation and made for this sum alone. */
+static enum nidus_code add_shifted(struct translator *t, const struct entry *a,
+                                   const struct entry *b, int *fused)
+{
+    const struct entry *other = a;
+    const uint16_t *maker = maker_of(t, b);
+    *fused = 0;
+    if (!maker && b->kind == ENTRY_LOCAL) {
+        other = b;
+        maker = maker_of(t, a);
+    }
+    if (!maker || maker[0] != OP_I32_SHL_K || other->kind == ENTRY_CONST)
+        return NIDUS_OK;
+    uint16_t source = maker[2];
+    uint16_t k = maker[3];
+    uint16_t slot;
+    uint16_t d;
+    remove_last(t);
+    TRY(use(t, other, &slot));
+    TRY(push_temp(t, WIDTH32, &d));
+    TRY(emit_op(t, OP_I32_ADD_SHL));
+    emit_dest(t, d);
+    emit(t, slot);
+    emit(t, source);
+    emit(t, k);
+    *fused = 1;
+    return NIDUS_OK;
+}
+
 static enum nidus_code binary(struct translator *t, const struct plan *plan)
 {
     struct entry b = pop(t);
@@ -288,6 +324,12 @@ static enum nidus_code binary(struct translator *t, const struct plan *plan)
     uint16_t op;
     uint16_t d;
     int16_t immediate;
+    if (t->op == WASM_I32_ADD) {
+        int fused;
+        TRY(add_shifted(t, &a, &b, &fused));
+        if (fused)
+            return NIDUS_OK;
+    }
     if (b.kind == ENTRY_CONST &&
         as_immediate(&chosen, b.width == WIDTH64, b.value, &op, &immediate)) {
         TRY(use(t, &a, &slot_a));
@@ -310,6 +352,95 @@ static enum nidus_code binary(struct translator *t, const struct plan *plan)
 
 /* ---- Memory 0 ---- */
 
+/* An address that an addition or array index makes; op is 0 when it is not. */
+struct sum {
+    uint16_t op;
+    uint16_t a;
+    uint16_t b;
+    uint16_t k;
+};
+
+/* The variants of stores lie after those of loads, without the v128 load between them. */
+static uint16_t sum_variant(const struct plan *plan, int immediate)
+{
+    uint32_t member = plan->kind == PLAN_LOAD ? plan->op - OP_LOAD32
+                                              : plan->op - OP_STORE8 + (OP_STORE8_X - OP_LOAD32_X);
+    return (uint16_t)((immediate ? OP_LOAD32_K : OP_LOAD32_X) + member);
+}
+
+static void read_sum(const uint16_t *maker, const struct plan *plan, struct sum *sum)
+{
+    if (maker[0] == OP_I32_ADD || maker[0] == OP_I32_ADD_K) {
+        sum->op = sum_variant(plan, maker[0] == OP_I32_ADD_K);
+        sum->a = maker[2];
+        sum->b = maker[3];
+    } else if (maker[0] == OP_I32_ADD_SHL && (plan->op == OP_LOAD32 || plan->op == OP_LOAD64)) {
+        sum->op = plan->op == OP_LOAD32 ? OP_LOAD32_S : OP_LOAD64_S;
+        sum->a = maker[2];
+        sum->b = maker[3];
+        sum->k = maker[4];
+    }
+}
+
+static void load_sum(struct translator *t, const struct plan *plan, const struct entry *address,
+                     struct sum *sum)
+{
+    const uint16_t *maker = maker_of(t, address);
+    if (!maker)
+        return;
+    read_sum(maker, plan, sum);
+    if (sum->op != 0)
+        remove_last(t);
+}
+
+/* A store's value comes after its address: the addition may be the latest operation, or the one
+ * before it when the latest made the value. That one then moves down into the addition's place. */
+static void store_sum(struct translator *t, const struct plan *plan, const struct entry *address,
+                      uint16_t value, struct sum *sum)
+{
+    const uint16_t *maker = maker_of(t, address);
+    if (maker) {
+        read_sum(maker, plan, sum);
+        if (sum->op != 0)
+            remove_last(t);
+        return;
+    }
+    if (address->kind != ENTRY_TEMP || t->previous == NO_INDEX || t->last_dest == NO_INDEX ||
+        t->units.items[t->last_dest] != value || value == address->home)
+        return;
+    maker = &t->units.items[t->previous];
+    uint32_t size = t->last - t->previous;
+    if ((maker[0] != OP_I32_ADD && maker[0] != OP_I32_ADD_K) || maker[1] != address->home ||
+        maker[2] == value || (maker[0] == OP_I32_ADD && maker[3] == value))
+        return;
+    read_sum(maker, plan, sum);
+    memmove(&t->units.items[t->previous], &t->units.items[t->last],
+            (t->units.count - t->last) * sizeof *t->units.items);
+    t->units.count -= size;
+    if (t->previous <= t->watch && t->watch < t->units.count)
+        t->watch_offset = t->last_offset;
+    emit_barrier(t);
+}
+
+static enum nidus_code emit_sum(struct translator *t, const struct plan *plan,
+                                const struct sum *sum, uint16_t value, uint16_t offset)
+{
+    uint16_t d;
+    if (plan->kind == PLAN_LOAD)
+        TRY(push_temp(t, plan->width, &d));
+    TRY(emit_op(t, (enum op)sum->op));
+    if (plan->kind == PLAN_LOAD)
+        emit_dest(t, d);
+    emit(t, sum->a);
+    emit(t, sum->b);
+    if (plan->kind == PLAN_STORE)
+        emit(t, value);
+    if (sum->op == OP_LOAD32_S || sum->op == OP_LOAD64_S)
+        emit(t, sum->k);
+    emit(t, offset);
+    return NIDUS_OK;
+}
+
 static enum nidus_code access(struct translator *t, const struct plan *plan)
 {
     const uint8_t *at = t->reader.at;
@@ -324,12 +455,22 @@ static enum nidus_code access(struct translator *t, const struct plan *plan)
     uint16_t value = 0;
     uint16_t address;
     uint16_t d = 0;
+    int far = offset > UINT16_MAX;
     if (plan->kind == PLAN_STORE)
         TRY(use_popped(t, &value));
-    TRY(use_popped(t, &address));
+    struct entry entry = pop(t);
+    if (!far) {
+        struct sum sum = {0};
+        if (plan->kind == PLAN_LOAD)
+            load_sum(t, plan, &entry, &sum);
+        else
+            store_sum(t, plan, &entry, value, &sum);
+        if (sum.op != 0)
+            return emit_sum(t, plan, &sum, value, (uint16_t)offset);
+    }
+    TRY(use(t, &entry, &address));
     if (plan->kind == PLAN_LOAD)
         TRY(push_temp(t, plan->width, &d));
-    int far = offset > UINT16_MAX;
     TRY(emit_op(t, (enum op)(far ? plan->immediate : plan->op)));
     if (plan->kind == PLAN_LOAD) {
         emit_dest(t, d);

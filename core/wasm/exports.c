@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <nidus/engine.h>
+#include <nidus/rewrite.h>
 
 #define EXPORT(name) __attribute__((export_name(#name), used))
 
@@ -138,6 +139,23 @@ enum nidus_code engine_module_validate(struct nidus_engine *engine, const void *
                                        struct nidus_error *error)
 {
     return nidus_module_validate(engine, bytes, size, error);
+}
+
+/* The rewritten module; freed with engine_rewritten_free. Imports keep their names: where these change,
+ * JavaScript changes the import object. */
+EXPORT(engine_module_rewrite)
+enum nidus_code engine_module_rewrite(const struct nidus_module *module, unsigned flags, struct nidus_rewritten *out,
+                                      struct nidus_error *error)
+{
+    const struct nidus_rewrite how = {.flags = flags};
+
+    return nidus_module_rewrite(module, &how, out, error);
+}
+
+EXPORT(engine_rewritten_free)
+void engine_rewritten_free(struct nidus_engine *engine, struct nidus_rewritten *rewritten)
+{
+    nidus_rewritten_free(engine, rewritten);
 }
 
 EXPORT(engine_module_free) void engine_module_free(struct nidus_module *module) { nidus_module_free(module); }

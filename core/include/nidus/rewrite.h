@@ -1,0 +1,61 @@
+/*
+ * nidus/rewrite.h - making a changed module from a valid one, for the direct tier.
+ *
+ * The new module computes what the old one does, and besides can be counted, interrupted and looked
+ * into by its host. Indices of types, functions, globals, tables and memories stay what they were: what
+ * is added is added at the end of each index space. Every section is kept, names included, and the
+ * code addresses in DWARF (versions 2 to 4) are moved along.
+ */
+#ifndef NIDUS_REWRITE_H
+#define NIDUS_REWRITE_H
+
+#include <nidus/engine.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum nidus_rewrite_flags {
+  /*
+   * Countdown checks. A mutable i64 global, exported as "nidus:count", starts at 2^62 and is lowered at
+   * every loop head and at the entry of every function that loops or calls. A loop's check takes the
+   * instructions of its body outside inner loops, a function's those outside loops. When it falls
+   * below zero, element 0 of a table exported as "nidus:check" is called: a function () -> () that the host
+   * sets beforehand, and that may suspend, throw, or raise the count and return.
+   */
+  NIDUS_REWRITE_CHECKS = 1,
+  /* Every mutable global that the module defines is exported as "nidus:global:INDEX". */
+  NIDUS_REWRITE_GLOBALS = 2
+};
+
+/* Asked for every import; `from` and `name` may be changed to other names, which are copied. */
+typedef void (*nidus_rename)(void *context, struct nidus_name *from, struct nidus_name *name);
+
+struct nidus_rewrite {
+  unsigned flags;
+  nidus_rename rename; /* NULL: imports keep their names */
+  void *context;
+};
+
+struct nidus_rewritten {
+  uint8_t *bytes;
+  size_t size;
+  /* The module had debug sections that are not DWARF 2 to 4, or are malformed: they were left out,
+   * because their addresses would be wrong. */
+  bool debug_dropped;
+};
+
+/*
+ * NIDUS_ERROR_USAGE when the module already exports a name that would be added. NIDUS_ERROR_LIMIT when the
+ * new module would be larger than the engine allows. The result is freed with nidus_rewritten_free.
+ */
+NIDUS_CHECK enum nidus_code nidus_module_rewrite(const struct nidus_module *module,
+                                                 const struct nidus_rewrite *how,
+                                                 struct nidus_rewritten *out, struct nidus_error *error);
+void nidus_rewritten_free(struct nidus_engine *engine, struct nidus_rewritten *rewritten);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * What the files of the rewriter share: a growing buffer, and where code went.
+ *
+ * A code map holds, in the order of addresses, points from which on old and new code differ by a
+ * constant. Addresses are those of DWARF for WebAssembly: offsets from the first byte of the code section's
+ * contents. An address at which code was inserted maps behind what was inserted.
+ */
+#ifndef NIDUS_CORE_REWRITE_H
+#define NIDUS_CORE_REWRITE_H
+
+#include <nidus/rewrite.h>
+
+#include "module.h"
+
+struct buffer {
+  const struct nidus_allocator *allocator;
+  VEC(uint8_t) bytes;
+  bool failed; /* no memory, or larger than 4 GiB; what is put afterwards is lost */
+};
+
+void put_bytes(struct buffer *buffer, const void *bytes, size_t size);
+void put_byte(struct buffer *buffer, uint8_t byte);
+void put_u32(struct buffer *buffer, uint32_t value); /* LEB128 */
+void put_u64(struct buffer *buffer, uint64_t value);
+void put_s64(struct buffer *buffer, int64_t value);
+void put_name(struct buffer *buffer, struct nidus_name name);
+void put_fixed32(struct buffer *buffer, uint32_t value); /* little-endian */
+/* A section, or anything else behind its size. */
+void put_sized(struct buffer *buffer, const struct buffer *contents);
+void buffer_free(struct buffer *buffer);
+
+struct code_point {
+  uint32_t from;
+  uint32_t to;
+};
+
+struct code_map {
+  VEC(struct code_point) points;
+  uint32_t end; /* old addresses from here on are not code, and stay */
+};
+
+uint32_t code_map_address(const struct code_map *map, uint32_t address);
+
+/* What the checks use; indices in the new module. */
+struct check_indices {
+  uint32_t count_global;
+  uint32_t slow_function;
+  uint32_t slow_type; /* () -> () */
+  uint32_t slow_table;
+};
+
+/* Emits the contents of the code section with checks, and where everything went. `base` is the offset of
+ * the old contents in the module. */
+NIDUS_CHECK enum nidus_code rewrite_code(const struct nidus_module *module, uint32_t base,
+                                         const struct check_indices *indices, struct buffer *out,
+                                         struct code_map *map, struct nidus_error *error);
+
+/* The debug sections of a module, with new contents where they were changed. */
+enum debug_section { DEBUG_INFO, DEBUG_ABBREV, DEBUG_LINE, DEBUG_RANGES, DEBUG_LOC, DEBUG_ARANGES, DEBUG_SECTIONS };
+
+struct debug_info {
+  const uint8_t *bytes[DEBUG_SECTIONS]; /* NULL: the module has none */
+  uint32_t size[DEBUG_SECTIONS];
+  struct buffer made[DEBUG_SECTIONS];
+};
+
+/* Which debug section a custom section is; DEBUG_SECTIONS for one whose contents hold no code address;
+ * -1 for one that does, or may, and is not understood. */
+int debug_section_of(struct nidus_name name);
+
+/* Fills in `made` for every section present. False when the DWARF is not understood. */
+bool rewrite_debug(struct debug_info *debug, const struct code_map *map);
+
+/* The line programs; *units gets, for each, its old and its new offset. */
+struct line_unit {
+  uint32_t from;
+  uint32_t to;
+};
+struct line_units {
+  VEC(struct line_unit) list;
+};
+bool rewrite_lines(struct debug_info *debug, const struct code_map *map, struct line_units *units);
+
+/* Little-endian reading of DWARF; `ok` falls to false at the first read beyond the end and stays. */
+struct dwarf_cursor {
+  const uint8_t *start;
+  const uint8_t *at;
+  const uint8_t *end;
+  bool ok;
+};
+uint8_t dwarf_u8(struct dwarf_cursor *cursor);
+uint16_t dwarf_u16(struct dwarf_cursor *cursor);
+uint32_t dwarf_u32(struct dwarf_cursor *cursor);
+uint64_t dwarf_uleb(struct dwarf_cursor *cursor);
+int64_t dwarf_sleb(struct dwarf_cursor *cursor);
+void dwarf_skip(struct dwarf_cursor *cursor, uint64_t count);
+/* A unit's length field and the cursor of what it spans; leaves `cursor` behind the unit. */
+struct dwarf_cursor dwarf_unit(struct dwarf_cursor *cursor);
+
+#endif
