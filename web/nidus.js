@@ -4,10 +4,10 @@
  *
  * Invariants: the page is never blocked. A system outlives its worker: when a program that cannot be
  * interrupted is killed, the worker is ended, another takes its place on the same volume, and calls
- * still unanswered are asked again. What can be lost then is what was not yet flushed: what the killed
- * program wrote since it last waited for anything, and changes of the half second before that. A
- * volume is flushed before a program starts and after it ended, each time in one transaction, so
- * nothing stored is ever damaged.
+ * still unanswered are asked again. What can be lost then is only what programs wrote since the last
+ * flush: a volume is flushed before a program starts, when it has ended, within half a second while it
+ * waits, and before a change of the page's is answered while one runs. Each flush is one
+ * transaction, so nothing stored is ever damaged.
  */
 
 import { lockVolume } from "./database.js";

@@ -298,6 +298,53 @@ for (const { mode, isolated } of MODES) {
   );
 
   test(
+    `${mode}: what the page changed while a program ran is stored, even if that is then killed`,
+    LIMIT,
+    async (t) => {
+      const { page } = await openBlank(t, { isolated });
+      const source = LOOP.replace('puts("looping")', 'getchar(); puts("looping")');
+      await page.evaluate(WITH_PROGRAM(source, '{ volume: "idb:lab" }'));
+      const names = await page.evaluate(`(async () => {
+      const process = await system.spawn("./main");
+      if (!process.waiting) await new Promise((resolve) => (process.onwaiting = resolve));
+      await system.fs.writeFile("/home/note", "kept");
+      await system.fs.rename("/home/note", "/home/renamed");
+      await process.stdin.getWriter().write("\\n");
+      await process.stdout.getReader().read();
+      process.kill();
+      await process.exit;
+      return (await system.fs.readdir("/home")).filter((name) => name !== "lost");
+    })()`);
+      assert.deepEqual(names, ["main", "main.c", "renamed"]);
+    },
+  );
+
+  test(
+    `${mode}: a compilation can be killed while clang computes, and the next one works`,
+    LIMIT,
+    async (t) => {
+      const { page } = await openBlank(t, { isolated });
+      await page.evaluate(WITH_PROGRAM("int main(void) { return 4; }"));
+      const answer = await page.evaluate(`(async () => {
+      await system.fs.writeFile("/home/slow.cc", "#include <regex>\\n#include <iostream>\\nstd::regex r(\\"a+\\");\\nint main() { std::cout << std::regex_match(\\"aa\\", r); }\\n");
+      const slow = await system.spawn("c++", ["-O2", "slow.cc", "-o", "slow"]);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const begin = performance.now();
+      slow.kill("SIGINT");
+      const status = await slow.exit;
+      const took = performance.now() - begin;
+      const next = await system.exec("cc", ["-O1", "main.c", "-o", "main"]);
+      const run = await system.exec("./main");
+      return { status, took, codes: [next.code, run.code], names: await system.fs.readdir("/home") };
+    })()`);
+      assert.deepEqual(answer.status, { code: null, signal: "SIGINT", trap: null });
+      assert.ok(answer.took < 1000, `${answer.took} ms`);
+      assert.deepEqual(answer.codes, [0, 4]);
+      assert.deepEqual(answer.names, ["main", "main.c", "slow.cc"]);
+    },
+  );
+
+  test(
     `${mode}: standard input is a stream: bytes arrive, writers wait, closing it ends the file`,
     LIMIT,
     async (t) => {
