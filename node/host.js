@@ -121,7 +121,7 @@ export class HostFolders {
     const entries = fs.readdirSync(path, { withFileTypes: true });
     let size = 0;
     for (const { name } of entries) size += ENTRY_HEADER + padded(Buffer.byteLength(name));
-    const ptr = size === 0 ? 0 : kernel.alloc(size);
+    const ptr = size === 0 ? 0 : kernel.allocWithin(size);
     const memory = this.#memory();
     let at = ptr;
     for (const entry of entries) {

@@ -265,19 +265,20 @@ export class Kernel {
  * @returns {KernelExports}
  */
 function lockEach(raw) {
+  /** @type {Record<string, KernelFunction>} */
   const locked = { ...raw };
   for (const [name, call] of Object.entries(raw)) {
     if (!name.startsWith("nidus_") || /^nidus_(enter|leave|boot)$/.test(name)) continue;
     locked[name] = (...values) => {
       raw.nidus_enter(HOST_PID);
       try {
-        return call(...values);
+        return /** @type {KernelFunction} */ (call)(...values);
       } finally {
         raw.nidus_leave(HOST_PID);
       }
     };
   }
-  return locked;
+  return /** @type {KernelExports} */ (/** @type {unknown} */ (locked));
 }
 
 /**

@@ -66,8 +66,10 @@ static inline void unlock(void) {}
 #endif
 
 EXPORT("nidus_enter") int32_t export_enter(uint32_t pid) {
+  /* V8 11.3 (Node 20) may lose locals over an atomic wait in its baseline code: pid waits in the global. */
+  set_current((struct process *)pid);
   lock();
-  struct process *process = system_process(the_system, pid);
+  struct process *process = system_process(the_system, (uint32_t)current());
   set_current(process);
   return process ? 0 : -WASI_ESRCH;
 }

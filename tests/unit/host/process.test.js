@@ -11,13 +11,17 @@ import { Killed, hasJSPI } from "../../../web/process.js";
 import * as guests from "./support.js";
 import { assemble, boot, guest, says } from "./support.js";
 
-const ways = hasMultiMemory() ? [true, false] : [false];
+const ways = [false, true].flatMap((shared) =>
+  (hasMultiMemory() ? [true, false] : [false]).map((multiMemory) => ({ shared, multiMemory })),
+);
 
-for (const multiMemory of ways) {
-  const how = multiMemory ? "copying in wasm" : "copying in JavaScript";
+for (const { shared, multiMemory } of ways) {
+  const how =
+    (multiMemory ? "copying in wasm" : "copying in JavaScript") + (shared ? ", memory shared" : "");
+  const way = shared ? { shared, multiMemory, kernel: guests.SHARED_KERNEL } : { multiMemory };
 
   test(`a program's output and exit code come back (${how})`, async () => {
-    const system = await boot({ multiMemory });
+    const system = await boot(way);
     const result = await system.exec(await says("hello, world\n"));
     assert.deepEqual(result, {
       code: 0,
@@ -31,7 +35,7 @@ for (const multiMemory of ways) {
   });
 
   test(`arguments and variables arrive as they were given (${how})`, async () => {
-    const system = await boot({ multiMemory, env: { HOME: "/home" } });
+    const system = await boot({ ...way, env: { HOME: "/home" } });
     const args = ["", "two words", "ünï", "--", "x".repeat(3000)];
     const { stdout } = await system.exec(await guests.echoes(), args, {
       argv0: "name",
@@ -43,7 +47,7 @@ for (const multiMemory of ways) {
   });
 
   test(`ten megabytes go through a program unchanged (${how})`, async () => {
-    const system = await boot({ multiMemory });
+    const system = await boot(way);
     const input = "0123456789abcdef".repeat(650_000) + "end";
     const { stdout, code } = await system.exec(await guests.cat(), [], { input });
     assert.equal(code, 0);
@@ -52,7 +56,7 @@ for (const multiMemory of ways) {
   });
 
   test(`a file written by a program is there (${how})`, async () => {
-    const system = await boot({ multiMemory });
+    const system = await boot(way);
     await system.fs.mkdir("/home");
     const program = await guests.writesFile("out.txt", "written by a guest");
     const { code } = await system.exec(program, [], { preopens: { here: "/home" } });
@@ -61,7 +65,7 @@ for (const multiMemory of ways) {
   });
 
   test(`copies of every length and alignment arrive, also after memory grew (${how})`, async () => {
-    const system = await boot({ multiMemory });
+    const system = await boot(way);
     // Reads N bytes to address A, N and A from the first two bytes of input, after growing by a page.
     const program = await guest(
       `(drop (memory.grow (i32.const 1)))
@@ -99,7 +103,7 @@ for (const multiMemory of ways) {
   });
 
   test(`an address outside of the program's memory is EFAULT, not a crash (${how})`, async () => {
-    const system = await boot({ multiMemory });
+    const system = await boot(way);
     for (const [address, length] of [
       ["131072", "1"],
       ["131070", "4"],
@@ -117,7 +121,7 @@ for (const multiMemory of ways) {
   });
 
   test(`a thousand processes leave no table slot, stream or memory behind (${how})`, async () => {
-    const system = await boot({ multiMemory });
+    const system = await boot(way);
     const module = await WebAssembly.compile(
       /** @type {Uint8Array<ArrayBuffer>} */ (await says("x")),
     );

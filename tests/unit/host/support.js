@@ -13,6 +13,9 @@ import { System } from "../../../web/system.js";
 const assembled = new Map();
 
 export const KERNEL = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
+export const SHARED_KERNEL = readFileSync(
+  new URL("../../../web/kernel.shared.wasm", import.meta.url),
+);
 
 /**
  * @param {string} text
