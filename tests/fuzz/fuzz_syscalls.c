@@ -1,0 +1,115 @@
+/*
+ * fuzz_syscalls.c: the input is a list of system calls with arguments of every kind, and of flushes of the
+ * journaled volume that they work on. No call may do more than answer; afterwards the tree must be one.
+ *
+ *   one operation:  number of the call (past the last: poke guest memory, or flush), then its arguments
+ *   one argument:   a byte: below 64 that value, below 128 an address from the table, below 192 a power of
+ *                   two give or take one, from 192 on the next bytes of the input themselves
+ */
+#include "guest.h"
+
+enum { OPERATIONS = 300, VECTOR_LIMIT = 16, ALLOCATE_LIMIT = 1 << 22 };
+enum { PATHS = 256, PATH_SIZE = 16, RESULTS = 4096, VECTORS = 8192 };
+
+static const char *const NAMES[] = {"a", "b", "c", "a/b", "a/c", "b/a", "..", ".", "a/../b", "l", "l/x", "", "/a", "c/", "d", "d/e"};
+enum { NAME_COUNT = sizeof NAMES / sizeof NAMES[0] };
+
+struct input {
+  const uint8_t *at, *end;
+};
+
+static uint8_t next_byte(struct input *input) { return input->at < input->end ? *input->at++ : 0; }
+
+static uint64_t next_bytes(struct input *input, int count) {
+  uint64_t value = 0;
+  for (int i = 0; i < count; i++) value = value << 8 | next_byte(input);
+  return value;
+}
+
+static uint64_t next_argument(struct input *input) {
+  uint8_t byte = next_byte(input);
+  if (byte < 64) return byte;
+  if (byte < 96) return PATHS + (uint64_t)(byte & 15) * PATH_SIZE;
+  if (byte < 112) return RESULTS + (uint64_t)(byte & 15) * 64;
+  if (byte < 128) return VECTORS + (uint64_t)(byte & 15) * 8;
+  if (byte < 192) return ((uint64_t)1 << (byte & 63)) + next_byte(input) % 3 - 1;
+  return next_bytes(input, byte & 8 ? 8 : byte & 4 ? 4 : byte & 2 ? 2 : 1);
+}
+
+static void prepare_memory(struct guest *guest) {
+  for (uint32_t i = 0; i < NAME_COUNT; i++) {
+    memcpy(guest->memory + PATHS + i * PATH_SIZE, NAMES[i], strlen(NAMES[i]));
+  }
+  for (uint32_t i = 0; i < VECTOR_LIMIT; i++) {
+    guest_put_u32(guest, VECTORS + 8 * i, 16384 + i * 1000);
+    guest_put_u32(guest, VECTORS + 8 * i + 4, i * i * 300);
+  }
+}
+
+static void call(struct guest *guest, struct input *input, uint32_t number) {
+  uint64_t arguments[9] = {0};
+  size_t count = strlen(nidus_syscall_signature(number));
+  for (size_t i = 0; i < count; i++) arguments[i] = next_argument(input);
+  /* What is allowed but would only take memory and time. */
+  if (number == SYS_fd_read || number == SYS_fd_write || number == SYS_fd_pread || number == SYS_fd_pwrite) {
+    arguments[2] %= VECTOR_LIMIT + 1;
+  }
+  if (number == SYS_fd_allocate) {
+    arguments[1] %= ALLOCATE_LIMIT;
+    arguments[2] %= ALLOCATE_LIMIT;
+  }
+  if (number == SYS_poll_oneoff) arguments[2] %= 100;
+  (void)guest_syscall(guest, number, arguments);
+}
+
+static void other(struct guest *guest, struct input *input, uint32_t mount, bool *flushing) {
+  uint8_t what = next_byte(input);
+  if (what < 200) {
+    uint32_t at = (uint32_t)next_bytes(input, 2) % (GUEST_SIZE - 32);
+    for (uint32_t i = 0; i < what % 32u; i++) guest->memory[at + i] = next_byte(input);
+  } else if (*flushing) {
+    nidus_flush_end(guest->system, mount, what & 1);
+    *flushing = false;
+  } else {
+    struct nidus_flush_record record;
+    int32_t count = nidus_flush_begin(guest->system, mount);
+    require(count >= 0);
+    *flushing = true;
+    uint8_t sum = 0;
+    for (uint32_t i = 0; i < (uint32_t)count; i++) {
+      require(nidus_flush_record(guest->system, mount, i, &record) == 0);
+      for (uint32_t k = 0; k < record.length; k++) sum ^= ((const uint8_t *)record.bytes)[k];
+      for (uint32_t k = 0; k < record.name_length; k++) sum ^= (uint8_t)record.name[k];
+    }
+    guest->memory[0] = sum;
+  }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  struct guest guest;
+  struct input input = {data, data + size};
+  bool flushing = false;
+  guest_start(&guest);
+  int32_t mount = nidus_mount_mem(guest.system, "/box", 4, NIDUS_MOUNT_JOURNALED);
+  require(mount > 0);
+  guest_preopen(&guest, "/box", 0);
+  require(nidus_fd_preopen(guest.system, guest.pid, "/tmp", 4, "tmp", 3, NIDUS_PREOPEN_CLIMB) == 4);
+  prepare_memory(&guest);
+  for (int i = 0; i < OPERATIONS && input.at < input.end; i++) {
+    uint32_t number = next_byte(&input) % (SYS_COUNT + 4);
+    if (number < SYS_COUNT) {
+      call(&guest, &input, number);
+    } else {
+      other(&guest, &input, (uint32_t)mount, &flushing);
+    }
+  }
+  if (nidus_process_exit_code(guest.system, guest.pid) < 0) {
+    int32_t fd = nidus_fd_preopen(guest.system, guest.pid, "/box", 4, "", 0, 0);
+    require(fd >= 3);
+    guest_inspect(&guest, (uint32_t)fd, true);
+  }
+  guest_stop(&guest);
+  return 0;
+}
