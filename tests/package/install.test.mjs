@@ -103,8 +103,8 @@ describe("the packed package", () => {
   });
 
   for (const [world, options] of /** @type {const} */ ([
-    ["node", ["--module", "nodenext", "--types", "node"]],
-    ["page", ["--module", "esnext", "--moduleResolution", "bundler", "--types", ""]],
+    ["node", { module: "nodenext", types: ["node"] }],
+    ["page", { module: "esnext", moduleResolution: "bundler", types: [] }],
   ])) {
     test(`has declarations with which the README's examples for a ${world} type-check strictly`, () => {
       const types = join(project, "node_modules", "@types");
@@ -112,16 +112,17 @@ describe("the packed package", () => {
       if (!existsSync(join(types, "node"))) {
         symlinkSync(join(root, "node_modules", "@types", "node"), join(types, "node"));
       }
-      const sources = examples(world).map((code, i) => {
+      const files = examples(world).map((code, i) => {
         writeFileSync(join(project, `${world}${i}.ts`), code);
         return `${world}${i}.ts`;
       });
-      assert.ok(sources.length > 0, "the README has examples");
+      assert.ok(files.length > 0, "the README has examples");
+      const lib = ["es2023", "dom", "dom.iterable", "dom.asynciterable"];
+      const compilerOptions = { noEmit: true, strict: true, target: "es2022", lib, ...options };
+      const config = `tsconfig.${world}.json`;
+      writeFileSync(join(project, config), JSON.stringify({ compilerOptions, files }));
       const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-      const common = ["--noEmit", "--strict", "--target", "es2022"];
-      const lib = ["--lib", "es2023,dom,dom.iterable,dom.asynciterable"];
-      const args = [tsc, ...common, ...lib, ...options, ...sources];
-      const { status, stdout } = spawnSync(process.execPath, args, {
+      const { status, stdout } = spawnSync(process.execPath, [tsc, "-p", config], {
         cwd: project,
         encoding: "utf8",
       });
