@@ -1,18 +1,18 @@
-// The two shapes of an engine in the interpreter bench, Nidus or peer:
+// The engines of the interpreter bench: Nidus, and the peers in the folder that NIDUS_PEERS names.
 //
 //   NAME        a native program: `NAME guest.wasm N ROUNDS` loads the module, calls its export
 //               `run(N)` ROUNDS times and prints a line "checksum nanoseconds" for each
-//   NAME.wasm   a module (WASI reactor or none at all) that exports its memory, `peer_alloc(size)`,
-//               `peer_start(bytes, length)` (0: loaded) and `peer_call(N)` (the checksum as f64)
+//   NAME.wasm   an interpreter compiled to wasm (interp-wasm.js says what it exports)
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { Engine } from "../../node/engine.js";
+import { loadNidus, loadPeer } from "./interp-wasm.js";
+import { nativeProgram } from "./nidus-loading.js";
 
 /**
- * One engine with one guest loaded. `sample` calls `run(n)` once more and answers its checksum and
- * the nanoseconds it took.
- *
- * @typedef {{ sample(): { sum: number, ns: number } }} Loaded
- * @typedef {{ name: string, native: boolean, load(path: string, n: number): Promise<Loaded> }} Engine
+ * @typedef {import("./interp-wasm.js").Loaded} Loaded
+ * @typedef {{ name: string, native: boolean, load(path: string, n: number): Promise<Loaded> }} EngineHere
  */
 
 /**
@@ -21,9 +21,9 @@ import { readFileSync } from "node:fs";
  *
  * @param {string} name
  * @param {string} program
- * @returns {Engine}
+ * @returns {EngineHere}
  */
-export function nativeEngine(name, program) {
+function nativeEngine(name, program) {
   return {
     name,
     native: true,
@@ -48,36 +48,58 @@ export function nativeEngine(name, program) {
 /**
  * @param {string} name
  * @param {string} path
- * @returns {Engine}
+ * @returns {EngineHere}
  */
-export function wasmEngine(name, path) {
+function wasmEngine(name, path) {
   const module = new WebAssembly.Module(readFileSync(path));
   return {
     name,
     native: false,
-    async load(guestPath, n) {
-      /** @type {WebAssembly.Imports} */
-      const imports = {};
-      // What it imports is for messages and growth of memory, which a run that counts has no need of.
-      for (const { module: from, name: what } of WebAssembly.Module.imports(module))
-        (imports[from] ??= {})[what] = () => 0;
-      const { exports } = await WebAssembly.instantiate(module, imports);
-      const peer =
-        /** @type {{ memory: WebAssembly.Memory, _initialize?: () => void, peer_alloc(size: number): number, peer_start(at: number, length: number): number, peer_call(n: number): number }} */ (
-          /** @type {unknown} */ (exports)
-        );
-      peer._initialize?.();
-      const bytes = readFileSync(guestPath);
-      const at = peer.peer_alloc(bytes.length);
-      new Uint8Array(peer.memory.buffer).set(bytes, at);
-      if (peer.peer_start(at, bytes.length) !== 0) throw new Error(`${name} refuses ${guestPath}`);
-      return {
-        sample() {
-          const start = performance.now();
-          const sum = peer.peer_call(n);
-          return { sum, ns: (performance.now() - start) * 1e6 };
-        },
-      };
-    },
+    load: (guest, n) => loadPeer(module, readFileSync(guest), n),
   };
+}
+
+/** @param {string} path */
+function isProgram(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Everything that can be measured here, Nidus first; says what is absent.
+ *
+ * @param {import("./report.js").Report} report
+ */
+export function enginesHere(report) {
+  /** @type {EngineHere[]} */
+  const found = [];
+  try {
+    found.push(nativeEngine("nidus", nativeProgram()));
+  } catch (error) {
+    report.note(`absent: nidus, native: ${/** @type {Error} */ (error).message}`);
+  }
+  found.push({
+    name: "nidus",
+    native: false,
+    load: async (guest, n) => loadNidus(await Engine.create(), readFileSync(guest), n),
+  });
+  const folder = process.env.NIDUS_PEERS;
+  if (!folder) {
+    report.note("absent: wasm3, WAMR: NIDUS_PEERS names no folder of built peers");
+    return found;
+  }
+  for (const file of readdirSync(folder).sort()) {
+    const path = join(folder, file);
+    if (file.endsWith(".wasm")) found.push(wasmEngine(file.slice(0, -5), path));
+    else if (isProgram(path)) found.push(nativeEngine(file, path));
+  }
+  for (const wanted of ["wasm3", "wamr"])
+    for (const native of [true, false])
+      if (!found.some((peer) => peer.name === wanted && peer.native === native))
+        report.note(`absent: ${wanted}, ${native ? "native" : "in wasm"}: not in ${folder}`);
+  return found;
 }

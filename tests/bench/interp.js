@@ -6,13 +6,17 @@
 // Each guest is a C program of guests/interp. A round runs every engine once, in turn, so that what
 // else the machine does meets all alike; the figure is the median of the rounds after the first, and
 // the first is reported by itself.
-import { accessSync, constants, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { serve } from "../../scripts/lib/static-server.mjs";
 import { guest } from "./guests.js";
-import { nativeEngine, wasmEngine } from "./interp-engines.js";
-import { loadInWasm, loadNatively, nidusInWasm, nidusNative } from "./nidus-engine.js";
+import { enginesHere } from "./interp-engines.js";
+import { rounds } from "./interp-wasm.js";
+import { loadInWasm, loadNatively } from "./nidus-loading.js";
 import { digits, geometricMean, median } from "./report.js";
 
 export const name = "interp";
@@ -25,10 +29,16 @@ const LOAD_ROUNDS = 5;
 const VALIDATE_LIMIT = 85e6;
 const TRANSLATE_LIMIT = 25e6;
 const INTERNAL_LIMIT = 2.5;
+/** Of the best peer's speed, for every single guest. */
+const WORST_LIMIT = 0.9;
 /** What every interpreter understands: the first version, and what all compilers have used since. */
 const FLAGS =
   "-O2 -mcpu=mvp -mmutable-globals -msign-ext -mbulk-memory -mnontrapping-fptoint -mexec-model=reactor -Wall -Wextra -Werror";
-/** How much of its work each guest does per call: some 10 ms of a native interpreter. */
+/**
+ * How much of its work each guest does per call: some 10 ms of a native interpreter.
+ *
+ * @type {readonly (readonly [program: string, work: number])[]}
+ */
 const GUESTS = [
   ["integer", 10],
   ["float", 10],
@@ -43,139 +53,128 @@ const GUESTS = [
 ];
 
 /**
- * @typedef {import("./interp-engines.js").Engine} Engine
+ * Samples by guest, then by engine.
+ *
+ * @typedef {number[][][]} Samples
  * @typedef {import("./report.js").Report} Report
  */
 
-/** @param {string} path */
-function isProgram(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * @param {Report} report
- * @returns {Engine[]}
- */
-function peers(report) {
-  const folder = process.env.NIDUS_PEERS;
-  if (!folder) {
-    report.note("absent: wasm3, WAMR: NIDUS_PEERS names no folder of built peers (see interp.js)");
-    return [];
-  }
-  /** @type {Engine[]} */
-  const found = [];
-  for (const file of readdirSync(folder).sort()) {
-    const path = join(folder, file);
-    if (file.endsWith(".wasm")) found.push(wasmEngine(file.slice(0, -5), path));
-    else if (isProgram(path)) found.push(nativeEngine(file, path));
-  }
-  for (const wanted of ["wasm3", "wamr"])
-    for (const native of [true, false])
-      if (!found.some((peer) => peer.name === wanted && peer.native === native))
-        report.note(`absent: ${wanted} ${native ? "native" : "in wasm"}: not in ${folder}`);
-  return found;
-}
-
-/**
- * @param {Report} report
- * @param {() => Promise<Engine>} make
- * @returns {Promise<Engine[]>}
- */
-async function ours(report, make) {
-  try {
-    return [await make()];
-  } catch (error) {
-    report.note(`absent: nidus: ${/** @type {Error} */ (error).message}`);
-    return [];
-  }
-}
+const ROOT = resolve(fileURLToPath(new URL("../..", import.meta.url)));
 
 /** @param {Report} report */
 export async function run(report) {
-  const engines = [
-    ...(await ours(report, nidusNative)),
-    ...(await ours(report, nidusInWasm)),
-    ...peers(report),
-  ];
   await loading(report);
+  const engines = enginesHere(report);
   const folder = mkdtempSync(join(tmpdir(), "nidus-interp-"));
   try {
-    for (const native of [true, false])
-      await compare(
-        report,
-        folder,
-        native,
-        engines.filter((engine) => engine.native === native),
+    for (const [program] of GUESTS)
+      writeFileSync(
+        join(folder, `${program}.wasm`),
+        await guest(`interp/${program}`, FLAGS.split(" ")),
       );
+    for (const native of [true, false]) {
+      const chosen = engines.filter((engine) => engine.native === native);
+      const names = chosen.map((engine) => engine.name);
+      tell(report, native ? "native" : "in wasm on Node", names, await here(chosen, folder));
+    }
+    const peers = engines.filter((engine) => !engine.native).map((engine) => engine.name);
+    const samples = await inChromium(report, peers.slice(1), folder);
+    tell(report, "in wasm in Chromium", peers, samples);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 /**
- * @param {Report} report
- * @param {string} folder
- * @param {boolean} native
- * @param {Engine[]} engines
+ * @param {import("./interp-engines.js").EngineHere[]} engines
+ * @param {string} folder of the guests
+ * @returns {Promise<Samples>}
  */
-async function compare(report, folder, native, engines) {
-  /** @type {Map<Engine, { first: number, warm: number }[]>} */
-  const results = new Map(engines.map((engine) => [engine, []]));
-  const rows = [];
+async function here(engines, folder) {
+  const names = engines.map((engine) => engine.name);
+  /** @type {Samples} */
+  const samples = [];
   for (const [program, work] of GUESTS) {
-    const bytes = await guest(`interp/${program}`, FLAGS.split(" "));
     const path = join(folder, `${program}.wasm`);
-    writeFileSync(path, bytes);
-    const { instance } = await WebAssembly.instantiate(bytes);
-    const expected =
-      /** @type {(n: number) => number} */ (instance.exports.run)(Number(work)) >>> 0;
-    const loaded = await Promise.all(engines.map((engine) => engine.load(path, Number(work))));
-    const samples = engines.map(() => /** @type {number[]} */ ([]));
-    for (let round = 0; round < ROUNDS; round++)
-      loaded.forEach((engine, i) => {
-        const { sum, ns } = engine.sample();
-        if (sum !== expected)
-          throw new Error(`${engines[i].name}: ${program} gives ${sum}, the host ${expected}`);
-        samples[i].push(ns);
-      });
-    engines.forEach((engine, i) =>
-      results.get(engine)?.push({ first: samples[i][0], warm: median(samples[i].slice(1)) }),
-    );
-    rows.push([
-      String(program),
-      ...samples.map((of) => `${digits(of[0] / 1e6)} ${digits(median(of.slice(1)) / 1e6)}`),
-    ]);
+    const { instance } = await WebAssembly.instantiate(readFileSync(path));
+    const expected = /** @type {(n: number) => number} */ (instance.exports.run)(work) >>> 0;
+    const loaded = await Promise.all(engines.map((engine) => engine.load(path, work)));
+    samples.push(rounds(names, loaded, expected, ROUNDS));
   }
-  report.note(`\n${native ? "native" : "in wasm, on this Node"}: ms per call, first and warm`);
-  report.table(["", ...engines.map((engine) => engine.name)], rows);
-  const [nidus] = engines.filter((engine) => engine.name === "nidus");
-  if (!nidus) return;
-  const own = results.get(nidus) ?? [];
-  const others = engines.filter((engine) => engine !== nidus);
-  for (const peer of others)
-    for (const kind of /** @type {const} */ (["warm", "first"])) {
-      const times = results.get(peer) ?? [];
-      const speed = geometricMean(times.map((time, i) => time[kind] / own[i][kind]));
-      const limit = native ? 1.1 : peer.name.startsWith("wamr") ? 1.2 : 2.2;
-      const limited = kind === "warm" && !(native && peer.name.startsWith("wamr"));
-      report.ratio(
-        `${native ? "native" : "in wasm"}, ${kind}: ${digits(speed)} times as fast as ${peer.name}`,
-        limited ? speed >= limit : undefined,
-      );
+  return samples;
+}
+
+/**
+ * @param {Report} report
+ * @param {string[]} peers
+ * @param {string} folder of the guests
+ * @returns {Promise<Samples>}
+ */
+async function inChromium(report, peers, folder) {
+  const mounts = { "/guests/": folder, "/peers/": process.env.NIDUS_PEERS ?? folder };
+  const server = await serve({ folder: ROOT, mounts });
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+  });
+  try {
+    report.note(`\nchromium: ${browser.version()}`);
+    /** @type {Samples} */
+    const samples = [];
+    for (const [program, work] of GUESTS) {
+      // A page for each, so that no engine gains from what was compiled for the guest before.
+      const page = await browser.newPage();
+      await page.goto(`${server.url}tests/bench/pages/interp.html`);
+      await page.waitForFunction("globalThis.job !== undefined");
+      const args = JSON.stringify([program, work, peers, ROUNDS]);
+      samples.push(await page.evaluate(`job(...${args})`));
+      await page.close();
     }
-  if (!others.length) return;
-  const worst = GUESTS.map(([program], i) => {
-    const best = Math.min(...others.map((peer) => results.get(peer)?.[i].warm ?? Infinity));
-    return { program, speed: best / own[i].warm };
+    return samples;
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+/**
+ * @param {Report} report
+ * @param {string} where
+ * @param {string[]} names
+ * @param {Samples} samples
+ */
+function tell(report, where, names, samples) {
+  const first = samples.map((guest) => guest.map((of) => of[0]));
+  const warm = samples.map((guest) => guest.map((of) => median(of.slice(1))));
+  report.note(`\n${where}: ms per call, first and warm`);
+  report.table(
+    ["", ...names],
+    GUESTS.map(([program], g) => [
+      program,
+      ...names.map((_, e) => `${digits(first[g][e] / 1e6)} ${digits(warm[g][e] / 1e6)}`),
+    ]),
+  );
+  const nidus = names.indexOf("nidus");
+  const others = names.flatMap((name, e) => (name === "nidus" ? [] : [{ name, e }]));
+  if (nidus < 0 || !others.length) return;
+  const native = where === "native";
+  for (const { name, e } of others) {
+    const [speed, begin] = [warm, first].map((times) =>
+      geometricMean(times.map((guest) => guest[e] / guest[nidus])),
+    );
+    const limit = native ? { wasm3: 1.1 }[name] : { wasm3: 2.2, wamr: 1.2, "wamr-goto": 1.2 }[name];
+    report.ratio(
+      `${where}: ${digits(speed)} times as fast as ${name} (first call: ${digits(begin)})`,
+      limit === undefined ? undefined : speed >= limit,
+    );
+  }
+  const worst = GUESTS.map(([program], g) => {
+    const best = Math.min(...others.map(({ e }) => warm[g][e]));
+    return { program, speed: best / warm[g][nidus] };
   }).sort((a, b) => a.speed - b.speed)[0];
   report.ratio(
-    `${native ? "native" : "in wasm"}: at worst (${worst.program}) ${digits(worst.speed)} times as fast as the best peer`,
-    worst.speed >= 0.9,
+    `${where}: at worst (${worst.program}) ${digits(worst.speed)} times as fast as the best peer`,
+    worst.speed >= WORST_LIMIT,
   );
 }
 
