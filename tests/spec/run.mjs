@@ -1,11 +1,12 @@
 /**
  * Runs the WebAssembly specification's own tests.
  *
- *   node tests/spec/run.mjs [--wasm | --host | --program P] [--all] [--verbose] [FILE...]
+ *   node tests/spec/run.mjs [--wasm | --host | --rewritten | --program P] [--all] [--verbose] [FILE...]
  *
  *   (nothing)   the native engine: build/native/tests/spec/run_commands
  *   --wasm      the same program and engine compiled to wasm, under this Node
  *   --host      this Node's own WebAssembly: checks the translation, not the engine
+ *   --rewritten the same, every module rewritten by the engine with checks: checks the rewriter
  *   --program P the program P, for builds elsewhere
  *   --all       the files out of scope too
  *   FILE        only these, such as `i32` or `proposals/threads/atomic`
@@ -124,12 +125,14 @@ async function execute(command, folders, report) {
 
 /**
  * The program that executes command lists.
- * @param {"native" | "wasm" | "host"} world
+ * @param {"native" | "wasm" | "host" | "rewritten"} world
  * @param {string} [given] instead of the one of `build/`
  */
 function programOf(world, given) {
   if (given) return /\.c?js$/.test(given) ? [process.execPath, given] : [given];
-  if (world === "host") return [process.execPath, join(root, "tests", "spec", "run_host.mjs")];
+  const runHost = join(root, "tests", "spec", "run_host.mjs");
+  if (world === "host") return [process.execPath, runHost];
+  if (world === "rewritten") return [process.execPath, runHost, "--rewritten"];
   const folder = join(root, "build", world, "tests", "spec");
   const file = join(folder, world === "wasm" ? "run_commands.cjs" : "run_commands");
   if (!existsSync(file)) {
@@ -144,6 +147,7 @@ async function main() {
     options: {
       wasm: { type: "boolean" },
       host: { type: "boolean" },
+      rewritten: { type: "boolean" },
       program: { type: "string" },
       all: { type: "boolean" },
       verbose: { type: "boolean", short: "v" },
@@ -160,7 +164,13 @@ async function main() {
   }
   const left = all.filter((name) => !options.all && wanted.length === 0 && outOfScope(name));
   const names = (wanted.length > 0 ? wanted : all).filter((name) => !left.includes(name));
-  const world = options.wasm ? "wasm" : options.host ? "host" : "native";
+  const world = options.wasm
+    ? "wasm"
+    : options.host
+      ? "host"
+      : options.rewritten
+        ? "rewritten"
+        : "native";
   const program = programOf(world, options.program);
 
   const build = join(root, "build", "spec");

@@ -1,0 +1,237 @@
+/**
+ * The rewriter: what is added works, what was there stays, and debug information follows the code.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { boot, sh } from "../toolchain/support.js";
+import { assemble, newEngine } from "./support.js";
+
+const engine = await newEngine();
+
+/**
+ * A module of text, rewritten and instantiated by the host.
+ * @param {string} text
+ * @param {{checks?: boolean, globals?: boolean}} how
+ * @param {WebAssembly.Imports} [imports]
+ */
+async function rewritten(text, how, imports) {
+  const { bytes } = new engine.Module(await assemble(text)).rewrite(how);
+  const { instance } = await WebAssembly.instantiate(bytes, imports);
+  return /** @type {Record<string, any>} */ (instance.exports);
+}
+
+/**
+ * A function of JavaScript as a table takes it.
+ * @param {() => void} call
+ */
+async function asWasm(call) {
+  const bytes = await assemble('(module (import "" "f" (func $f)) (export "f" (func $f)))');
+  const { instance } = await WebAssembly.instantiate(bytes, { "": { f: call } });
+  return instance.exports.f;
+}
+
+test("an endless loop is interrupted when its count is used up", async () => {
+  const exports = await rewritten('(module (func (export "spin") (loop (br 0))))', {
+    checks: true,
+  });
+  class Interrupted extends Error {}
+  exports["nidus:check"].set(
+    0,
+    await asWasm(() => {
+      throw new Interrupted();
+    }),
+  );
+  exports["nidus:count"].value = 1_000_000n;
+  assert.throws(() => exports.spin(), Interrupted);
+});
+
+test("endless recursion and endless tail calls are interrupted too", async () => {
+  const exports = await rewritten(
+    `(module (func $a (export "deep") (call $a) (drop (i32.const 1)))
+       (func $b (export "tail") (return_call $b)))`,
+    { checks: true },
+  );
+  exports["nidus:check"].set(
+    0,
+    await asWasm(() => {
+      throw new Error("enough");
+    }),
+  );
+  for (const name of ["deep", "tail"]) {
+    exports["nidus:count"].value = 1000n;
+    assert.throws(() => exports[name](), /enough/);
+  }
+});
+
+test("a check may raise the count and let the guest go on; two runs count the same", async () => {
+  const exports = await rewritten(
+    `(module (func (export "sum") (param $n i32) (result i64) (local $s i64)
+       (loop $l
+         (local.set $s (i64.add (local.get $s) (i64.extend_i32_u (local.get $n))))
+         (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+       (local.get $s)))`,
+    { checks: true },
+  );
+  let checks = 0;
+  const again = await asWasm(() => {
+    checks++;
+    exports["nidus:count"].value += 10_000n;
+  });
+  exports["nidus:check"].set(0, again);
+  const run = () => {
+    checks = 0;
+    exports["nidus:count"].value = 10_000n;
+    assert.equal(exports.sum(100_000), 5_000_050_000n);
+    return [checks, exports["nidus:count"].value];
+  };
+  const first = run();
+  assert.ok(Number(first[0]) > 50, `${first[0]} checks`);
+  assert.deepEqual(run(), first);
+});
+
+test("a function that neither loops nor calls is copied as it is", async () => {
+  const bytes = await assemble(
+    '(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))',
+  );
+  const made = new engine.Module(bytes).rewrite({ checks: true }).bytes;
+  const body = Buffer.from([0x20, 0x00, 0x20, 0x01, 0x6a, 0x0b]);
+  assert.ok(Buffer.from(made).includes(body));
+});
+
+test("hidden mutable globals are exported by their index, constants and imports are not", async () => {
+  const exports = await rewritten(
+    `(module (import "e" "g" (global $i (mut i32)))
+       (global $c i32 (i32.const 1)) (global $a (mut i32) (i32.const 2)) (global $b (mut f64) (f64.const 3)))`,
+    { globals: true },
+    { e: { g: new WebAssembly.Global({ value: "i32", mutable: true }, 7) } },
+  );
+  assert.deepEqual(Object.keys(exports).sort(), ["nidus:global:2", "nidus:global:3"]);
+  assert.equal(exports["nidus:global:2"].value, 2);
+  assert.equal(exports["nidus:global:3"].value, 3);
+});
+
+test("a module that exports a name of the rewriter's is refused by name", async () => {
+  const module = new engine.Module(await assemble('(module (func (export "nidus:count")))'));
+  assert.throws(() => module.rewrite({ checks: true }), /already exports "nidus:count"/);
+});
+
+test("without anything to do the module stays what it was, custom sections included", async () => {
+  const bytes = await assemble(
+    '(module (@custom "x" (after data) "abc") (memory 1) (data (i32.const 0) "d") (func))',
+  ).catch(() => assemble('(module (memory 1) (data (i32.const 0) "d") (func))'));
+  assert.deepEqual(new engine.Module(bytes).rewrite({}).bytes, new Uint8Array(bytes));
+});
+
+/** @typedef {{address: number, text: string}} Row */
+
+const PROGRAM = `#include <stdio.h>
+#include <stdlib.h>
+static int compare(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+static int square(int x) { int s = 0; for (int i = 0; i < x; i++) s += x; return s; }
+int main(int argc, char **argv) {
+  int v[10];
+  for (int i = 0; i < 10; i++) v[i] = i * 7 % 10;
+  qsort(v, 10, sizeof *v, compare);
+  for (int i = 0; i < 10; i++) printf("%d ", v[i] + square(i));
+  return 0;
+}
+`;
+
+/**
+ * The rows of all line programs, as LLVM prints them.
+ * @param {string} dump
+ * @returns {Row[]}
+ */
+function lineRows(dump) {
+  return Array.from(dump.matchAll(/^0x([0-9a-f]{16}) +(.*)$/gm), ([, address = "", text = ""]) => ({
+    address: parseInt(address, 16),
+    text: text.trim(),
+  }));
+}
+
+/** Contents of the code section. @param {Uint8Array} bytes */
+function codeOf(bytes) {
+  let at = 8;
+  const u32 = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++] ?? 0;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value >>> 0;
+    }
+  };
+  for (;;) {
+    const id = bytes[at++];
+    const size = u32();
+    if (id === 10) return bytes.subarray(at, at + size);
+    at += size;
+  }
+}
+
+/** LLVM's reader of DWARF, which comes with Emscripten; Debian's versions name it differently. */
+function dwarfdump() {
+  const names = readdirSync("/usr/bin").filter((name) => /^llvm-dwarfdump(-\d+)?$/.test(name));
+  assert.ok(names[0], "llvm-dwarfdump is installed (the set-up does it)");
+  return join("/usr/bin", names[0]);
+}
+
+for (const level of ["-O0", "-O2"]) {
+  test(`debug information leads to the same instructions after rewriting (${level})`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "nidus-rewrite-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const system = await boot({ "main.c": PROGRAM });
+    const built = await sh(system, `cc -g ${level} main.c -o old.wasm`);
+    assert.equal(built.code, 0, built.stderr);
+    const old = await system.fs.readFile("/home/old.wasm");
+    const { bytes, debugDropped } = new engine.Module(old).rewrite({ checks: true, globals: true });
+    assert.equal(debugDropped, false);
+    await system.fs.writeFile("/home/new.wasm", bytes);
+    writeFileSync(join(folder, "old.wasm"), old);
+    writeFileSync(join(folder, "new.wasm"), bytes);
+    /** @param {string} what @param {string} file */
+    const dump = (what, file) =>
+      execFileSync(dwarfdump(), [what, join(folder, file)], { encoding: "utf8" });
+    assert.match(dump("--verify", "new.wasm"), /No errors/);
+
+    const [before, after] = [dump("--debug-line", "old.wasm"), dump("--debug-line", "new.wasm")];
+    const [oldRows, newRows] = [lineRows(before), lineRows(after)];
+    assert.ok(oldRows.length > 40, `${oldRows.length} rows`);
+    assert.deepEqual(
+      newRows.map((row) => row.text),
+      oldRows.map((row) => row.text),
+    );
+    const [oldCode, newCode] = [codeOf(old), codeOf(bytes)];
+    oldRows.forEach((row, i) => {
+      const moved = newRows[i]?.address ?? -1;
+      if (row.text.includes("end_sequence")) return;
+      // A sequence begins at a function's count of local declarations, which may have grown by one.
+      const begins = i === 0 || oldRows[i - 1]?.text.includes("end_sequence");
+      if (begins && newCode[moved] === (oldCode[row.address] ?? 0) + 1) return;
+      assert.equal(newCode[moved], oldCode[row.address], `row ${i}: 0x${row.address.toString(16)}`);
+    });
+
+    // Every address of the entries is that of the line table's rows, or moved as its neighbours are.
+    const moved = new Map(oldRows.map((row, i) => [row.address, newRows[i]?.address]));
+    const addresses = (/** @type {string} */ text) =>
+      Array.from(text.matchAll(/DW_AT_(?:low|high)_pc\s+\(0x([0-9a-f]+)\)/g), ([, hex = ""]) =>
+        parseInt(hex, 16),
+      );
+    const [oldAt, newAt] = [
+      addresses(dump("--debug-info", "old.wasm")),
+      addresses(dump("--debug-info", "new.wasm")),
+    ];
+    assert.equal(newAt.length, oldAt.length);
+    const known = oldAt.filter((address) => moved.has(address));
+    assert.ok(known.length >= 4, `${known.length} addresses are those of rows`);
+    oldAt.forEach((address, i) => {
+      if (moved.has(address)) assert.equal(newAt[i], moved.get(address));
+    });
+    const result = await system.exec("./new.wasm", [], { cwd: "/home" });
+    assert.equal(result.stdout, "0 2 6 12 20 30 42 56 72 90 ");
+    await system.close();
+  });
+}
