@@ -268,20 +268,7 @@ test("a program sees every folder of the root and its working folder", async () 
   await system.fs.mkdir("/home/deep", { recursive: true });
   await system.fs.symlink("home", "/house");
   await system.fs.writeFile("/file", "");
-  // Prints the names of its preopens.
-  const program = await guest(
-    `(local.set $fd (i32.const 3))
-     (loop $next
-       (if (i32.eqz (call $fd_prestat_get (local.get $fd) (i32.const 16))) (then
-         (call $check (call $fd_prestat_dir_name (local.get $fd) (i32.const 1024)
-           (i32.load (i32.const 20))))
-         (i32.store8 (i32.add (i32.const 1024) (i32.load (i32.const 20))) (i32.const 10))
-         (call $put (i32.const 1) (i32.const 1024)
-           (i32.add (i32.load (i32.const 20)) (i32.const 1)))
-         (local.set $fd (i32.add (local.get $fd) (i32.const 1)))
-         (br $next))))`,
-    { uses: ["fd_prestat_get", "fd_prestat_dir_name"], locals: "$fd i32" },
-  );
+  const program = await guests.preopens();
   const { stdout } = await system.exec(program, [], { cwd: "/home/deep" });
   assert.deepEqual(stdout.trim().split("\n"), ["/dev", "/home", "/house", "/tmp", "."]);
   await assert.rejects(system.exec(program, [], { cwd: "/none" }), { code: "ENOENT" });

@@ -140,6 +140,23 @@ export function sleeps(milliseconds) {
   );
 }
 
+/** Prints the names of its preopens, a line each. */
+export function preopens() {
+  return guest(
+    `(local.set $fd (i32.const 3))
+     (loop $next
+       (if (i32.eqz (call $fd_prestat_get (local.get $fd) (i32.const 16))) (then
+         (call $check (call $fd_prestat_dir_name (local.get $fd) (i32.const 1024)
+           (i32.load (i32.const 20))))
+         (i32.store8 (i32.add (i32.const 1024) (i32.load (i32.const 20))) (i32.const 10))
+         (call $put (i32.const 1) (i32.const 1024)
+           (i32.add (i32.load (i32.const 20)) (i32.const 1)))
+         (local.set $fd (i32.add (local.get $fd) (i32.const 1)))
+         (br $next))))`,
+    { uses: ["fd_prestat_get", "fd_prestat_dir_name"], locals: "$fd i32" },
+  );
+}
+
 /** Never returns and never waits. */
 export function loops() {
   return guest(`(loop $forever (br $forever))`);
