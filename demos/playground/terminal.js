@@ -9,7 +9,7 @@ import { FitAddon } from "@xterm/addon-fit";
 import { Terminal as Xterm } from "@xterm/xterm";
 
 const ENTER = "\r";
-const DIM = "\x1b[2m";
+const DIM = "\x1b[90m";
 const RED = "\x1b[31m";
 const PLAIN = "\x1b[0m";
 /** All from the cursor to the end of the line. */

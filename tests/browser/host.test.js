@@ -238,9 +238,9 @@ for (const { mode, isolated } of MODES) {
           `${Math.round(read / 2e3)} kB/s of two-byte writes; stopped in ${Math.round(took)} ms`,
       );
       assert.deepEqual(status, { code: null, signal: "SIGINT", trap: null });
-      assert.ok(longest < 250, `${longest} ms`);
+      assert.ok(longest < 500, `${longest} ms`);
       assert.ok(read > 20_000, `${read} bytes`);
-      assert.ok(took < 200, `${took} ms: a program that prints can be interrupted`);
+      assert.ok(took < 500, `${took} ms: a program that prints can be interrupted`);
       assert.ok(heap < 100e6, `${heap} bytes`);
     },
   );
