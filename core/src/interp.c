@@ -7,13 +7,14 @@ const uint16_t interp_stub[2] = {OP_ENTER, OP_EXIT};
 #define FIRST_FRAMES 64u
 
 NOINLINE enum nidus_trap interp_grow_slots(struct nidus_run *run, union slot **fp,
-                                           union slot **base, size_t cells)
+                                           union slot **args, const union slot *base,
+                                           size_t cells)
 {
     const struct nidus_store *store = run->head.store;
     size_t limit = store->engine->config.limits.stack_bytes / sizeof(union slot);
     size_t fp_at = (size_t)(*fp - run->slots);
-    size_t base_at = (size_t)(*base - run->slots);
-    size_t needed = base_at + cells;
+    size_t args_at = (size_t)(*args - run->slots);
+    size_t needed = (size_t)(base - run->slots) + cells;
     size_t room = run->slot_room ? run->slot_room : FIRST_SLOTS;
     if (needed > limit)
         return NIDUS_TRAP_EXHAUSTED;
@@ -30,7 +31,7 @@ NOINLINE enum nidus_trap interp_grow_slots(struct nidus_run *run, union slot **f
     run->slots = slots;
     run->slot_room = room;
     *fp = slots + fp_at;
-    *base = slots + base_at;
+    *args = slots + args_at;
     return NIDUS_TRAP_NONE;
 }
 
@@ -207,6 +208,8 @@ NOINLINE void interp_simd(union slot *fp, const uint16_t *pc)
 #undef LOAD
 #undef STORE_AS
 #undef STORE
+#undef GROW_SLOTS
+#undef FIND_CALLEE
 #undef RELOAD_MEMORY
 #undef INTEGER
 #undef FLOAT

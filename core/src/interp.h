@@ -30,9 +30,10 @@ static inline uint64_t unit64(const uint16_t *at)
     return value;
 }
 
-/* Makes room for `cells` slots from *base on; the stack may move, and with it every frame's fp. */
-enum nidus_trap interp_grow_slots(struct nidus_run *run, union slot **fp, union slot **base,
-                                  size_t cells);
+/* Makes room for `cells` slots from `base` on. The stack may move, and with it every frame's fp and
+ * the two pointers. */
+enum nidus_trap interp_grow_slots(struct nidus_run *run, union slot **fp, union slot **args,
+                                  const union slot *base, size_t cells);
 enum nidus_trap interp_grow_frames(struct nidus_run *run);
 /* Translates the function. */
 enum nidus_trap interp_prepare(struct nidus_func *func);

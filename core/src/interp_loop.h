@@ -201,6 +201,26 @@
     STORE_SUM(name##_X, R(1).u32 + R(2).u32, size)                                                 \
     STORE_SUM(name##_K, R(1).u32 + (uint32_t)K(2), size)
 
+/* State whose address is taken would live in memory instead of in a register: hence the copies. */
+#define GROW_SLOTS(base, cells)                                                                    \
+    do {                                                                                           \
+        union slot *moved_fp = fp;                                                                 \
+        union slot *moved_args = args;                                                             \
+        trap = interp_grow_slots(run, &moved_fp, &moved_args, (base), (cells));                    \
+        fp = moved_fp;                                                                             \
+        args = moved_args;                                                                         \
+        if (UNLIKELY(trap != NIDUS_TRAP_NONE))                                                     \
+            goto trapped;                                                                          \
+    } while (0)
+#define FIND_CALLEE()                                                                              \
+    do {                                                                                           \
+        struct nidus_func *found = NULL;                                                           \
+        trap = interp_indirect(instance, pc, fp, &found);                                          \
+        if (UNLIKELY(trap != NIDUS_TRAP_NONE))                                                     \
+            goto trapped;                                                                          \
+        callee = found;                                                                            \
+    } while (0)
+
 #define RELOAD_MEMORY()                                                                            \
     do {                                                                                           \
         const struct nidus_memory *memory = instance ? instance->memory0 : NULL;                   \
@@ -513,7 +533,7 @@ dispatch:
     }
     CASE(CALL_INDIRECT)
     {
-        TRY_TRAP(interp_indirect(instance, pc, fp, &callee));
+        FIND_CALLEE();
         args = &R(6);
         call_units = 7;
         goto call;
@@ -544,7 +564,7 @@ call: {
         code = callee->code;
     }
     if (UNLIKELY(code->frame_cells > (size_t)(run->slots + run->slot_room - args)))
-        TRY_TRAP(interp_grow_slots(run, &fp, &args, code->frame_cells));
+        GROW_SLOTS(args, code->frame_cells);
     if (UNLIKELY(run->depth == run->frame_room))
         TRY_TRAP(interp_grow_frames(run));
     struct call_frame *frame = &run->frames[run->depth++];
@@ -575,7 +595,7 @@ call_host: {
     if (cells < run->head.store->types.items[callee->type].result_cells)
         cells = run->head.store->types.items[callee->type].result_cells;
     if (UNLIKELY(cells > (size_t)(run->slots + run->slot_room - args)))
-        TRY_TRAP(interp_grow_slots(run, &fp, &args, cells));
+        GROW_SLOTS(args, cells);
     /* The host may look at the run. */
     run->pc = pc;
     run->fp = fp;
@@ -604,7 +624,7 @@ call_host: {
     }
     CASE(RETURN_CALL_INDIRECT)
     {
-        TRY_TRAP(interp_indirect(instance, pc, fp, &callee));
+        FIND_CALLEE();
         args = &R(6);
         goto tail_call;
     }
@@ -625,7 +645,7 @@ tail_call: {
         size_t cells = type->param_cells > type->result_cells ? type->param_cells
                                                               : type->result_cells;
         if (UNLIKELY(cells > (size_t)(run->slots + run->slot_room - args)))
-            TRY_TRAP(interp_grow_slots(run, &fp, &args, cells));
+            GROW_SLOTS(args, cells);
         run->pc = pc;
         run->fp = fp;
         run->func = func;
@@ -653,7 +673,7 @@ tail_call: {
         TRY_TRAP(interp_prepare(callee));
     const struct code *code = callee->code;
     if (UNLIKELY(code->frame_cells > (size_t)(run->slots + run->slot_room - fp)))
-        TRY_TRAP(interp_grow_slots(run, &args, &fp, code->frame_cells));
+        GROW_SLOTS(fp, code->frame_cells);
     memmove(fp, args, code->param_cells * sizeof *fp);
     for (uint32_t i = 0; i < code->image_cells; i++)
         fp[code->param_cells + i].u64 = code->image[i];

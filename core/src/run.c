@@ -88,7 +88,7 @@ enum nidus_code nidus_run_start(struct nidus_run *run, struct nidus_func *func,
     run->fp = run->slots;
     run->depth = 0;
     if (cells + 1 > run->slot_room &&
-        interp_grow_slots(run, &run->fp, &base, cells + 1) != NIDUS_TRAP_NONE)
+        interp_grow_slots(run, &run->fp, &base, base, cells + 1) != NIDUS_TRAP_NONE)
         return NIDUS_ERROR_NO_MEMORY;
     union slot *slot = run->slots;
     for (size_t i = 0; i < arg_count; i++)
