@@ -115,7 +115,7 @@ static void writes_are_gathered(struct guest *guest) {
   OK(guest_call(guest, SYS_fd_write, 1, IOVS, 30, OUT));
   require(guest_u32(guest, OUT) == 30 && world.writes == 1 && world.outgoing_length == 30);
   char expected[31] = "";
-  for (uint32_t i = 0; i < 30; i++) strncat(expected, "01234567890" + i % 10, i % 3);
+  for (uint32_t i = 0; i < 30; i++) strncat(expected, &"01234567890"[i % 10], i % 3);
   require(memcmp(world.outgoing, expected, 29) == 0);
   /* What the host takes counts; the rest is the guest's to write again. */
   world.outgoing_length = 0;
