@@ -20,7 +20,9 @@ function kernel() {
     };
   }
   if (imports.host) imports.host.now = () => 0;
-  return /** @type {any} */ (new WebAssembly.Instance(module, imports).exports);
+  const exports = /** @type {any} */ (new WebAssembly.Instance(module, imports).exports);
+  exports._initialize?.();
+  return exports;
 }
 
 /** @param {any} k @param {(out: number) => number} write */
