@@ -92,32 +92,25 @@ export class Host {
   }
 }
 
-/** How long realtime may go without being compared with `Date.now`, in milliseconds. */
-const CLOCK_CHECK = 10;
-
 /** Nanoseconds; realtime follows `Date.now`, with the finer steps of `performance.now`. */
 function clocks() {
   let offset = Date.now() - performance.now();
-  let check = 0;
   /** @param {number} milliseconds */
   const nanoseconds = (milliseconds) => {
     const whole = Math.floor(milliseconds);
     return BigInt(whole) * 1000000n + BigInt(Math.floor((milliseconds - whole) * 1e6));
   };
-  const now = () => {
+  const realtime = () => {
     const monotonic = performance.now();
-    // The system's clock may be set while we run. Not looked at each time: every write of a file comes
-    // here for its time stamp, and asking for the time is half of what the write costs.
-    if (monotonic > check) {
-      check = monotonic + CLOCK_CHECK;
-      if (Math.abs(monotonic + offset - Date.now()) > 20) offset = Date.now() - monotonic;
-    }
+    // The system's clock may be set while we run.
+    if (Math.abs(monotonic + offset - Date.now()) > 20) offset = Date.now() - monotonic;
     return monotonic + offset;
   };
   return {
-    now,
+    // For time stamps, at every write: a millisecond is fine enough, and nothing is cheaper.
+    now: Date.now,
     /** @param {number} id */
-    clock: (id) => nanoseconds(id === 0 ? now() : performance.now()),
+    clock: (id) => nanoseconds(id === 0 ? realtime() : performance.now()),
     clock_resolution: () => 1000n,
   };
 }
