@@ -1,6 +1,6 @@
 // What the benches print: tables as they come, and every ratio once more at the end, so that the
 // last lines of a run are the answer.
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 
 /** @param {readonly number[]} values */
 export function median(values) {
@@ -97,6 +97,12 @@ export class Report {
   end() {
     this.note("\n== ratios");
     for (const line of this.#ratios) this.note(line);
+    // One core's worth of load is the bench itself, and a little more its compilers and browser.
+    const [load] = loadavg();
+    if (load > 2)
+      this.note(
+        `warning: other work ran on this machine meanwhile (load ${load.toFixed(1)}): run it again alone`,
+      );
     return this.#misses.length;
   }
 }
