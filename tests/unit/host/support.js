@@ -12,6 +12,7 @@ import { System } from "../../../web/system.js";
 /** @type {Map<string, Uint8Array>} */
 const assembled = new Map();
 
+export const ENGINE = readFileSync(new URL("../../../web/engine.wasm", import.meta.url));
 export const KERNEL = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
 export const SHARED_KERNEL = readFileSync(
   new URL("../../../web/kernel.shared.wasm", import.meta.url),
@@ -184,7 +185,7 @@ export function writesFile(path, text) {
  * @returns {Promise<System>}
  */
 export function boot(options) {
-  return System.create({ kernel: KERNEL, ...options });
+  return System.create({ kernel: KERNEL, engine: () => ENGINE, ...options });
 }
 
 /** Rejects or throws with this code; answers the error. @param {() => unknown} action @param {string} code */
