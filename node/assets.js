@@ -7,14 +7,20 @@ import { fileURLToPath } from "node:url";
 import { NidusError } from "../web/errors.js";
 
 /** The kernel's module. */
-export function kernelBytes() {
-  const path = fileURLToPath(new URL("../web/kernel.wasm", import.meta.url));
+export const kernelBytes = () => assetBytes("kernel.wasm");
+
+/** The engine's module. */
+export const engineBytes = () => assetBytes("engine.wasm");
+
+/** @param {string} name */
+function assetBytes(name) {
+  const path = fileURLToPath(new URL(`../web/${name}`, import.meta.url));
   try {
     return readFileSync(path);
   } catch (cause) {
     throw new NidusError(
       "NIDUS_ASSET",
-      `kernel.wasm cannot be read at ${path}; install the package again, or in a clone of its ` +
+      `${name} cannot be read at ${path}; install the package again, or in a clone of its ` +
         `repository run: npm run setup`,
       { cause },
     );

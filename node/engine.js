@@ -2,29 +2,13 @@
  * The engine for Node: as web/engine.js, with engine.wasm read from the package's own folder.
  */
 
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { compileAsset } from "../web/assets.js";
 import { Engine as WebEngine } from "../web/engine.js";
-import { NidusError } from "../web/errors.js";
+import { engineBytes } from "./assets.js";
 
 export * from "../web/engine.js";
 
 /** @typedef {import("../web/engine.js").EngineOptions} EngineOptions */
-
-function engineBytes() {
-  const path = fileURLToPath(new URL("../web/engine.wasm", import.meta.url));
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new NidusError(
-      "NIDUS_ASSET",
-      `engine.wasm cannot be read at ${path}; install the package again, or in a clone of its ` +
-        `repository run: npm run setup`,
-      { cause },
-    );
-  }
-}
 
 export class Engine extends WebEngine {
   /**

@@ -10,7 +10,7 @@
 
 import { NidusError } from "../web/errors.js";
 import { System } from "../web/system.js";
-import { kernelBytes } from "./assets.js";
+import { engineBytes, kernelBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
 import { sleep } from "./stdio.js";
 
@@ -55,7 +55,9 @@ async function boot({ mounts = {}, env, toolchain = false, signal } = {}) {
     kernel: kernelBytes(),
     folders: new HostFolders(),
     env,
+    engine: engineBytes,
     waitSync: waitForClock,
+    waitsForInput: false,
   });
   system.sync.mkdirs("/home");
   for (const [path, spec] of Object.entries(mounts)) {

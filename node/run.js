@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import { NidusError, signalNumber } from "../web/errors.js";
 import { compileProgram } from "../web/programs.js";
 import { System } from "../web/system.js";
-import { kernelBytes } from "./assets.js";
+import { engineBytes, kernelBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
 import { FdInput, FdOutput, waiter } from "./stdio.js";
 
@@ -18,6 +18,8 @@ const BROKEN_PIPE = 141;
  * @typedef {object} RunArguments
  * @property {{host: string, guest: string}[]} dirs
  * @property {Record<string, string>} env
+ * @property {"direct" | "interp" | "auto"} tier
+ * @property {bigint} [fuel]
  * @property {string} program
  * @property {string[]} args
  */
@@ -35,13 +37,13 @@ function usage(sentence) {
  */
 export function parseRun(args) {
   /** @type {RunArguments} */
-  const parsed = { dirs: [], env: {}, program: "", args: [] };
+  const parsed = { dirs: [], env: {}, tier: "auto", program: "", args: [] };
   const rest = [...args];
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     if (arg === "--") arg = rest.shift();
     else if (arg.startsWith("-") && arg !== "-") {
       const [name = "", attached] = splitOnce(arg, "=");
-      if (!["--dir", "--env", "--tier"].includes(name)) {
+      if (!["--dir", "--env", "--tier", "--fuel"].includes(name)) {
         throw usage(`there is no option ${name} of nidus run`);
       }
       const value = attached ?? rest.shift();
@@ -74,12 +76,15 @@ function takeOption(parsed, name, value) {
       else if (process.env[left] !== undefined) parsed.env[left] = process.env[left] ?? "";
       return;
     case "--tier":
-      if (value === "interp") {
-        throw usage("the interpreter tier is not in this build yet: use --tier direct or auto");
-      }
-      if (value !== "direct" && value !== "auto") {
+      if (value !== "direct" && value !== "interp" && value !== "auto") {
         throw usage(`there is no tier "${value}": it is direct, interp or auto`);
       }
+      parsed.tier = value;
+      return;
+    case "--fuel":
+      if (!/^\d{1,19}$/.test(value))
+        throw usage(`--fuel takes a number of instructions, not ${value}`);
+      parsed.fuel = BigInt(value);
   }
 }
 
@@ -102,6 +107,7 @@ export async function bootCommandLine(env) {
   const broken = () => process.exit(BROKEN_PIPE);
   const system = await System.create({
     kernel: kernelBytes(),
+    engine: engineBytes,
     folders: new HostFolders(),
     env,
     jspi: false,
@@ -122,6 +128,9 @@ export function report(status, name) {
     const where = status.trap.stack === "" ? "" : `\n${status.trap.stack}`;
     process.stderr.write(`nidus: ${name} was stopped: ${status.trap.message}${where}\n`);
   }
+  if (status.limit === "fuel") {
+    process.stderr.write(`nidus: ${name} was stopped: its fuel is used up (see --fuel)\n`);
+  }
   if (status.signal !== null) return 128 + signalNumber(status.signal);
   return status.code ?? 1;
 }
@@ -131,10 +140,11 @@ export function report(status, name) {
  * @returns {Promise<number>} the exit code
  */
 export async function run(args) {
-  const { dirs, env, program, args: guestArgs } = parseRun(args);
-  const compiled = compileProgram(readProgram(program), program);
-  // A failure is reported when it is awaited, below.
-  compiled.catch(() => {});
+  const { dirs, env, tier, fuel, program, args: guestArgs } = parseRun(args);
+  const bytes = readProgram(program);
+  // Compiled while the system boots; a failure is reported when it is awaited, below.
+  const direct = tier === "direct" && fuel === undefined ? compileProgram(bytes, program) : null;
+  direct?.catch(() => {});
   const { system, streams } = await bootCommandLine(env);
   /** @type {Record<string, string>} */
   const preopens = {};
@@ -144,8 +154,9 @@ export async function run(args) {
     await system.mount(path, { type: "host", folder: host });
     preopens[guest] = path;
   }
-  const options = { preopens, streams, argv0: basename(program) };
-  const guest = await system.spawn(await compiled, guestArgs, options);
+  const limits = fuel === undefined ? {} : { fuel };
+  const options = { preopens, streams, argv0: basename(program), tier, limits };
+  const guest = await system.spawn((await direct) ?? bytes, guestArgs, options);
   guest.start();
   return report(await guest.exit, program);
 }

@@ -216,8 +216,8 @@ export class Run {
   }
 }
 
-/** The host's event loop has a turn: timers, input, rendering. No timer: those wait 4 ms in pages. */
-function turn() {
+/** The host's event loop has a turn: timers, input, rendering. Not a timer: those wait 4 ms in pages. */
+export function turn() {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {

@@ -14,6 +14,8 @@ import { NEVER } from "./kernel.js";
 
 /** The exit code of a program that trapped: 128 + SIGABRT, as other runtimes answer. */
 export const TRAP_CODE = 134;
+/** The exit code of a program whose fuel was used up: 128 + SIGXCPU. */
+export const LIMIT_CODE = 152;
 /** The longest a timer can be set for; a longer wait is renewed. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -28,6 +30,7 @@ const PREVIEW1 = "wasi_snapshot_preview1";
  * @property {number | null} code
  * @property {string | null} signal such as `SIGKILL`
  * @property {{message: string, stack: string} | null} trap
+ * @property {"fuel"} [limit] the limit that stopped it; then `code` is 152
  */
 
 /**
@@ -38,6 +41,7 @@ const PREVIEW1 = "wasi_snapshot_preview1";
  *   nanoseconds
  * @property {() => Promise<void>} [flush] makes what processes wrote permanent
  * @property {boolean} [multiMemory] left out: where the host has it
+ * @property {import("./interp.js").Interpretation["engine"]} [engine] engine.wasm, for the interp tier
  */
 
 /** Thrown by `waitSync` to end the process that waits. */
@@ -81,6 +85,8 @@ export function hasJSPI() {
  * @typedef {(instance: WebAssembly.Instance) => Image | null} Capture
  */
 
+/** @typedef {WebAssembly.Module | import("./interpreted.js").Interpreted} Guestable a program, on one tier or the other */
+
 /** Runs guests over one kernel instance. */
 export class Runner {
   /** @type {WeakMap<WebAssembly.Module, {capture: Capture, idle: Guest | null}>} */
@@ -94,6 +100,7 @@ export class Runner {
   #multiMemory;
   #waitSync;
   #flush;
+  #engine;
 
   /**
    * @param {import("./kernel.js").Kernel} kernel
@@ -108,6 +115,7 @@ export class Runner {
     this.#multiMemory = options.multiMemory ?? hasMultiMemory();
     this.#waitSync = options.waitSync;
     this.#flush = options.flush;
+    this.#engine = options.engine;
   }
 
   /**
@@ -124,11 +132,78 @@ export class Runner {
   /**
    * Runs a program as process `pid` to its end.
    * @param {number} pid
-   * @param {WebAssembly.Module} module
+   * @param {Guestable} program
    * @param {string} name for messages
    * @returns {Promise<ExitStatus>}
    */
-  async run(pid, module, name) {
+  async run(pid, program, name) {
+    return program instanceof WebAssembly.Module
+      ? this.#runDirect(pid, program, name)
+      : this.#runInterpreted(pid, program, name);
+  }
+
+  /**
+   * Is it a module for the engine?
+   * @param {import("./interpreted.js").Interpreted} program
+   */
+  async interprets(program) {
+    const { isValid } = await import("./interp.js");
+    return isValid(program, this.#engine);
+  }
+
+  /**
+   * @param {number} pid
+   * @param {import("./interpreted.js").Interpreted} program
+   * @param {string} name
+   * @returns {Promise<ExitStatus>}
+   */
+  async #runInterpreted(pid, program, name) {
+    const { kernel } = this;
+    /** @type {number[]} */
+    const slots = [];
+    /** @type {unknown} */
+    let thrown = null;
+    let failed = false;
+    /** @type {"fuel" | undefined} */
+    let limit;
+    try {
+      const { interpret } = await import("./interp.js");
+      limit = await interpret({
+        kernel,
+        pid,
+        program,
+        name,
+        engine: this.#engine,
+        park: (process) => this.#parkAsync(process),
+        ended: ENDED,
+        inspect: inspectShape,
+        bridge: async (host) =>
+          (await WebAssembly.instantiate(await this.#bridgeModule(BRIDGE.hostCopy), { host }))
+            .exports,
+        bind: (read, write) => {
+          slots.push(kernel.place(read), kernel.place(write));
+          const [readAt = 0, writeAt = 0] = slots;
+          kernel.check(kernel.exports.nidus_process_memory(pid, readAt, writeAt), "spawn");
+        },
+      });
+    } catch (error) {
+      thrown = error;
+      failed = true;
+    }
+    const code = kernel.exports.nidus_process_exit_code(pid);
+    this.retire(pid, 0);
+    for (const slot of slots) kernel.unplace(slot);
+    if (limit !== undefined) return { code: LIMIT_CODE, signal: null, trap: null, limit };
+    return judge(code, failed, thrown);
+  }
+
+  /**
+   * @param {number} pid
+   * @param {WebAssembly.Module} module
+   * @param {string} name
+   * @returns {Promise<ExitStatus>}
+   */
+  async #runDirect(pid, module, name) {
     const { exports } = this.kernel;
     /** @type {Guest | null} */
     let guest = null;
@@ -378,9 +453,22 @@ const inspected = new WeakMap();
 export function inspect(module, name) {
   const known = inspected.get(module);
   if (known !== undefined) return known;
+  const { imports, exports } = WebAssembly.Module;
+  const entry = inspectShape(imports(module), exports(module), name);
+  inspected.set(module, entry);
+  return entry;
+}
+
+/**
+ * The same for what a module imports and exports, whoever read it.
+ * @param {{module: string, name: string, kind: string}[]} imports
+ * @param {{name: string, kind: string}[]} exported
+ * @param {string} name
+ */
+function inspectShape(imports, exported, name) {
   /** @param {string} sentence */
   const refuse = (sentence) => new NidusError("ENOEXEC", `${name} ${sentence}`);
-  for (const { module: from, name: what, kind } of WebAssembly.Module.imports(module)) {
+  for (const { module: from, name: what, kind } of imports) {
     if (kind === "memory") {
       throw refuse(
         `imports its memory (${from}.${what}), as programs with threads do, which Nidus does not ` +
@@ -396,7 +484,7 @@ export function inspect(module, name) {
       );
     }
   }
-  const exports = new Map(WebAssembly.Module.exports(module).map((e) => [e.name, e.kind]));
+  const exports = new Map(exported.map((e) => [e.name, e.kind]));
   if (exports.get("memory") !== "memory") {
     throw refuse(`exports no memory called "memory", so it can make no system call; export it`);
   }
@@ -404,7 +492,6 @@ export function inspect(module, name) {
   if (entry === undefined) {
     throw refuse(`exports neither _start nor _initialize: it is a library; link it as a program`);
   }
-  inspected.set(module, entry);
   return entry;
 }
 

@@ -28,20 +28,24 @@ export class Programs {
   }
 
   /**
-   * @param {string} command a registered name, a path, or a name to be looked for in PATH
+   * A registered command, or undefined for what must be a file.
+   * @param {string} command
+   */
+  registered(command) {
+    return command.includes("/") ? undefined : this.commands.get(command);
+  }
+
+  /**
+   * The absolute path of a program's file.
+   * @param {string} command a path, or a name to be looked for in PATH
    * @param {string} cwd
    * @param {Record<string, string>} env
-   * @returns {Promise<Program>}
    */
-  async find(command, cwd, env) {
-    if (command.includes("/")) return this.load(resolvePath(cwd, command), command);
-    const registered = this.commands.get(command);
-    if (registered !== undefined) return registered;
+  locate(command, cwd, env) {
+    if (command.includes("/")) return resolvePath(cwd, command);
     for (const folder of (env.PATH ?? DEFAULT_PATH).split(":")) {
       const path = resolvePath(cwd, `${folder || "."}/${command}`);
-      if (command !== "" && this.sync.exists(path) && this.sync.stat(path).isFile()) {
-        return this.load(path, command);
-      }
+      if (command !== "" && this.sync.exists(path) && this.sync.stat(path).isFile()) return path;
     }
     throw new NidusError(
       "ENOENT",
@@ -51,6 +55,12 @@ export class Programs {
     );
   }
 
+  /** @param {string} path absolute */
+  read(path) {
+    if (this.sync.stat(path).isDirectory()) throw NidusError.fromErrno(2, "spawn", path);
+    return this.sync.readFile(path);
+  }
+
   /**
    * @param {string} path absolute
    * @param {string} name for messages
@@ -58,11 +68,10 @@ export class Programs {
    */
   async load(path, name) {
     const stats = this.sync.stat(path);
-    if (stats.isDirectory()) throw NidusError.fromErrno(2, "spawn", path);
     const key = [stats.mount, stats.ino, stats.mtimeMs, stats.ctimeMs, stats.size].join(":");
     const known = this.#compiled.get(key);
     this.#compiled.delete(key);
-    const module = known ?? compileProgram(this.sync.readFile(path), name);
+    const module = known ?? compileProgram(this.read(path), name);
     this.#compiled.set(key, module);
     for (const oldest of this.#compiled.keys()) {
       if (this.#compiled.size <= KEPT) break;

@@ -9,6 +9,7 @@
  */
 
 import { NidusError, signalNumber } from "./errors.js";
+import { Interpreted } from "./interpreted.js";
 import { inspect } from "./process.js";
 import { compileProgram, resolvePath } from "./programs.js";
 import { placeAsStream, planStdio } from "./stdio.js";
@@ -32,6 +33,10 @@ import { readAll, toBytes } from "./streams.js";
  * @property {Record<string, string>} [preopens] folders of the tree by the names the program knows
  *   them under, instead of every folder of the root and the working folder
  * @property {AbortSignal} [signal] kills the process
+ * @property {"direct" | "interp" | "auto"} [tier] how it executes: by the host's WebAssembly, by the
+ *   engine's interpreter, or as fits; left out: `auto`
+ * @property {{fuel?: number | bigint}} [limits] `fuel`: instructions it may execute, about; such a program
+ *   runs on the interpreter
  * @typedef {OwnSpawnOptions & import("./stdio.js").StdioOptions} SpawnOptions
  */
 
@@ -127,14 +132,14 @@ export async function launch(system, command, args, options) {
     env.LINES = String(options.terminal.rows);
   }
   const name = typeof command === "string" ? command : (options.argv0 ?? "program");
-  const program = await findProgram(system, command, name, cwd, env);
-  const stdio = await planStdio(options, system.canWait);
+  const program = await findProgram(system, command, name, { ...options, cwd, env });
+  const stdio = await planStdio(options, system.canWait || program instanceof Interpreted);
   const argv = [options.argv0 ?? name, ...args];
   const pid = createProcess(system, argv, env);
   /** @type {number[]} */
   const streams = [];
   try {
-    if (program instanceof WebAssembly.Module) {
+    if (isGuest(program)) {
       stdio.places.forEach((place, fd) => putPlace(system, pid, fd, place, cwd, streams));
       givePreopens(system, pid, cwd, options.preopens);
     }
@@ -154,10 +159,9 @@ export async function launch(system, command, args, options) {
     for (const close of stdio.closers) await close();
     return status;
   });
-  const control =
-    program instanceof WebAssembly.Module
-      ? guestControl(system, pid, program, name, settle)
-      : commandControl(system, pid, program, { argv, cwd, env, places: stdio.places }, settle);
+  const control = isGuest(program)
+    ? guestControl(system, pid, program, name, settle)
+    : commandControl(system, pid, program, { argv, cwd, env, places: stdio.places }, settle);
   const process = new Process(pid, stdio, exit, control);
   const abort = () => process.kill("SIGKILL");
   options.signal?.addEventListener("abort", abort);
@@ -166,21 +170,86 @@ export async function launch(system, command, args, options) {
 }
 
 /**
+ * What to run, for the tier that was asked for or that fits.
  * @param {System} system
  * @param {Executable} command
  * @param {string} name
- * @param {string} cwd
- * @param {Record<string, string>} env
+ * @param {SpawnOptions & {cwd: string, env: Record<string, string>}} options
  */
-async function findProgram(system, command, name, cwd, env) {
-  const program =
-    typeof command === "string"
-      ? await system.programs.find(command, cwd, env)
-      : command instanceof WebAssembly.Module
-        ? command
-        : await compileProgram(command, name);
-  if (program instanceof WebAssembly.Module) inspect(program, name);
-  return program;
+async function findProgram(system, command, name, options) {
+  const { tier = "auto", limits = {}, cwd, env } = options;
+  const fuel = limits.fuel === undefined ? undefined : BigInt(limits.fuel);
+  if (fuel !== undefined && tier === "direct") {
+    throw new NidusError(
+      "EINVAL",
+      `EINVAL: ${name} cannot have a limit of fuel on the direct tier`,
+    );
+  }
+  const registered = typeof command === "string" ? system.programs.registered(command) : command;
+  if (typeof registered === "function") {
+    return /** @type {import("./system.js").Command} */ (registered);
+  }
+  if (registered instanceof WebAssembly.Module) {
+    if (tier === "interp" || fuel !== undefined) {
+      throw new NidusError(
+        "EINVAL",
+        `EINVAL: ${name} was compiled for the direct tier; give its bytes or its path to interpret it`,
+      );
+    }
+    inspect(registered, name);
+    return registered;
+  }
+  const interpret = () => {
+    const bytes =
+      registered ?? system.programs.read(system.programs.locate(String(command), cwd, env));
+    return new Interpreted(bytes, fuel);
+  };
+  if (tier === "interp" || fuel !== undefined) return interpret();
+  let module;
+  try {
+    module = await (registered
+      ? compileProgram(registered, name)
+      : system.programs.load(system.programs.locate(String(command), cwd, env), String(command)));
+  } catch (error) {
+    // What this host cannot compile may still be a module for the engine.
+    if (tier === "direct" || !isUncompilable(error)) throw error;
+    const program = interpret();
+    if (!(await system.runner.interprets(program))) throw error;
+    return program;
+  }
+  const waits = !system.canWaitForInput && mayWaitForInput(module) && hasInputLater(options);
+  return tier === "auto" && waits ? interpret() : module;
+}
+
+/**
+ * @param {Command | import("./process.js").Guestable} program
+ * @returns {program is import("./process.js").Guestable}
+ */
+function isGuest(program) {
+  return typeof program !== "function";
+}
+
+/** @param {unknown} error */
+function isUncompilable(error) {
+  return error instanceof Error && error.cause instanceof WebAssembly.CompileError;
+}
+
+/** @param {WebAssembly.Module} module */
+function mayWaitForInput(module) {
+  const names = new Set(WebAssembly.Module.imports(module).map(({ name }) => name));
+  return names.has("fd_read") || names.has("poll_oneoff");
+}
+
+/** @param {unknown} stdin */
+function isFile(stdin) {
+  return typeof stdin === "object" && stdin !== null && "file" in stdin;
+}
+
+/** Input that is not all there when the program starts. @param {import("./stdio.js").StdioOptions} options */
+function hasInputLater({ input, stdin, streams }) {
+  if (streams !== undefined) return true;
+  const whole = stdin === "null" || stdin instanceof Uint8Array || isFile(stdin);
+  return input === undefined && !whole;
 }
 
 /**
@@ -294,13 +363,13 @@ function release(system, streams) {
 /**
  * @param {System} system
  * @param {number} pid
- * @param {WebAssembly.Module} module
+ * @param {import("./process.js").Guestable} program
  * @param {string} name
  * @param {(status: ExitStatus) => void} settle
  */
-function guestControl(system, pid, module, name, settle) {
+function guestControl(system, pid, program, name, settle) {
   return {
-    start: () => void system.runner.run(pid, module, name).then(settle),
+    start: () => void system.runner.run(pid, program, name).then(settle),
     /** @param {string} signal */
     kill: (signal) => void (system.processes.has(pid) && system.runner.kill(pid, signal)),
   };

@@ -47,7 +47,10 @@ import { Collector } from "./streams.js";
  * @property {Record<string, string>} [env] of every process
  * @property {boolean} [jspi] let processes wait through JSPI; left out: where the host has it
  * @property {import("./process.js").RunnerOptions["waitSync"]} [waitSync]
+ * @property {boolean} [waitsForInput] false: `waitSync` can wait for clocks only
  * @property {boolean} [multiMemory] let system calls copy without JavaScript; left out: where possible
+ * @property {import("./process.js").RunnerOptions["engine"]} [engine] engine.wasm, for the interp tier;
+ *   left out: the package's own file
  */
 
 /**
@@ -117,10 +120,12 @@ export class System {
     /** @type {Map<number, Process>} the processes that have not ended, by pid */
     this.processes = new Map();
     const clock = /** @type {(id: number) => bigint} */ (host.imports.clock);
-    const { jspi, waitSync, multiMemory } = options;
+    const { jspi, waitSync, multiMemory, engine } = options;
     const flush = () => this.flush();
-    this.runner = new Runner(kernel, clock, { jspi, waitSync, multiMemory, flush });
+    this.runner = new Runner(kernel, clock, { jspi, waitSync, multiMemory, flush, engine });
     this.canWait = this.runner.patient || waitSync !== undefined;
+    /** A program on the direct tier can be held until its input comes. */
+    this.canWaitForInput = this.runner.patient || (this.canWait && options.waitsForInput !== false);
   }
 
   /**

@@ -8,6 +8,7 @@ import { nodeToolchain } from "../../../node/toolchain.js";
 import { System } from "../../../web/system.js";
 
 const KERNEL = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
+const ENGINE = readFileSync(new URL("../../../web/engine.wasm", import.meta.url));
 const toolchain = nodeToolchain({ from: import.meta.url });
 
 /** @returns {Promise<WebAssembly.Module>} */
@@ -20,7 +21,7 @@ export function compiler() {
  * @param {Record<string, string>} [files]
  */
 export async function boot(files = {}) {
-  const system = await System.create({ kernel: KERNEL });
+  const system = await System.create({ kernel: KERNEL, engine: () => ENGINE });
   toolchain.install(system);
   await system.fs.mkdir("/home", { recursive: true });
   for (const [name, text] of Object.entries(files)) {
