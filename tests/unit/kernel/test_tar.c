@@ -35,7 +35,7 @@ static size_t add_header(struct archive *archive, const char *name, char type, s
   char *header = add_blocks(archive, 512);
   memcpy(header, name, strnlen(name, 100));
   memcpy(header + 100, "0000640", 7);
-  snprintf(header + 124, 12, "%011zo", size);
+  snprintf(header + 124, 12, "%011o", (unsigned)size & 07777777777u);
   memcpy(header + 136, "00000000144", 11); /* 100 seconds */
   header[156] = type;
   memcpy(header + 157, link, strnlen(link, 100));
