@@ -21,7 +21,7 @@ for (const [name, limit] of /** @type {const} */ ([
 
 /**
  * The host's JavaScript in bytes, minified: what a page loads to boot, shared parts once, and what it
- * loads only when `cc` is first used.
+ * loads only when `cc` or the interpreter is first used.
  */
 async function javascript() {
   const { metafile } = await build({
@@ -50,9 +50,9 @@ async function javascript() {
 }
 
 // The aim is 40 KB for the host's JavaScript; these limits keep it from growing on the way there.
-test("a page loads at most 64 KB of JavaScript to boot, and 36 KB more for the toolchain", async (t) => {
+test("a page loads at most 66 KB of JavaScript to boot, and 44 KB more for cc and the interpreter", async (t) => {
   const { boot, later } = await javascript();
-  t.diagnostic(`JavaScript, minified, uncompressed: ${boot} bytes to boot, ${later} for cc`);
-  assert.ok(boot <= 64_000, `${boot} bytes to boot`);
-  assert.ok(later <= 36_000, `${later} bytes for the toolchain`);
+  t.diagnostic(`JavaScript, minified, uncompressed: ${boot} bytes to boot, ${later} when needed`);
+  assert.ok(boot <= 66_000, `${boot} bytes to boot`);
+  assert.ok(later <= 44_000, `${later} bytes when needed`);
 });
