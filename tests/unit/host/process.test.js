@@ -394,14 +394,16 @@ test("a command reads its input and writes to redirected files, as do its childr
 test("killing a command kills its children", { skip: !hasJSPI() && "needs JSPI" }, async () => {
   const system = await boot();
   const sleeper = await guests.sleeps(60_000);
-  system.commands.set("nurse", async ({ spawn }) => {
-    await (
-      await spawn(sleeper)
-    ).exit;
-    return 0;
+  const born = new Promise((resolve) => {
+    system.commands.set("nurse", async ({ spawn }) => {
+      const child = await spawn(sleeper);
+      resolve(child);
+      await child.exit;
+      return 0;
+    });
   });
   const process = await system.spawn("nurse");
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await born;
   assert.equal(system.processes.size, 2);
   process.kill("SIGINT");
   const { code, signal } = await process.exit;
@@ -466,7 +468,7 @@ test("whoever waits for a program may kill it", async () => {
 
 test("where a program cannot wait it is ended with a sentence", async () => {
   const system = await boot({ jspi: false });
-  const { code, trap } = await system.exec(await guests.sleeps(1000));
+  const { code, trap } = await system.exec(await guests.sleeps(1000), [], { tier: "direct" });
   assert.equal(code, 134);
   assert.match(trap?.message ?? "", /^ENOTSUP: the program waits for input, output or a clock/);
 });
@@ -522,7 +524,10 @@ test(
   async () => {
     const system = await boot();
     const process = await system.spawn(await guests.cat());
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    const writer = /** @type {WritableStream<Uint8Array>} */ (process.stdin).getWriter();
+    await writer.write(new TextEncoder().encode("on"));
+    // What it read is out, so it asks for more, which does not come.
+    await /** @type {ReadableStream<Uint8Array>} */ (process.stdout).getReader().read();
     process.kill("SIGTERM");
     const { code, signal } = await process.exit;
     assert.deepEqual({ code, signal }, { code: null, signal: "SIGTERM" });
