@@ -20,6 +20,7 @@ const BADF = -8;
  * @property {() => number} ready bit 0: a read would not block, 1: a write would not, 2: hung up
  * @property {boolean} [terminal]
  * @property {(() => void) | null} [onready] set by the system, called by the stream
+ * @property {boolean} [whole] all it will ever give is there from the start
  */
 
 /**

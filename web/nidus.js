@@ -47,6 +47,10 @@ export { NidusError };
  * @property {Record<string, string>} [env]
  * @property {{cols: number, rows: number}} [terminal] the program talks to a terminal: `output` joins
  *   what it writes
+ * @property {"direct" | "interp" | "auto"} [tier] how it executes: by the browser's WebAssembly, by the
+ *   engine's interpreter, or as fits; left out: `auto`
+ * @property {{fuel?: number | bigint}} [limits] `fuel`: instructions it may execute, about; such a program
+ *   runs on the interpreter
  * @property {AbortSignal} [signal] kills the process
  */
 
@@ -92,7 +96,13 @@ export class Nidus {
   };
 
   /** @type {Capabilities} */
-  #capabilities = { isolated: false, jspi: false, multiMemory: false, waiting: "none", notes: [] };
+  #capabilities = {
+    isolated: false,
+    jspi: false,
+    multiMemory: false,
+    waiting: "interp",
+    notes: [],
+  };
   /** @type {VolumeState} */
   #volume = { persistent: false, reason: null };
   /** Held by the page, since a worker that is ended may take its time. */
@@ -217,7 +227,7 @@ export class Nidus {
    * @param {Uint8Array | null} input
    * @returns {Promise<PageProcess>}
    */
-  async #spawn(command, args, { cwd, env, terminal, signal }, input) {
+  async #spawn(command, args, { cwd, env, terminal, tier, limits, signal }, input) {
     signal?.throwIfAborted();
     const id = ++this.#lastId;
     const process = new PageProcess(id, terminal !== undefined, {
@@ -225,7 +235,7 @@ export class Nidus {
       stuck: (name) => this.#replace(name),
       ring: this.#capabilities.waiting === "shared",
     });
-    const settings = { cwd, env, terminal: terminal ?? null, input };
+    const settings = { cwd, env, terminal: terminal ?? null, tier, limits, input };
     this.#processes.set(id, process);
     const kill = () => void process.kill("SIGKILL");
     signal?.addEventListener("abort", kill);

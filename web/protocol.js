@@ -68,7 +68,7 @@ export const FS_METHODS = {
  * @property {boolean} isolated the page is cross-origin isolated: shared memory may be used
  * @property {boolean} jspi a program can wait without holding its worker up
  * @property {boolean} multiMemory system calls copy without JavaScript
- * @property {"jspi" | "shared" | "none"} waiting how a program waits for input
+ * @property {"jspi" | "shared" | "interp"} waiting how a program waits for input: `interp`, on the interpreter
  * @property {readonly string[]} notes one sentence for each thing missing: why, and what it costs
  */
 
@@ -94,6 +94,8 @@ export const FS_METHODS = {
  * @property {string} [cwd]
  * @property {Record<string, string>} [env]
  * @property {{cols: number, rows: number} | null} terminal
+ * @property {"direct" | "interp" | "auto"} [tier]
+ * @property {{fuel?: number | bigint}} [limits]
  * @property {Uint8Array | null} input all there will be, known from the start
  */
 

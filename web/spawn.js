@@ -217,8 +217,19 @@ async function findProgram(system, command, name, options) {
     if (!(await system.runner.interprets(program))) throw error;
     return program;
   }
-  const waits = !system.canWaitForInput && mayWaitForInput(module) && hasInputLater(options);
-  return tier === "auto" && waits ? interpret() : module;
+  return tier === "auto" && mustWait(system, module, options) ? interpret() : module;
+}
+
+/**
+ * May the program come to wait for something for which this host cannot hold it on the direct tier?
+ * @param {System} system
+ * @param {WebAssembly.Module} module
+ * @param {import("./stdio.js").StdioOptions} options
+ */
+function mustWait(system, module, options) {
+  const names = new Set(WebAssembly.Module.imports(module).map(({ name }) => name));
+  if (!system.canWait && names.has("poll_oneoff")) return true;
+  return !system.canWaitForInput && names.has("fd_read") && hasInputLater(options);
 }
 
 /**
@@ -234,12 +245,6 @@ function isUncompilable(error) {
   return error instanceof Error && error.cause instanceof WebAssembly.CompileError;
 }
 
-/** @param {WebAssembly.Module} module */
-function mayWaitForInput(module) {
-  const names = new Set(WebAssembly.Module.imports(module).map(({ name }) => name));
-  return names.has("fd_read") || names.has("poll_oneoff");
-}
-
 /** @param {unknown} stdin */
 function isFile(stdin) {
   return typeof stdin === "object" && stdin !== null && "file" in stdin;
@@ -247,7 +252,7 @@ function isFile(stdin) {
 
 /** Input that is not all there when the program starts. @param {import("./stdio.js").StdioOptions} options */
 function hasInputLater({ input, stdin, streams }) {
-  if (streams !== undefined) return true;
+  if (streams !== undefined) return streams[0].whole !== true;
   const whole = stdin === "null" || stdin instanceof Uint8Array || isFile(stdin);
   return input === undefined && !whole;
 }

@@ -86,7 +86,7 @@ export class PageOutput {
       this.#under -= (acked - this.#acked) | 0;
       this.#acked = acked;
     }
-    const limit = this.#waiting === "none" ? OUTPUT_LIMIT : OUTPUT_WINDOW;
+    const limit = this.#waiting === "interp" ? OUTPUT_LIMIT : OUTPUT_WINDOW;
     return this.#under < limit && !this.#yielding;
   }
 
@@ -117,7 +117,7 @@ export class PageOutput {
    */
   #write(fd, from) {
     if (!this.writable) return BLOCK;
-    if (this.#waiting === "none") {
+    if (this.#waiting === "interp") {
       if (this.#under >= OUTPUT_WINDOW || this.#piece) return this.#keep(fd, from);
     } else if (this.#waiting === "jspi" && performance.now() - lastTurn > YIELD_AFTER) {
       this.#yield();
@@ -174,6 +174,7 @@ export class PageOutput {
  * @implements {HostStream}
  */
 export class PageInput extends InputPipe {
+  whole = false;
   #tell;
 
   /**

@@ -45,6 +45,7 @@ class Job {
     if (input) {
       this.pipe.push(input);
       this.pipe.end();
+      this.pipe.whole = true;
     }
     /** @type {import("./host.js").HostStream} */
     this.input = ring && !input ? new RingInput(ring, terminal, tell) : this.pipe;
@@ -201,12 +202,14 @@ class Hosted {
     this.#jobs.set(id, job);
     try {
       await this.#flush();
-      const { cwd = "/home", env, terminal } = settings;
+      const { cwd = "/home", env, terminal, tier, limits } = settings;
       const process = await system.spawn(command, args, {
         cwd,
         env: { ...system.env, ...env },
         streams: [job.input, job.output.stdout, job.output.stderr],
         terminal: terminal ?? undefined,
+        tier,
+        limits,
       });
       job.process = process;
       this.#byPid.set(process.pid, job);
@@ -265,14 +268,14 @@ function capabilities() {
     globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer === "function";
   const jspi = hasJSPI();
   const multiMemory = hasMultiMemory();
-  const waiting = jspi ? "jspi" : isolated ? "shared" : "none";
+  const waiting = jspi ? "jspi" : isolated ? "shared" : "interp";
   const notes = [];
   if (!jspi) {
     notes.push(
       isolated
         ? "No JSPI (Chrome 137, Firefox 153, Safari 27): while a program waits, nothing else runs in its system."
         : "Neither JSPI (Chrome 137, Firefox 153, Safari 27) nor a cross-origin isolated page " +
-            "(COOP and COEP headers): programs cannot wait for typed input.",
+            "(COOP and COEP headers): programs that may wait run on the interpreter, which is slower.",
     );
   }
   if (!multiMemory) {

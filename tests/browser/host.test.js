@@ -424,7 +424,7 @@ test(
 );
 
 test(
-  "without JSPI and isolation, a program gets its input from the start, or one clear sentence",
+  "without JSPI and isolation, programs that may wait are interpreted: input, output and kill work",
   LIMIT,
   async (t) => {
     const { page } = await openBlank(t, { isolated: false });
@@ -433,15 +433,27 @@ test(
     );
     const answer = await page.evaluate(`(async () => {
     const whole = await system.exec("./main", [], { input: "Ada Bob" });
-    const process = await system.spawn("./main");
-    const stderr = new TextDecoder().decode(await new Response(process.stderr).arrayBuffer());
-    const { code, trap } = await process.exit;
-    return { whole, stderr, code, trap: trap?.message, can: system.capabilities };
+    const process = await system.spawn("./main", [], { terminal: { cols: 80, rows: 24 } });
+    const reader = process.output.getReader();
+    const writer = process.stdin.getWriter();
+    const turns = [];
+    for (const name of ["Ada", "Bob"]) {
+      await writer.write(name + "\\n");
+      turns.push(new TextDecoder().decode((await reader.read()).value));
+    }
+    const { code } = await process.exit;
+    const other = await system.spawn("./main", [], { terminal: { cols: 80, rows: 24 } });
+    if (!other.waiting) await new Promise((resolve) => (other.onwaiting = resolve));
+    other.kill("SIGINT");
+    const spent = await system.exec("./main", [], { input: "A", limits: { fuel: 50 } });
+    return { whole, turns, code, killed: await other.exit, spent, can: system.capabilities };
   })()`);
     assert.deepEqual([answer.whole.code, answer.whole.stdout], [5, "Hello Ada\nHello Bob\n"]);
-    assert.match(answer.stderr + answer.trap, /ENOTSUP: the program waits for input/);
-    assert.notEqual(answer.code, 5);
-    assert.equal(answer.can.waiting, "none");
+    assert.deepEqual(answer.turns, ["Hello Ada\n", "Hello Bob\n"]);
+    assert.equal(answer.code, 5);
+    assert.deepEqual(answer.killed, { code: null, signal: "SIGINT", trap: null });
+    assert.deepEqual([answer.spent.code, answer.spent.limit], [152, "fuel"]);
+    assert.equal(answer.can.waiting, "interp");
     assert.match(answer.can.notes[0], /^Neither JSPI .* nor a cross-origin isolated page/);
   },
 );
