@@ -170,12 +170,7 @@ static wasi_errno_t stream_write(struct description *description, struct transfe
   uint32_t stream = ((struct stream_inode *)description->inode)->stream;
   uint32_t taken = 0;
   for (;;) {
-    uint32_t gathered = 0;
-    for (uint32_t run; gathered < BOUNCE_SIZE && (run = transfer_run(transfer)) > 0;) {
-      uint32_t length = run < BOUNCE_SIZE - gathered ? run : BOUNCE_SIZE - gathered;
-      if (!transfer_from_guest(transfer, system->bounce + gathered, length)) break;
-      gathered += length;
-    }
+    uint32_t gathered = transfer_gather(transfer, system->bounce, BOUNCE_SIZE);
     if (gathered == 0) return WASI_ESUCCESS;
     int32_t result = host_stream_write(system, stream, system->bounce, gathered);
     if (result < 0) {

@@ -98,6 +98,16 @@ bool transfer_from_guest(struct transfer *transfer, void *kernel, uint32_t lengt
   return true;
 }
 
+uint32_t transfer_gather(struct transfer *transfer, void *kernel, uint32_t room) {
+  uint32_t gathered = 0;
+  for (uint32_t run; gathered < room && (run = transfer_run(transfer)) > 0;) {
+    uint32_t length = run < room - gathered ? run : room - gathered;
+    if (!transfer_from_guest(transfer, (uint8_t *)kernel + gathered, length)) break;
+    gathered += length;
+  }
+  return gathered;
+}
+
 bool transfer_zeros_to_guest(struct transfer *transfer, uint32_t length) {
   static const uint8_t zeros[1024];
   while (length > 0) {

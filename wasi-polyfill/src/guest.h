@@ -47,6 +47,8 @@ uint32_t transfer_run(struct transfer *transfer);
 /* Move up to `length` bytes (at most one run, for which transfer_run was asked) and advance. False on a fault. */
 bool transfer_to_guest(struct transfer *transfer, const void *kernel, uint32_t length);
 bool transfer_from_guest(struct transfer *transfer, void *kernel, uint32_t length);
+/* Gathers up to `room` bytes from the vectors and advances; how many. Fewer than there are on a fault. */
+uint32_t transfer_gather(struct transfer *transfer, void *kernel, uint32_t room);
 bool transfer_zeros_to_guest(struct transfer *transfer, uint32_t length);
 
 #endif

@@ -336,12 +336,7 @@ static wasi_errno_t host_write(struct description *description, struct transfer 
   struct nidus_system *system = system_of(description->inode);
   uint32_t written = 0;
   for (;;) {
-    uint32_t gathered = 0;
-    for (uint32_t run; gathered < BOUNCE_SIZE && (run = transfer_run(transfer)) > 0;) {
-      uint32_t length = run < BOUNCE_SIZE - gathered ? run : BOUNCE_SIZE - gathered;
-      if (!transfer_from_guest(transfer, system->bounce + gathered, length)) break;
-      gathered += length;
-    }
+    uint32_t gathered = transfer_gather(transfer, system->bounce, BOUNCE_SIZE);
     if (gathered == 0) break;
     int32_t result = host_fs(system, write, description->host_handle, system->bounce, gathered, offset + written);
     if (result > 0) written += (uint32_t)result <= gathered ? (uint32_t)result : gathered;
