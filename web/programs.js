@@ -9,6 +9,8 @@ import { inspect } from "./process.js";
 
 /** How many compiled programs are kept, the last used ones. */
 const KEPT = 16;
+/** Files changed less than this ago, in milliseconds, are compiled each time. */
+const YOUNG = 3;
 const DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin";
 
 /** @typedef {import("./system.js").Command} Command */
@@ -69,6 +71,8 @@ export class Programs {
   async load(path, name) {
     const stats = this.sync.stat(path);
     const key = [stats.mount, stats.ino, stats.mtimeMs, stats.ctimeMs, stats.size].join(":");
+    // Time stamps count milliseconds: a file as young as this may change without showing it.
+    if (Math.abs(Date.now() - stats.mtimeMs) < YOUNG) return compileProgram(this.read(path), name);
     const known = this.#compiled.get(key);
     this.#compiled.delete(key);
     const module = known ?? compileProgram(this.read(path), name);

@@ -263,6 +263,15 @@ test("a program that was rebuilt is compiled anew", async () => {
   }
 });
 
+test("a program rebuilt within the same millisecond is compiled anew", async () => {
+  const system = await boot();
+  const versions = await Promise.all(["a", "b"].map((text) => says(text)));
+  for (let i = 0; i < 100; i++) {
+    await system.fs.writeFile("/program", versions[i % 2] ?? "");
+    assert.equal((await system.exec("/program")).stdout, "ab"[i % 2]);
+  }
+});
+
 test("a program sees every folder of the root and its working folder", async () => {
   const system = await boot();
   await system.fs.mkdir("/home/deep", { recursive: true });
