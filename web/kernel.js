@@ -214,17 +214,16 @@ export class Kernel {
   }
 
   /**
-   * A copy of a module that the kernel generates.
-   * @param {"nidus_gate" | "nidus_bridge"} which
-   * @param {number} [flags]
+   * A copy of bytes that the kernel generates: modules, and the plans of the toolchain.
+   * @param {"nidus_gate" | "nidus_bridge" | "nidus_cc_plan" | "nidus_cc_driver"} which
+   * @param {number[]} values
    * @returns {Uint8Array<ArrayBuffer>}
    */
-  generated(which, flags = 0) {
+  generated(which, ...values) {
     const out = this.alloc(8);
     if (this.shared) this.raw.nidus_enter(HOST_PID);
     try {
-      const call = this.raw[which];
-      this.check(which === "nidus_gate" ? call(out) : call(out, flags), which);
+      this.check(this.raw[which](out, ...values), which);
       const ptr = this.dv().getUint32(out, true);
       const copy = new Uint8Array(this.dv().getUint32(out + 4, true));
       copy.set(this.u8().subarray(ptr, ptr + copy.length));

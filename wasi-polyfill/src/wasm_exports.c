@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "cc.h"
 #include "handlers.h"
 
 #define EXPORT(name) __attribute__((export_name(name)))
@@ -113,6 +114,25 @@ EXPORT("nidus_bridge") int32_t export_bridge(struct module_out *out, uint32_t fl
   uint32_t length = 0;
   uint8_t *bytes = nidus_bridge_module(flags, &length);
   return module_give(out, bytes, length);
+}
+
+/* ---- the toolchain's command lines (cc.h) ---- */
+
+EXPORT("nidus_cc_plan")
+int32_t export_cc_plan(struct module_out *out, const char *strings, uint32_t length, uint32_t argc, uint32_t flags,
+                       uint32_t seed) {
+  struct cc_block block;
+  int32_t result = cc_plan(strings, length, argc, flags, seed, &block);
+  (void)module_give(out, (uint8_t *)block.bytes, block.length); /* none is fine: a text without jobs */
+  return result;
+}
+
+EXPORT("nidus_cc_driver")
+int32_t export_cc_driver(struct module_out *out, const char *text, uint32_t length, uint32_t verbose, uint32_t seed) {
+  struct cc_block block;
+  int32_t result = cc_driver(text, length, verbose != 0, seed, &block);
+  (void)module_give(out, (uint8_t *)block.bytes, block.length);
+  return result;
 }
 
 /* ---- the calls of kernel.h, for the one system ---- */

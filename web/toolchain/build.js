@@ -4,7 +4,7 @@
  * tests/unit/toolchain/build.test.js holds these facts to that build.
  */
 
-/** The fingerprint (../rewrite.js) of the build whose driver plan.js speaks for. */
+/** The fingerprint (../rewrite.js) of the build whose driver the kernel's planner speaks for. */
 export const PLANNED_BUILD = "5f14fb0ebd3eced4";
 
 /**

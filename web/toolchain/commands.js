@@ -7,11 +7,11 @@
  */
 
 import { parseDiagnostics } from "./diagnostics.js";
-import { planJobs, temporaryName } from "./plan.js";
 
 /** @typedef {import("../spawn.js").CommandContext} CommandContext */
 /** @typedef {import("../host.js").HostStream} HostStream */
 /** @typedef {import("./plan.js").Job} Job */
+/** @typedef {import("./plan.js").Planner} Planner */
 
 /** Asks cc1 for fix-its in a form that machines read; those lines are kept from the user. */
 const FIXITS = "-fdiagnostics-parseable-fixits";
@@ -23,39 +23,32 @@ const EXECUTABLE = 0o755;
  * A compiler command.
  *
  * @param {object} options
- * @param {"clang" | "clang++"} options.name the driver's name
+ * @param {string} options.name the driver's name
  * @param {string[]} options.defaults arguments put before the user's
- * @param {import("./driver.js").Driver} options.driver
+ * @param {Planner} options.planner
  * @returns {import("./index.js").ToolCommand}
  */
-export function compilerCommand({ name, defaults, driver }) {
+export function compilerCommand({ name, defaults, planner }) {
   return async (context, module, { planned }) => {
     const { system, cwd, env } = context;
-    /** @param {string} path */
-    const exists = (path) => system.sync.exists(path.startsWith("/") ? path : `${cwd}/${path}`);
     const log = new Log(context);
     const color = context.stderr.stream.terminal && env.TERM !== "dumb";
-    const argv = [...(color ? ["-fcolor-diagnostics"] : []), ...defaults, ...context.args];
-    const cxx = name === "clang++";
-    /** @type {typeof temporaryName} */
-    const temporary = (stem, extension) => {
-      for (;;) {
-        const path = temporaryName(stem, extension);
-        if (!system.sync.exists(path)) return path;
-      }
-    };
-    const question = { name, argv, cwd, env, exists, temporary };
-    let jobs = planned ? planJobs(argv, { cxx, cwd, env, exists, temporary }) : null;
-    if (jobs === null) {
-      const answer = await driver.ask(question, ([argv0, ...args]) =>
-        context.exec(module, args, { argv0 }),
-      );
-      await context.stdout.write(answer.stdout);
-      await log.write(answer.stderr);
-      if (answer.code !== 0) return { code: answer.code, diagnostics: log.diagnostics() };
-      jobs = answer.jobs;
-    }
-    const code = await runJobs(context, module, jobs, log, context.args.includes(FIXITS));
+    const answer = await planner.plan(
+      {
+        kernel: system.kernel,
+        name,
+        argv: [...(color ? ["-fcolor-diagnostics"] : []), ...defaults, ...context.args],
+        cwd,
+        env,
+        exists: (path) => system.sync.exists(path.startsWith("/") ? path : `${cwd}/${path}`),
+        planned,
+      },
+      ([argv0, ...args]) => context.exec(module, args, { argv0 }),
+    );
+    await context.stdout.write(answer.stdout);
+    await log.write(answer.stderr);
+    const showFixits = context.args.includes(FIXITS);
+    const code = answer.code || (await runJobs(context, module, answer.jobs, log, showFixits));
     return { code, diagnostics: log.diagnostics() };
   };
 }

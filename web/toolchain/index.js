@@ -17,8 +17,8 @@ import { Image } from "../image.js";
 import { rewrittenExports } from "../rewrite.js";
 import { PLANNED_BUILD } from "./build.js";
 import { compilerCommand } from "./commands.js";
-import { Driver } from "./driver.js";
 import { RESOURCES_FILE, loadCompiler, loadResources } from "./load.js";
+import { Planner } from "./plan.js";
 
 export { compileStream } from "./load.js";
 
@@ -95,7 +95,7 @@ export async function installToolchain(system, { module, resources, onProgress }
 
 export class Toolchain {
   #options;
-  #driver = new Driver();
+  #planner = new Planner();
   /** @type {WeakMap<System, Promise<void>>} by system whose sysroot is mounted */
   #mounted = new WeakMap();
 
@@ -133,7 +133,7 @@ export class Toolchain {
   install(system) {
     const prepare = () => this.load(system);
     for (const [command, { name, defaults }] of Object.entries(COMPILERS)) {
-      const compile = compilerCommand({ name, defaults, driver: this.#driver });
+      const compile = compilerCommand({ name, defaults, planner: this.#planner });
       system.commands.set(command, (context) => this.#run(context, prepare, compile));
     }
     for (const [command, argv0] of Object.entries(TOOLS)) {

@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { parseDriverOutput } from "../../../web/toolchain/driver.js";
-import { planJobs } from "../../../web/toolchain/plan.js";
+import { planJobs, readDriver } from "../../../web/toolchain/plan.js";
 import { boot, compiler } from "./support.js";
 
 const FILES = "a.c b.c dir/q.c x.cc x.cpp x.cxx x.C o.o lib.a s.s S.S p.i p.ii noext h.h".split(
@@ -29,18 +28,17 @@ before(async () => {
  */
 async function ask(driver, args) {
   const answer = await system.exec(module, ["-###", ...args], { argv0: driver, cwd: CWD });
-  const { commands, rest } = parseDriverOutput(answer.stderr);
-  for (const words of commands) if (words[0] === "") words.shift();
-  return { commands, says: rest + answer.stdout, code: answer.code };
+  const { jobs, rest } = readDriver(system.kernel, answer.stderr);
+  return { jobs, says: rest + answer.stdout, code: answer.code };
 }
 
 /**
  * Command lines with temporary files made alike.
- * @param {string[][]} commands
+ * @param {import("../../../web/toolchain/plan.js").Job[]} jobs
  */
-function normalized(commands) {
-  return commands.map((words) =>
-    words.map((word) => word.replace(/^(\/tmp\/.+)-[0-9a-f]{6}(\.\w+)$/, "$1-XXXXXX$2")),
+function normalized(jobs) {
+  return jobs.map(({ argv }) =>
+    argv.map((word) => word.replace(/^(\/tmp\/.+)-[0-9a-f]{6}(\.\w+)$/, "$1-XXXXXX$2")),
   );
 }
 
@@ -52,11 +50,12 @@ async function compare(line) {
   const [driver, ...args] = line.split(/ +/);
   const exists = (/** @type {string} */ path) =>
     system.sync.exists(path.startsWith("/") ? path : `${CWD}/${path}`);
-  const jobs = planJobs(args, { cxx: driver === "clang++", cwd: CWD, exists });
-  if (jobs === null) return false;
-  const { commands, says, code } = await ask(driver, args);
-  const planned = jobs.map(({ argv }) => argv);
-  assert.deepEqual(normalized(planned), normalized(commands), line);
+  const { kernel } = system;
+  const { jobs, ask: how } = planJobs({ kernel, name: driver, argv: args, cwd: CWD, exists });
+  if (how !== undefined) return false;
+  const asked = await ask(driver, args);
+  const { says, code } = asked;
+  assert.deepEqual(normalized(jobs), normalized(asked.jobs), line);
   assert.equal(says, "", `${line}: the driver has something to say`);
   assert.equal(code, 0, line);
   return true;
@@ -186,14 +185,22 @@ clang++ a.c
 test("what the driver warns of, refuses or answers itself has no plan", () => {
   for (const line of LEFT.trim().split("\n")) {
     const [driver, ...args] = line.split(/ +/);
-    const exists = (/** @type {string} */ path) => !path.startsWith("missing");
-    assert.equal(planJobs(args, { cxx: driver === "clang++", cwd: CWD, exists }), null, line);
+    const exists = (/** @type {string} */ path) => FILES.includes(path);
+    const { kernel } = system;
+    const { ask: how } = planJobs({ kernel, name: driver, argv: args, cwd: CWD, exists });
+    assert.notEqual(how, undefined, line);
   }
 });
 
 test("a variable that the driver reads leaves the plan to it", () => {
-  assert.equal(planJobs(["a.c"], { env: { CPATH: "/home/include" } }), null);
-  assert.notEqual(planJobs(["a.c"], { env: { HOME: "/home" } }), null);
+  const question = { kernel: system.kernel, name: "clang", argv: ["a.c"] };
+  assert.equal(planJobs({ ...question, env: { CPATH: "/home/include" } }).ask, "");
+  assert.equal(planJobs({ ...question, env: { HOME: "/home" } }).ask, undefined);
+  assert.equal(
+    planJobs({ ...question, planned: false }).ask,
+    "",
+    "of another build nothing is known",
+  );
 });
 
 test("options put together at random are planned as the driver does", async () => {
@@ -223,11 +230,20 @@ test("the driver's answer is read with its escapes and line breaks", () => {
   const text =
     "clang version 22\nTarget: wasm32\nclang: warning: something\n (in-process)\n" +
     ' "" "clang" "-cc1" "-D" "A=\\"b\\\\c\\" \\$d" "two\nlines"\n "wasm-ld" "x.o"\n\n';
-  assert.deepEqual(parseDriverOutput(text), {
-    commands: [
-      ["", "clang", "-cc1", "-D", 'A="b\\c" $d', "two\nlines"],
-      ["wasm-ld", "x.o"],
-    ],
-    rest: "clang: warning: something\n",
-  });
+  const { jobs, rest } = readDriver(system.kernel, text);
+  assert.deepEqual(jobs, [
+    {
+      tool: "clang",
+      argv: ["clang", "-cc1", "-D", 'A="b\\c" $d', "two\nlines"],
+      inputs: ["two\nlines"],
+      output: undefined,
+      temporary: false,
+    },
+    { tool: "wasm-ld", argv: ["wasm-ld", "x.o"], inputs: [], output: undefined, temporary: false },
+  ]);
+  assert.equal(rest, "clang: warning: something\n");
+  assert.equal(
+    readDriver(system.kernel, text, true).rest,
+    text.replace(" (in-process)\n", "").slice(0, -1),
+  );
 });
