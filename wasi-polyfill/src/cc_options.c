@@ -114,8 +114,8 @@ static const struct {
   enum cc_kind kind;
   bool keeps_flag;
 } separate[] = {
-    {"-Xclang", ITEM_CC1, false},       {"-MF", ITEM_DEPEND_FILE, false}, {"-MT", ITEM_DEPEND_TARGET, false},
-    {"-mllvm", ITEM_LLVM, true}, {"-Xlinker", ITEM_LINK, false},   {"-z", ITEM_LINK, true},
+    {"-Xclang", ITEM_CC1, false}, {"-MF", ITEM_DEPEND_FILE, false}, {"-MT", ITEM_DEPEND_TARGET, false},
+    {"-mllvm", ITEM_LLVM, true},  {"-Xlinker", ITEM_LINK, false},   {"-z", ITEM_LINK, true},
 };
 
 /* Target features that the driver hands on one by one. */
@@ -126,9 +126,8 @@ static const char features[] =
 /* What would be read as one of the above with a value, and is an option of its own. */
 static const char *const others[] = {"-include-", "-isystem-after", "-I-", "-obj"};
 
-/* The names -x takes, in the order of enum cc_language. */
-static const char *const language_names[LANGUAGES] = {"c", "cpp-output", "c++", "c++-cpp-output", "assembler",
-                                                      "assembler-with-cpp"};
+const char *const cc_language_names[LANGUAGES] = {"c",              "cpp-output", "c++",
+                                                  "c++-cpp-output", "assembler",  "assembler-with-cpp"};
 
 static int language_of_extension(const char *name) {
   const char *dot = strrchr(name, '.');
@@ -334,7 +333,7 @@ bool cc_parse(struct cc_options *options, const char *const *argv, uint32_t argc
       const char *language = value_of(&arguments, "-x");
       if (!language) return false;
       forced_unused = true;
-      for (forced = LANGUAGES - 1; forced >= 0 && strcmp(language_names[forced], language) != 0;) forced--;
+      for (forced = LANGUAGES - 1; forced >= 0 && strcmp(cc_language_names[forced], language) != 0;) forced--;
       if (forced < 0 && strcmp(language, "none") != 0) return false;
     } else if (!take_listed(options, &arguments)) {
       return false;

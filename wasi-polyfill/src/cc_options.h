@@ -22,6 +22,9 @@ enum cc_language {
   LANGUAGE_LINK = LANGUAGES /* goes to the linker as it is */
 };
 
+/* The names -x takes. */
+extern const char *const cc_language_names[LANGUAGES];
+
 /* Options of which the last one wins. */
 enum cc_setting {
   SET_OPTIMIZE,
@@ -69,14 +72,14 @@ enum cc_setting {
 /* Options and inputs that accumulate. */
 enum cc_kind {
   ITEM_FORGOTTEN,
-  ITEM_SOURCE,         /* a file to be compiled or assembled */
-  ITEM_LINK,           /* goes to the linker; flag: none, "-z", "-l" (joined), "," (split at commas) */
-  ITEM_INCLUDE,        /* flag and word, as all below that have a flag */
+  ITEM_SOURCE,  /* a file to be compiled or assembled */
+  ITEM_LINK,    /* goes to the linker; flag: none, "-z", "-l" (joined), "," (split at commas) */
+  ITEM_INCLUDE, /* flag and word, as all below that have a flag */
   ITEM_DEFINE,
   ITEM_LLVM,
   ITEM_CC1,
   ITEM_WARNING,
-  ITEM_FEATURE,        /* flag: "+" or "-" */
+  ITEM_FEATURE, /* flag: "+" or "-" */
   ITEM_LIBRARY_PATH,
   ITEM_DEPEND_FILE,
   ITEM_DEPEND_TARGET,
@@ -108,10 +111,13 @@ bool cc_parse(struct cc_options *options, const char *const *argv, uint32_t argc
 
 /* Whether an item for the linker is a file, by its first character. */
 static inline bool cc_is_file(const struct cc_item *item) {
-  return item->kind == ITEM_SOURCE || (item->kind == ITEM_LINK && (!item->flag || item->flag[0] == ',') && item->word[0] != '-');
+  if (item->kind != ITEM_LINK) return item->kind == ITEM_SOURCE;
+  return (!item->flag || item->flag[0] == ',') && item->word[0] != '-';
 }
 
-static inline bool cc_starts(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
+static inline bool cc_starts(const char *text, const char *prefix) {
+  return strncmp(text, prefix, strlen(prefix)) == 0;
+}
 
 /* Whether a word is one of a list with blanks between. */
 bool cc_one_of(const char *word, const char *list);

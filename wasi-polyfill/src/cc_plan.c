@@ -14,10 +14,12 @@
 #define TRIPLE "wasm32-unknown-wasip1"
 #define LIBRARIES "/usr/lib/wasm32-wasip1"
 #define RUNTIME "/usr/lib/" TRIPLE
-#define PRODUCER                                               \
+#define PRODUCER                                                    \
   "clang version 22.1.0 (https://codeberg.org/YoWASP/llvm-project " \
   "9560ae0f2cc440e4fc891fddbc119da6f56daa59)"
-#define HEADERS "-internal-isystem /usr/include -internal-isystem /usr/include/wasm32-wasip1 -internal-isystem /usr/include"
+#define HEADERS                                                                       \
+  "-internal-isystem /usr/include -internal-isystem /usr/include/wasm32-wasip1 " \
+  "-internal-isystem /usr/include"
 #define CXX_HEADERS "-internal-isystem /usr/include/wasm32-wasip1/c++/v1 -internal-isystem /usr/include/c++/v1"
 
 struct plan {
@@ -116,7 +118,6 @@ static bool level_in(char level, const char *levels) { return level && strchr(le
 static void put_cc1(struct plan *plan, const struct cc_item *source, enum cc_mode mode, const struct output *output) {
   const struct cc_options *options = &plan->options;
   static const char *const actions[] = {"-emit-obj", "-emit-obj", "-S", "-E", "-fsyntax-only", "-Eonly"};
-  static const char *const languages[] = {"c", "cpp-output", "c++", "c++-cpp-output", "assembler", "assembler-with-cpp"};
   bool cxx = source->language == LANGUAGE_CXX || source->language == LANGUAGE_CXX_CPP_OUTPUT;
   bool preprocessed = source->language == LANGUAGE_CPP_OUTPUT || source->language == LANGUAGE_CXX_CPP_OUTPUT;
   bool compiled = source->language < LANGUAGE_ASSEMBLER;
@@ -201,7 +202,7 @@ static void put_cc1(struct plan *plan, const struct cc_item *source, enum cc_mod
     words(plan, "-o -");
   }
   argument(plan, "-x");
-  argument(plan, languages[source->language]);
+  argument(plan, cc_language_names[source->language]);
   argument(plan, source->word);
 }
 

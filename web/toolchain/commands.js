@@ -165,6 +165,7 @@ class Log {
 
 const BLOCK = -0x10000;
 const NEWLINE = 10;
+const OTHER = -1;
 const FIXIT_START = new TextEncoder().encode('fix-it:"');
 
 /**
@@ -174,10 +175,8 @@ const FIXIT_START = new TextEncoder().encode('fix-it:"');
 class Tap {
   /** What is to be passed on. */
   #pending = new Uint8Array(0);
-  /** The beginning of a line, while it may be a fix-it. */
-  #held = /** @type {number[]} */ ([]);
-  /** @type {"start" | "fixit" | "text"} where in a line the last byte was */
-  #state = "start";
+  /** How much of FIXIT_START the line begins with, which is held back; OTHER: it is no fix-it. */
+  #matched = 0;
 
   /**
    * @param {HostStream} out
@@ -212,9 +211,10 @@ class Tap {
 
   /** What could not be passed on. */
   rest() {
-    const rest = new Uint8Array([...this.#pending, ...this.#held]);
+    const held = this.#matched < FIXIT_START.length ? Math.max(this.#matched, 0) : 0;
+    const rest = new Uint8Array([...this.#pending, ...FIXIT_START.subarray(0, held)]);
     this.#pending = new Uint8Array(0);
-    this.#held = [];
+    this.#matched = 0;
     return rest;
   }
 
@@ -237,21 +237,17 @@ class Tap {
     /** @type {number[]} */
     const kept = [];
     for (const byte of bytes) {
-      if (this.#state === "start") {
-        this.#held.push(byte);
-        if (byte === FIXIT_START[this.#held.length - 1]) {
-          if (this.#held.length < FIXIT_START.length) continue;
-          this.#held = [];
-          this.#state = "fixit";
+      const matched = this.#matched;
+      if (matched < FIXIT_START.length) {
+        if (byte === FIXIT_START[matched]) {
+          this.#matched++;
           continue;
         }
-        kept.push(...this.#held);
-        this.#held = [];
-        this.#state = byte === NEWLINE ? "start" : "text";
-        continue;
+        if (matched > 0) kept.push(...FIXIT_START.subarray(0, matched));
+        this.#matched = OTHER;
+        kept.push(byte);
       }
-      if (this.#state === "text") kept.push(byte);
-      if (byte === NEWLINE) this.#state = "start";
+      if (byte === NEWLINE) this.#matched = 0;
     }
     return Uint8Array.from(kept);
   }
