@@ -52,25 +52,14 @@ const COMPILERS = {
   "clang++": { name: "clang++", defaults: [] },
 };
 
-/** The other tools: command -> the name under which LLVM knows it. */
-const TOOLS = /** @type {Record<string, string>} */ ({
-  "wasm-ld": "wasm-ld",
-  ld: "wasm-ld",
-  ar: "ar",
-  ranlib: "ranlib",
-  nm: "nm",
-  objdump: "objdump",
-  objcopy: "objcopy",
-  strip: "strip",
-  size: "size",
-  readobj: "readobj",
-  addr2line: "addr2line",
-  symbolizer: "symbolizer",
-  "c++filt": "c++filt",
-});
+/** The other tools, which LLVM knows under the same names, `ld` apart. */
+const TOOLS =
+  "wasm-ld ld ar ranlib nm objdump objcopy strip size readobj addr2line symbolizer c++filt".split(
+    " ",
+  );
 
 /** The commands that `install` registers. */
-export const COMMANDS = Object.freeze([...Object.keys(COMPILERS), ...Object.keys(TOOLS)]);
+export const COMMANDS = Object.freeze([...Object.keys(COMPILERS), ...TOOLS]);
 
 /**
  * A toolchain, not yet loaded.
@@ -136,8 +125,9 @@ export class Toolchain {
       const compile = compilerCommand({ name, defaults, planner: this.#planner });
       system.commands.set(command, (context) => this.#run(context, prepare, compile));
     }
-    for (const [command, argv0] of Object.entries(TOOLS)) {
-      system.commands.set(command, (context) => this.#run(context, prepare, toolCommand(argv0)));
+    for (const command of TOOLS) {
+      const tool = toolCommand(command === "ld" ? "wasm-ld" : command);
+      system.commands.set(command, (context) => this.#run(context, prepare, tool));
     }
   }
 

@@ -60,17 +60,15 @@ const compiledByObject = new WeakMap();
  */
 export function loadCompiler(source, onProgress = () => {}) {
   if (source instanceof WebAssembly.Module) return Promise.resolve(source);
-  const isAddress = typeof source === "string" || source instanceof URL;
-  const known = isAddress ? compiledByAddress.get(String(source)) : compiledByObject.get(source);
-  if (known !== undefined) return known;
-  const module = compileSource(source, onProgress);
-  if (isAddress) {
-    const key = String(source);
-    compiledByAddress.set(key, module);
-    module.catch(() => compiledByAddress.delete(key));
-  } else {
-    compiledByObject.set(source, module);
-    module.catch(() => compiledByObject.delete(source));
+  const key = source instanceof URL ? String(source) : source;
+  const cache = typeof key === "string" ? compiledByAddress : compiledByObject;
+  // Each of the two takes what it is asked with.
+  const compiled = /** @type {Map<unknown, Promise<WebAssembly.Module>>} */ (cache);
+  let module = compiled.get(key);
+  if (module === undefined) {
+    module = compileSource(source, onProgress);
+    compiled.set(key, module);
+    module.catch(() => compiled.delete(key));
   }
   return module;
 }
