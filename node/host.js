@@ -241,8 +241,8 @@ function seekable(offset, call) {
 }
 
 /**
- * Nanoseconds as seconds. Node hands on whole microseconds, cut off: so a little is added to what
- * could come out just below.
+ * Nanoseconds as seconds. Node cuts them off at microseconds (20, 22) or at what a double can hold (24):
+ * so a little is added, for the microsecond to be right however it is cut.
  * @param {bigint} nanoseconds
  */
 function seconds(nanoseconds) {

@@ -37,7 +37,8 @@ int main(void) {
   struct timespec times[2] = {{1000000000, 500000000}, {1111111111, 123000000}};
   REPORT(futimens(fd, times));
   fstat(fd, &stat);
-  printf("%lld.%09ld %lld\n", (long long)stat.st_mtim.tv_sec, stat.st_mtim.tv_nsec, (long long)stat.st_atim.tv_sec);
+  /* A host may keep microseconds only. */
+  printf("%lld.%06ld %lld\n", (long long)stat.st_mtim.tv_sec, stat.st_mtim.tv_nsec / 1000, (long long)stat.st_atim.tv_sec);
   REPORT(utimensat(AT_FDCWD, "stamped", (struct timespec[2]){{5, 0}, {0, UTIME_OMIT}}, 0));
   fstat(fd, &stat);
   printf("%lld %lld\n", (long long)stat.st_mtim.tv_sec, (long long)stat.st_atim.tv_sec);
