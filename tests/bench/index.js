@@ -6,6 +6,7 @@ import { Report } from "./report.js";
 const BENCHES = {
   syscalls: () => import("./syscalls.js"),
   interp: () => import("./interp.js"),
+  rewrite: () => import("./rewrite.js"),
   volumes: () => import("./volumes.js"),
   processes: () => import("./processes.js"),
   toolchain: () => import("./toolchain.js"),

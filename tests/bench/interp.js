@@ -6,15 +6,13 @@
 // Each guest is a C program of guests/interp. A round runs every engine once, in turn, so that what
 // else the machine does meets all alike; the figure is the median of the rounds after the first, and
 // the first is reported by itself.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
-import { serve } from "../../scripts/lib/static-server.mjs";
-import { guest } from "./guests.js";
+import { dirname, join } from "node:path";
+import { jobsInChromium } from "./chromium.js";
 import { enginesHere } from "./interp-engines.js";
+import { GUESTS, compileGuests } from "./interp-guests.js";
 import { rounds } from "./interp-wasm.js";
 import { loadInWasm, loadNatively } from "./nidus-loading.js";
 import { digits, geometricMean, median } from "./report.js";
@@ -31,27 +29,6 @@ const TRANSLATE_LIMIT = 25e6;
 const INTERNAL_LIMIT = 2.5;
 /** Of the best peer's speed, for every single guest. */
 const WORST_LIMIT = 0.9;
-/** What every interpreter understands: the first version, and what all compilers have used since. */
-const FLAGS =
-  "-O2 -mcpu=mvp -mmutable-globals -msign-ext -mbulk-memory -mnontrapping-fptoint -mexec-model=reactor -Wall -Wextra -Werror";
-/**
- * How much of its work each guest does per call: some 10 ms of a native interpreter.
- *
- * @type {readonly (readonly [program: string, work: number])[]}
- */
-const GUESTS = [
-  ["integer", 10],
-  ["float", 10],
-  ["memory", 2],
-  ["calls", 50],
-  ["indirect", 10],
-  ["bytecode", 5],
-  ["compress", 5],
-  ["hash", 40],
-  ["sort", 2],
-  ["words", 10],
-];
-
 /**
  * Samples by guest, then by engine.
  *
@@ -59,19 +36,13 @@ const GUESTS = [
  * @typedef {import("./report.js").Report} Report
  */
 
-const ROOT = resolve(fileURLToPath(new URL("../..", import.meta.url)));
-
 /** @param {Report} report */
 export async function run(report) {
   await loading(report);
   const engines = enginesHere(report);
   const folder = mkdtempSync(join(tmpdir(), "nidus-interp-"));
   try {
-    for (const [program] of GUESTS)
-      writeFileSync(
-        join(folder, `${program}.wasm`),
-        await guest(`interp/${program}`, FLAGS.split(" ")),
-      );
+    await compileGuests(folder);
     for (const native of [true, false]) {
       const chosen = engines.filter((engine) => engine.native === native);
       const names = chosen.map((engine) => engine.name);
@@ -112,29 +83,8 @@ async function here(engines, folder) {
  */
 async function inChromium(report, peers, folder) {
   const mounts = { "/guests/": folder, "/peers/": process.env.NIDUS_PEERS ?? folder };
-  const server = await serve({ folder: ROOT, mounts });
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-  });
-  try {
-    report.note(`\nchromium: ${browser.version()}`);
-    /** @type {Samples} */
-    const samples = [];
-    for (const [program, work] of GUESTS) {
-      // A page for each, so that no engine gains from what was compiled for the guest before.
-      const page = await browser.newPage();
-      await page.goto(`${server.url}tests/bench/pages/interp.html`);
-      await page.waitForFunction("globalThis.job !== undefined");
-      const args = JSON.stringify([program, work, peers, ROUNDS]);
-      samples.push(await page.evaluate(`job(...${args})`));
-      await page.close();
-    }
-    return samples;
-  } finally {
-    await browser.close();
-    await server.close();
-  }
+  const calls = GUESTS.map(([program, work]) => [program, work, peers, ROUNDS]);
+  return /** @type {Samples} */ (await jobsInChromium(report, "interp.html", mounts, calls));
 }
 
 /**

@@ -1,0 +1,44 @@
+// Pages of the benches in Chromium, served from this tree.
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { serve } from "../../scripts/lib/static-server.mjs";
+
+const ROOT = resolve(fileURLToPath(new URL("../..", import.meta.url)));
+
+/**
+ * Calls the function `job` of a page once per list of arguments, each in a new page, so that no call gains
+ * from what was compiled for the one before.
+ *
+ * @param {import("./report.js").Report} report
+ * @param {string} page of pages/
+ * @param {Record<string, string>} mounts further folders by where they are served
+ * @param {readonly (readonly unknown[])[]} calls
+ * @returns {Promise<unknown[]>} what the calls answered
+ */
+export async function jobsInChromium(report, page, mounts, calls) {
+  // Isolated pages have the finer clock.
+  const server = await serve({ folder: ROOT, mounts, isolated: true });
+  try {
+    const browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+    });
+    try {
+      report.note(`\nchromium: ${browser.version()}`);
+      const answers = [];
+      for (const args of calls) {
+        const tab = await browser.newPage();
+        await tab.goto(`${server.url}tests/bench/pages/${page}`);
+        await tab.waitForFunction("globalThis.job !== undefined");
+        answers.push(await tab.evaluate(`job(...${JSON.stringify(args)})`));
+        await tab.close();
+      }
+      return answers;
+    } finally {
+      await browser.close();
+    }
+  } finally {
+    await server.close();
+  }
+}
