@@ -54,6 +54,12 @@ export function compilerCommand({ name, defaults, planner }) {
 }
 
 /**
+ * The linker's own 64 KiB of stack hold no `char line[65536]`. clang and clang++ stay as they are.
+ */
+const STACK_SIZE = "stack-size=1048576";
+const LARGE_STACKS = new Set(["cc", "c++"]);
+
+/**
  * Runs jobs in order; answers the exit code.
  *
  * @param {CommandContext} context
@@ -106,6 +112,9 @@ async function runJob(context, module, job, log, showFixits) {
   const [argv0, ...args] = job.argv;
   const compiling = args[0] === "-cc1";
   if (compiling) args.splice(1, 0, FIXITS);
+  if (job.tool === "wasm-ld" && LARGE_STACKS.has(context.argv0)) {
+    if (!args.some((each) => each.includes("stack-size="))) args.push("-z", STACK_SIZE);
+  }
   const tap = new Tap(context.stderr.stream, log, compiling && !showFixits);
   const process = await context.spawn(module, args, { argv0, stderr: tap });
   const { code, trap } = await process.exit;

@@ -258,3 +258,16 @@ test("what an earlier compilation did leaves no trace in a later one", async () 
     assert.deepEqual(await system.fs.readFile("/home/a.o"), expected, `after ${before}`);
   }
 });
+
+test("cc gives programs a stack of a megabyte, unless told otherwise", async () => {
+  const system = await boot({
+    "large.c": `#include <stdio.h>
+#include <string.h>
+int main(void) { char line[500000]; memset(line, 'x', sizeof line); printf("%c\\n", line[499999]); return 0; }
+`,
+  });
+  succeeds(await sh(system, "cc -O0 large.c -o large"));
+  assert.equal((await sh(system, "./large")).stdout, "x\n");
+  succeeds(await sh(system, "cc -O0 -Wl,-z,stack-size=65536 large.c -o small"));
+  assert.notEqual((await sh(system, "./small")).trap, null);
+});
