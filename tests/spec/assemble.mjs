@@ -47,6 +47,26 @@ export async function assemble(text) {
   }
 }
 
+/**
+ * Does an assembler refuse the text, as it must a malformed one? Either of them may be the one that knows.
+ * @param {string} text one character per byte
+ */
+export async function refuses(text) {
+  const source = Buffer.from(text, "latin1");
+  try {
+    await parse(source.toString("utf8"));
+  } catch {
+    return true;
+  }
+  wabtReady ??= wabt();
+  try {
+    (await wabtReady).parseWat("module.wat", new Uint8Array(source), WABT_FEATURES).destroy();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 /** @param {unknown} error */
 function reasonOf(error) {
   const message = error instanceof Error ? error.message : String(error);

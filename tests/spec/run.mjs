@@ -35,7 +35,7 @@ const SHOWN_FAILURES = 5;
  * @typedef {object} Result
  * @property {number} passed
  * @property {number} failed
- * @property {number} text assertions about the text format, which no engine sees
+ * @property {number} text malformed texts that the assemblers accept, which no engine sees
  * @property {number} superseded assertions that a later feature contradicts
  * @property {number} unsupported assertions on modules refused as beyond the engine's features
  * @property {string[]} failures
@@ -218,7 +218,7 @@ async function main() {
     console.log(`note: scope.mjs names ${name}, which the suite lacks`);
   if (total.text > 0) {
     console.log(
-      `\nSkipped as text: ${total.text} assertions that a text is malformed; an engine sees only bytes.`,
+      `\nSkipped as text: ${total.text} malformed texts that the assemblers accept; an engine sees only bytes.`,
     );
   }
   if (total.superseded > 0) {

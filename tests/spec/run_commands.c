@@ -8,7 +8,7 @@
  *
  *   = FOLDER PASSED FAILED TEXT SUPERSEDED UNSUPPORTED
  *
- * TEXT counts assertions about the text format, which no engine sees; SUPERSEDED those of a proposal
+ * TEXT counts malformed texts that the assemblers accept, which no engine sees; SUPERSEDED those of a proposal
  * that a later one contradicts; UNSUPPORTED those on modules beyond the engine's features. The exit status says only that the lines are whole.
  */
 #include <stdarg.h>
@@ -388,6 +388,8 @@ static enum verdict execute(struct script *script, char **fields, size_t count)
         enum verdict verdict = act(script, rest, count - 2, &outcome);
         return verdict ? verdict : fail(script, "this program knows no exceptions");
     }
+    if (strcmp(command, "refused") == 0)
+        return PASSED; /* by the assembler: a malformed text never becomes bytes */
     if (strcmp(command, "text") == 0)
         return TEXT;
     if (strcmp(command, "superseded") == 0)

@@ -217,6 +217,10 @@ for (const folder of process.argv.slice(2).filter((each) => !each.startsWith("--
       counts[fields[0]]++;
       continue;
     }
+    if (fields[0] === "refused") {
+      counts.passed++;
+      continue;
+    }
     try {
       script.execute(fields);
       counts.passed++;

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { assemble, floatBits } from "./assemble.mjs";
+import { assemble, refuses, floatBits } from "./assemble.mjs";
 import { superseded } from "./scope.mjs";
 import { headOf, parseForm, splitScript } from "./script.mjs";
 
@@ -194,9 +194,12 @@ class Translation {
       case "assert_unlinkable": {
         if (first.kind !== "list") break;
         const kind = head.slice("assert_".length);
-        // What is malformed as text never becomes bytes: nothing for an engine to see.
-        if (kind === "malformed" && this.moduleForm(first).encoding !== "binary") {
-          return this.lines.push(`text ${line}`);
+        // What is malformed as text never becomes bytes: the assembler is who must refuse it.
+        const { encoding, bytes } = this.moduleForm(first);
+        if (kind === "malformed" && encoding !== "binary") {
+          const quoted = encoding === "quote" ? bytes.toString("latin1") : null;
+          const text = quoted ?? this.text.slice(first.start, first.end);
+          return this.lines.push(`${(await refuses(text)) ? "refused" : "text"} ${line}`);
         }
         if (
           second?.kind === "string" &&

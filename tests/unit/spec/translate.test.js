@@ -62,14 +62,15 @@ test("modules of every encoding become files that compile", async () => {
   });
 });
 
-test("what only an assembler can judge is marked as text", async () => {
+test("a malformed text is one that an assembler refuses; one that none refuses is told apart", async () => {
   const script = `(assert_malformed (module quote "(func") "unexpected end")
+(assert_malformed (module quote "(func)") "this text is sound")
 (assert_malformed (module binary "") "unexpected end")
 (assert_invalid (module (func (result i32))) "type mismatch")`;
   await translated(script, (folder) => {
     assert.deepEqual(
       commands(folder).map((line) => line.split(" ")[0]),
-      ["text", "malformed", "invalid"],
+      ["refused", "text", "malformed", "invalid"],
     );
   });
 });
