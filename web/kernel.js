@@ -71,13 +71,12 @@ export async function loadKernel({ source, shared = false, memory, stack, host, 
   const kernel = new Kernel(module, instance, joint);
   attach?.(kernel);
   const { _initialize } = instance.exports;
-  // Emscripten's name for it changed between 3.1.6 and 3.1.69.
-  const stackRestore = instance.exports.stackRestore ?? instance.exports._emscripten_stack_restore;
   if (memory === undefined) {
     if (typeof _initialize === "function") _initialize();
     kernel.check(kernel.exports.nidus_boot(), "boot");
-  } else if (typeof stackRestore === "function") {
-    stackRestore(stack);
+  } else {
+    // As it is: even taking the lock needs a stack.
+    kernel.raw.nidus_stack(/** @type {number} */ (stack));
   }
   return kernel;
 }
