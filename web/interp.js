@@ -14,8 +14,8 @@ import { compileAsset } from "./assets.js";
 import { SLICE, turn } from "./engine-run.js";
 import { Engine, EngineMemory, EngineModule } from "./engine.js";
 import { NidusError } from "./errors.js";
+import { WOULD_BLOCK } from "./kernel.js";
 
-const WOULD_BLOCK = 0x10000;
 const PREVIEW1 = "wasi_snapshot_preview1";
 
 /**
