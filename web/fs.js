@@ -7,7 +7,7 @@
  */
 
 import { NidusError } from "./errors.js";
-import { encodePath } from "./kernel.js";
+import { WOULD_BLOCK, encodePath } from "./kernel.js";
 import { Dirent, Stats } from "./stats.js";
 
 const HOST_PID = 1;
@@ -90,7 +90,7 @@ export class FsSync {
       if (shared) raw.nidus_leave(HOST_PID);
     }
     // A device or a stream that would have to be waited for.
-    return errno === 0x10000 ? 6 : errno;
+    return errno === WOULD_BLOCK ? 6 : errno;
   }
 
   /**

@@ -13,7 +13,7 @@ import { Interpreted } from "./interpreted.js";
 import { inspect } from "./process.js";
 import { compileProgram, resolvePath } from "./programs.js";
 import { placeAsStream, planStdio } from "./stdio.js";
-import { readAll, toBytes } from "./streams.js";
+import { BLOCK, readAll, toBytes } from "./streams.js";
 
 /** @typedef {import("./host.js").HostStream} HostStream */
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
@@ -568,7 +568,7 @@ async function retry({ system, stream, signal }, call) {
     signal.throwIfAborted();
     const result = call();
     if (result >= 0) return result;
-    if (result !== -0x10000) throw NidusError.fromErrno(-result, "write");
+    if (result !== BLOCK) throw NidusError.fromErrno(-result, "write");
     stream.onready = () => system.wake();
     await system.woken();
   }

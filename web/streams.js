@@ -18,7 +18,8 @@ import { NidusError } from "./errors.js";
 /** Bytes a pipe holds before its writer waits. */
 export const PIPE_CAPACITY = 256 * 1024;
 
-const BLOCK = -0x10000;
+/** What a stream answers when it would block. */
+export const BLOCK = -0x10000;
 const EPIPE = -64;
 const encoder = new TextEncoder();
 

@@ -20,13 +20,12 @@ import {
   RING,
   YIELD_AFTER,
 } from "./protocol.js";
-import { InputPipe } from "./streams.js";
+import { BLOCK, InputPipe } from "./streams.js";
 
 /** @typedef {import("./host.js").HostStream} HostStream */
 /** @typedef {(message: import("./protocol.js").ToPage) => void} Post */
 /** @typedef {import("./protocol.js").Capabilities["waiting"]} Waiting */
 
-const BLOCK = -0x10000;
 const READABLE = 1;
 const WRITABLE = 2;
 const HUNG_UP = 4;
