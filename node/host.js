@@ -10,6 +10,7 @@
 import * as fs from "node:fs";
 import { resolve } from "node:path";
 import { NidusError, errnoNumber } from "../web/errors.js";
+import { ExactTimes } from "./exact-times.js";
 
 const { constants } = fs;
 const OPEN = { read: 1, write: 2, create: 4, exclusive: 8, truncate: 16 };
@@ -37,6 +38,7 @@ export class HostFolders {
   #kernel = null;
   /** A view for decoding, of the memory as it was when it was last looked at. */
   #buffer = Buffer.alloc(0);
+  #times = new ExactTimes();
 
   /** @type {import("../web/host.js").FolderImports} */
   imports = this.#makeImports();
@@ -97,14 +99,15 @@ export class HostFolders {
     const memory = this.#memory();
     const at = out >>> 0;
     const mode = Number(stats.mode);
+    const { atime, mtime } = this.#times.of(stats);
     memory.writeBigUInt64LE(stats.dev & 0xffffffffffffffffn, at);
     memory.writeBigUInt64LE(stats.ino & 0xffffffffffffffffn, at + 8);
     memory.writeUInt32LE(TYPES.get(mode & constants.S_IFMT) ?? 0, at + 16);
     memory.writeUInt32LE(mode & 0o7777, at + 20);
     memory.writeBigUInt64LE(stats.nlink, at + 24);
     memory.writeBigUInt64LE(stats.size, at + 32);
-    memory.writeBigInt64LE(stats.atimeNs, at + 40);
-    memory.writeBigInt64LE(stats.mtimeNs, at + 48);
+    memory.writeBigInt64LE(atime, at + 40);
+    memory.writeBigInt64LE(mtime, at + 48);
     memory.writeBigInt64LE(stats.ctimeNs, at + 56);
     memory.writeBigUInt64LE(0n, at + 64);
     memory.writeBigUInt64LE((stats.blocks ?? 0n) * 512n, at + 72);
@@ -167,8 +170,11 @@ export class HostFolders {
         seekable(offset, (at) => fs.writeSync(handle, this.#memory(), ptr >>> 0, len >>> 0, at)),
       fs_truncate: (handle, size) => void fs.ftruncateSync(handle, Number(size)),
       fs_sync: (handle, dataOnly) => (dataOnly ? fs.fdatasyncSync : fs.fsyncSync)(handle),
-      fs_utimes: (mount, ptr, len, atime, mtime) =>
-        fs.lutimesSync(this.#path(mount, ptr, len), seconds(atime), seconds(mtime)),
+      fs_utimes: (mount, ptr, len, atime, mtime) => {
+        const path = this.#path(mount, ptr, len);
+        fs.lutimesSync(path, seconds(atime), seconds(mtime));
+        this.#times.set(fs.lstatSync(path, { bigint: true }), { atime, mtime });
+      },
       fs_list: (mount, ptr, len, out) => this.#putListing(this.#path(mount, ptr, len), out),
       fs_mkdir: (mount, ptr, len) => void fs.mkdirSync(this.#path(mount, ptr, len)),
       fs_rmdir: (mount, ptr, len) => fs.rmdirSync(this.#path(mount, ptr, len)),
