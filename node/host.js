@@ -9,7 +9,8 @@
 
 import * as fs from "node:fs";
 import { resolve } from "node:path";
-import { NidusError, errnoNumber } from "../web/errors.js";
+import { NidusError } from "../web/errors.js";
+import { errnoNumber } from "./errno.js";
 import { ExactTimes } from "./exact-times.js";
 
 const { constants } = fs;
@@ -260,7 +261,6 @@ function seconds(nanoseconds) {
  * @returns {{errno: number}} WASI's number
  */
 function fromNode(error) {
-  if (error instanceof NidusError) return { errno: error.errno ?? 29 };
-  const code = /** @type {{code?: unknown}} */ (error).code;
-  return { errno: typeof code === "string" ? errnoNumber(code) : 29 };
+  const { errno, code } = /** @type {{errno?: number, code?: unknown}} */ (error);
+  return { errno: error instanceof NidusError && errno ? errno : errnoNumber(code) };
 }

@@ -9,7 +9,7 @@
 
 import * as fs from "node:fs";
 import { isatty } from "node:tty";
-import { errnoNumber } from "../web/errors.js";
+import { errnoNumber } from "./errno.js";
 
 /** @typedef {import("../web/host.js").HostStream} HostStream */
 

@@ -1,5 +1,5 @@
 /**
- * The one error class of Nidus and the names of errno.
+ * The one error class of Nidus and the names of errno and signals.
  *
  * Invariant: every error that reaches a caller has a stable `code`: an errno name such as `ENOENT`,
  * or one of the `NIDUS_…` codes below; and it crosses `postMessage` as a plain record, because
@@ -15,44 +15,20 @@
  * | `ENOEXEC` | a program is not a WebAssembly module that Nidus can run |
  */
 
-/** Names by WASI preview 1 errno number, without the leading E. */
-const NAMES = (
-  "SUCCESS 2BIG ACCES ADDRINUSE ADDRNOTAVAIL AFNOSUPPORT AGAIN ALREADY BADF BADMSG BUSY CANCELED " +
-  "CHILD CONNABORTED CONNREFUSED CONNRESET DEADLK DESTADDRREQ DOM DQUOT EXIST FAULT FBIG " +
-  "HOSTUNREACH IDRM ILSEQ INPROGRESS INTR INVAL IO ISCONN ISDIR LOOP MFILE MLINK MSGSIZE MULTIHOP " +
-  "NAMETOOLONG NETDOWN NETRESET NETUNREACH NFILE NOBUFS NODEV NOENT NOEXEC NOLCK NOLINK NOMEM " +
-  "NOMSG NOPROTOOPT NOSPC NOSYS NOTCONN NOTDIR NOTEMPTY NOTRECOVERABLE NOTSOCK NOTSUP NOTTY NXIO " +
-  "OVERFLOW OWNERDEAD PERM PIPE PROTO PROTONOSUPPORT PROTOTYPE RANGE ROFS SPIPE SRCH STALE " +
-  "TIMEDOUT TXTBSY XDEV NOTCAPABLE"
-).split(" ");
+/**
+ * What the errnos are called and mean, by number: "ENOENT: no such file or directory". The table lies in
+ * the kernel (errno_text.c), and whoever gets an errno has loaded one.
+ * @type {string[]}
+ */
+export let errnoTexts = [];
 
-/** @type {Readonly<Record<string, string>>} */
-const MEANINGS = {
-  EACCES: "permission denied",
-  EAGAIN: "resource temporarily unavailable",
-  EBADF: "bad file descriptor",
-  EBUSY: "resource busy or locked",
-  EEXIST: "file already exists",
-  EFBIG: "file too large",
-  EINVAL: "invalid argument",
-  EIO: "i/o error",
-  EISDIR: "illegal operation on a directory",
-  ELOOP: "too many symbolic links encountered",
-  EMFILE: "too many open files",
-  ENAMETOOLONG: "name too long",
-  ENOENT: "no such file or directory",
-  ENOMEM: "not enough memory",
-  ENOSPC: "no space left on device",
-  ENOTCAPABLE: "outside of what the descriptor gives access to",
-  ENOTDIR: "not a directory",
-  ENOTEMPTY: "directory not empty",
-  ENOTSUP: "operation not supported",
-  EPERM: "operation not permitted",
-  EPIPE: "broken pipe",
-  EROFS: "read-only file system",
-  ESRCH: "no such process",
-  EXDEV: "cross-device link not permitted",
-};
+/**
+ * Takes the kernel's table.
+ * @param {string} lines
+ */
+export function learnErrnos(lines) {
+  errnoTexts = lines.split("\n");
+}
 
 /**
  * @typedef {object} ErrorRecord an error as it crosses between threads
@@ -70,16 +46,13 @@ export class NidusError extends Error {
    * @param {string} message
    * @param {{syscall?: string, path?: string, errno?: number, cause?: unknown}} [details]
    */
-  constructor(code, message, details = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+  constructor(code, message, { syscall, path, errno, cause } = {}) {
+    super(message, cause ? { cause } : {});
     this.name = "NidusError";
     this.code = code;
-    /** @type {string | undefined} */
-    this.syscall = details.syscall;
-    /** @type {string | undefined} */
-    this.path = details.path;
-    /** @type {number | undefined} */
-    this.errno = details.errno;
+    this.syscall = syscall;
+    this.path = path;
+    this.errno = errno;
   }
 
   /**
@@ -90,15 +63,11 @@ export class NidusError extends Error {
    * @param {string} [dest]
    */
   static fromErrno(errno, syscall, path, dest) {
-    const code = errnoName(errno);
-    const where =
-      path === undefined ? "" : ` '${path}'${dest === undefined ? "" : ` -> '${dest}'`}`;
-    const meaning = MEANINGS[code] ?? `error ${errno}`;
-    return new NidusError(code, `${code}: ${meaning}, ${syscall}${where}`, {
-      syscall,
-      path,
-      errno,
-    });
+    const text = errnoTexts[errno] ?? `E${errno}: error ${errno}`;
+    let message = `${text}, ${syscall}`;
+    if (path !== undefined) message += ` '${path}'`;
+    if (dest !== undefined) message += ` -> '${dest}'`;
+    return new NidusError(text.split(":", 1).join(), message, { syscall, path, errno });
   }
 
   /** @param {ErrorRecord} record */
@@ -113,11 +82,8 @@ export class NidusError extends Error {
    */
   static toRecord(thrown) {
     if (thrown instanceof NidusError) return thrown.toJSON();
-    if (thrown instanceof Error) {
-      const code = /** @type {{code?: unknown}} */ (thrown).code;
-      return { code: typeof code === "string" ? code : thrown.name, message: thrown.message };
-    }
-    return { code: "Error", message: String(thrown) };
+    const { code, name = "Error" } = /** @type {{code?: unknown, name?: string}} */ (thrown ?? {});
+    return { code: typeof code === "string" ? code : name, message: messageOf(thrown) };
   }
 
   /** @returns {ErrorRecord} */
@@ -128,27 +94,16 @@ export class NidusError extends Error {
 }
 
 /**
- * `ENOENT` for 44.
- * @param {number} errno
+ * What a thrown value says.
+ * @param {unknown} thrown
  */
-export function errnoName(errno) {
-  const name = NAMES[errno];
-  return name === undefined ? `E${errno}` : `E${name}`;
+export function messageOf(thrown) {
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/**
- * 44 for `ENOENT`; `EIO` for names WASI does not know.
- * @param {string} name
- */
-export function errnoNumber(name) {
-  const aliased =
-    name === "EOPNOTSUPP" ? "NOTSUP" : name === "EWOULDBLOCK" ? "AGAIN" : name.slice(1);
-  const found = NAMES.indexOf(aliased);
-  return found < 0 ? 29 : found;
-}
-
+/** The signals from 1. */
 const SIGNALS = (
-  "NONE HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM CHLD CONT STOP TSTP " +
+  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM CHLD CONT STOP TSTP " +
   "TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH POLL PWR SYS"
 ).split(" ");
 
@@ -157,7 +112,7 @@ const SIGNALS = (
  * @param {number} number
  */
 export function signalName(number) {
-  return `SIG${SIGNALS[number] ?? number}`;
+  return `SIG${SIGNALS[number - 1] ?? number}`;
 }
 
 /**
@@ -165,12 +120,7 @@ export function signalName(number) {
  * @param {string} name
  */
 export function signalNumber(name) {
-  const found = SIGNALS.indexOf(name.replace(/^SIG/, ""));
-  if (found < 1) {
-    throw new NidusError(
-      "EINVAL",
-      `EINVAL: "${name}" is not a signal; use SIGTERM or SIGKILL, say`,
-    );
-  }
-  return found;
+  const found = SIGNALS.indexOf(name.replace(/^SIG/, "")) + 1;
+  if (found > 0) return found;
+  throw new NidusError("EINVAL", `EINVAL: "${name}" is not a signal; use SIGTERM or SIGKILL, say`);
 }

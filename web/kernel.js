@@ -7,7 +7,7 @@
  */
 
 import { compileAsset } from "./assets.js";
-import { NidusError } from "./errors.js";
+import { NidusError, learnErrnos, messageOf } from "./errors.js";
 
 /** Limits of the memory made for `kernel.shared.wasm`, in pages of 64 KiB; 1 GiB at most. */
 export const SHARED_PAGES = { initial: 32, maximum: 16384 };
@@ -61,10 +61,9 @@ export async function loadKernel({ source, shared = false, memory, stack, host, 
       env: joint === undefined ? {} : { memory: joint },
     });
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message : String(cause);
     throw new NidusError(
       "NIDUS_KERNEL",
-      `The kernel does not fit this host library (${text}); install both from one release.`,
+      `The kernel does not fit this host library (${messageOf(cause)}); install both from one release.`,
       { cause },
     );
   }
@@ -78,6 +77,7 @@ export async function loadKernel({ source, shared = false, memory, stack, host, 
     // As it is: even taking the lock needs a stack.
     kernel.raw.nidus_stack(/** @type {number} */ (stack));
   }
+  learnErrnos(decoder.decode(kernel.generated("nidus_errno_texts")));
   return kernel;
 }
 
@@ -213,8 +213,8 @@ export class Kernel {
   }
 
   /**
-   * A copy of bytes that the kernel generates: modules, and the plans of the toolchain.
-   * @param {"nidus_gate" | "nidus_bridge" | "nidus_cc_plan" | "nidus_cc_driver"} which
+   * A copy of bytes that the kernel gives: modules, texts, and the plans of the toolchain.
+   * @param {"nidus_errno_texts" | "nidus_gate" | "nidus_bridge" | "nidus_cc_plan" | "nidus_cc_driver"} which
    * @param {number[]} values
    * @returns {Uint8Array<ArrayBuffer>}
    */

@@ -91,7 +91,7 @@ EXPORT("nidus_free") void export_free(void *bytes) { free(bytes); }
 /* ---- modules ---- */
 
 struct module_out {
-  uint8_t *bytes;
+  const void *bytes;
   uint32_t length;
 };
 
@@ -114,6 +114,12 @@ EXPORT("nidus_bridge") int32_t export_bridge(struct module_out *out, uint32_t fl
   uint32_t length = 0;
   uint8_t *bytes = nidus_bridge_module(flags, &length);
   return module_give(out, bytes, length);
+}
+
+/* Not given by module_give: they are nobody's to free. */
+EXPORT("nidus_errno_texts") int32_t export_errno_texts(struct module_out *out) {
+  out->bytes = nidus_errno_texts(&out->length);
+  return 0;
 }
 
 /* ---- the toolchain's command lines (cc.h) ---- */

@@ -175,8 +175,9 @@ test("Nidus.boot gives Node a system with its folders", async (t) => {
   await assert.rejects(Nidus.boot({ signal: AbortSignal.abort() }), { name: "AbortError" });
 });
 
-test("a folder of the host must be one", () => {
+test("a folder of the host must be one", async () => {
   const folders = new HostFolders();
+  await boot({ folders });
   assert.throws(() => folders.add("/none/at/all"), { code: "ENOENT" });
   assert.throws(() => folders.add("/etc/passwd"), { code: "ENOTDIR" });
 });

@@ -191,6 +191,9 @@ int32_t nidus_load_chunk(struct nidus_system *system, uint32_t mount, uint64_t i
                          const void *bytes, uint32_t length);
 int32_t nidus_load_end(struct nidus_system *system, uint32_t mount);
 
+/* A line "ENOENT: no such file or directory" for each errno, in their order from 0; each ends in a newline. */
+const char *nidus_errno_texts(uint32_t *length);
+
 /* Bytes of the gate module and of the bridge module; free with free(). NULL when memory is short. */
 enum { NIDUS_BRIDGE_SHARED_GUEST = 1, NIDUS_BRIDGE_SHARED_KERNEL = 2, NIDUS_BRIDGE_GUEST64 = 4, NIDUS_BRIDGE_HOST_COPY = 8 };
 uint8_t *nidus_gate_module(uint32_t *length);
