@@ -21,6 +21,7 @@ struct guest {
 struct imported {
   struct guest *guest;
   uint32_t number;
+  bool older; /* from wasi_unstable */
 };
 
 /* ---- memory ---- */
@@ -52,20 +53,23 @@ static uint32_t copy_out(void *context, uint64_t address, const void *kernel, ui
 static enum nidus_host_result system_call(void *context, struct nidus_call *call, uint64_t *slots) {
   const struct imported *imported = context;
   struct guest *guest = imported->guest;
+  if (imported->older) (void)nidus_process_snapshot0(guest->system, guest->pid, true);
   wasi_errno_t error = nidus_syscall(guest->system, guest->pid, imported->number, slots);
-  if (error == NIDUS_WOULD_BLOCK) return NIDUS_HOST_BLOCK;
+  if (imported->older) (void)nidus_process_snapshot0(guest->system, guest->pid, false);
   if (nidus_process_exit_code(guest->system, guest->pid) >= 0) {
     nidus_call_trap(call, NIDUS_TRAP_HOST, 0, "the process has ended");
     return NIDUS_HOST_TRAP;
   }
+  if (error == NIDUS_WOULD_BLOCK) return NIDUS_HOST_BLOCK;
   slots[0] = error;
   return NIDUS_HOST_DONE;
 }
 
 static bool define_system_calls(struct guest *guest, struct nidus_store *store, struct nidus_linker *linker,
-                                struct imported *imported) {
+                                struct imported *imported, bool older) {
   static const nidus_type result = NIDUS_I32;
-  const struct nidus_name from = {"wasi_snapshot_preview1", strlen("wasi_snapshot_preview1")};
+  const char *module = older ? "wasi_unstable" : "wasi_snapshot_preview1";
+  const struct nidus_name from = {module, strlen(module)};
   for (uint32_t i = 0; i < nidus_syscall_count(); i++) {
     nidus_type parameters[16];
     const char *signature = nidus_syscall_signature(i), *name = nidus_syscall_name(i);
@@ -73,7 +77,7 @@ static bool define_system_calls(struct guest *guest, struct nidus_store *store, 
     for (uint32_t p = 0; p < count; p++) parameters[p] = signature[p] == 'i' ? NIDUS_I32 : NIDUS_I64;
     struct nidus_functype type = {count, strcmp(name, "proc_exit") != 0, parameters, &result};
     struct nidus_extern item = {.kind = NIDUS_FUNC};
-    imported[i] = (struct imported){guest, i};
+    imported[i] = (struct imported){guest, i, older};
     if (nidus_func_new(store, &type, system_call, &imported[i], &item.of.func)) return false;
     if (nidus_linker_define(linker, from, (struct nidus_name){name, strlen(name)}, item)) return false;
   }
@@ -122,7 +126,7 @@ static int drive(const struct guest *guest, struct nidus_run *run) {
       default: {
         int32_t code = nidus_process_exit_code(guest->system, guest->pid);
         if (code < 0) return report_trap(guest, run);
-        return code >= 256 ? 128 + (code - 256) : code;
+        return code >= NIDUS_EXIT_SIGNAL ? 128 + (code - NIDUS_EXIT_SIGNAL) : code;
       }
     }
   }
@@ -162,11 +166,13 @@ int guest_run(struct nidus_system *system, uint32_t pid, const char *name, const
   struct nidus_store *store = NULL;
   struct nidus_linker *linker = NULL;
   struct nidus_module *module = NULL;
-  struct imported *imported = calloc(nidus_syscall_count(), sizeof *imported);
+  uint32_t calls = nidus_syscall_count();
+  struct imported *imported = calloc(2 * calls, sizeof *imported);
   int status = STATUS_CANNOT_RUN;
   const struct nidus_guest_memory memory = {.context = &guest, .read = copy_in, .write = copy_out};
   if (!imported || nidus_engine_new(NULL, &engine) || nidus_store_new(engine, &store) ||
-      nidus_linker_new(store, &linker) || !define_system_calls(&guest, store, linker, imported) ||
+      nidus_linker_new(store, &linker) || !define_system_calls(&guest, store, linker, imported, false) ||
+      !define_system_calls(&guest, store, linker, imported + calls, true) ||
       nidus_process_memory(system, pid, memory) < 0) {
     status = report(&guest, "cannot be run", "there is not enough memory");
   } else if (nidus_module_load(engine, bytes, size, NIDUS_LOAD_BORROW, &module, &error)) {

@@ -168,16 +168,24 @@ static wasi_errno_t stream_write(struct description *description, struct transfe
   (void)offset;
   struct nidus_system *system = description->inode->fs->system;
   uint32_t stream = ((struct stream_inode *)description->inode)->stream;
+  struct process *process = transfer->process;
   uint32_t taken = 0;
   for (;;) {
-    uint32_t gathered = transfer_gather(transfer, system->bounce, BOUNCE_SIZE);
+    uint32_t room = process->output_left < BOUNCE_SIZE ? (uint32_t)process->output_left : BOUNCE_SIZE;
+    if (room == 0 && taken == 0 && transfer_run(transfer) > 0) {
+      process->limit_hit = NIDUS_LIMIT_OUTPUT; /* fd_write ends the process when it sees this */
+      return NIDUS_WOULD_BLOCK;
+    }
+    uint32_t gathered = transfer_gather(transfer, system->bounce, room);
     if (gathered == 0) return WASI_ESUCCESS;
     int32_t result = host_stream_write(system, stream, system->bounce, gathered);
     if (result < 0) {
       transfer->done = taken;
       return taken > 0 ? WASI_ESUCCESS : (wasi_errno_t)-result;
     }
-    taken += (uint32_t)result <= gathered ? (uint32_t)result : gathered;
+    uint32_t count = (uint32_t)result <= gathered ? (uint32_t)result : gathered;
+    taken += count;
+    process->output_left -= count;
     if ((uint32_t)result < gathered) {
       transfer->done = taken;
       return taken > 0 ? WASI_ESUCCESS : NIDUS_WOULD_BLOCK;

@@ -51,6 +51,7 @@ wasi_errno_t transfer_start(struct transfer *transfer, struct process *process, 
   transfer->fetched = 0;
   transfer->current = 0;
   transfer->done = 0;
+  transfer->most = UINT32_MAX;
   transfer->fault = false;
   if (count > 0 && !fetch_batch(transfer)) return WASI_EFAULT;
   return WASI_ESUCCESS;
@@ -60,8 +61,7 @@ uint32_t transfer_run(struct transfer *transfer) {
   for (;;) {
     while (transfer->current < transfer->fetched) {
       uint32_t length = transfer->batch[transfer->current][1];
-      /* The count that the guest gets back has 32 bits. */
-      if (length > UINT32_MAX - transfer->done) length = UINT32_MAX - transfer->done;
+      if (length > transfer->most - transfer->done) length = transfer->most - transfer->done;
       if (length > 0) return length;
       transfer->current++;
     }

@@ -35,6 +35,7 @@ struct transfer {
   uint32_t fetched;
   uint32_t current;
   uint32_t done;
+  uint32_t most; /* `done` stops here: the count that the guest gets back has 32 bits, or a limit is nearer */
   bool fault;
 };
 

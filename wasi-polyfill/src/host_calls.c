@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
 #include "path.h"
 #include "system.h"
 
@@ -34,6 +35,43 @@ int32_t nidus_wait_kinds(struct nidus_system *system, uint32_t pid) {
 int64_t nidus_wait_deadline(struct nidus_system *system, uint32_t pid) {
   struct process *process = system_process(system, pid);
   return process ? process->wait_deadline : NIDUS_NO_DEADLINE;
+}
+
+int32_t nidus_process_snapshot0(struct nidus_system *system, uint32_t pid, bool older) {
+  struct process *process = system_process(system, pid);
+  if (!process) return -WASI_ESRCH;
+  process->snapshot0 = older;
+  return 0;
+}
+
+int32_t nidus_process_limit(struct nidus_system *system, uint32_t pid, uint32_t limit, uint64_t value) {
+  struct process *process = system_process(system, pid);
+  if (!process) return -WASI_ESRCH;
+  switch (limit) {
+    case NIDUS_LIMIT_DESCRIPTORS:
+      process->descriptor_limit = value < DESCRIPTOR_LIMIT ? (uint32_t)value : DESCRIPTOR_LIMIT;
+      return 0;
+    case NIDUS_LIMIT_FILE_SIZE:
+      process->file_size_limit = value;
+      return 0;
+    case NIDUS_LIMIT_OUTPUT:
+      process->output_left = value;
+      return 0;
+    default:
+      return -WASI_EINVAL;
+  }
+}
+
+int32_t nidus_process_limit_hit(struct nidus_system *system, uint32_t pid) {
+  struct process *process = system_process(system, pid);
+  return process ? process->limit_hit : -WASI_ESRCH;
+}
+
+int32_t nidus_mount_limit(struct nidus_system *system, uint32_t mount, uint64_t bytes) {
+  struct filesystem *fs = system_mount(system, mount);
+  if (!fs || !mem_is(fs)) return -WASI_EINVAL;
+  ((struct mem_filesystem *)fs)->space_limit = bytes;
+  return 0;
 }
 
 /* ---- descriptors ---- */

@@ -1,5 +1,6 @@
 #include "mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,12 @@
 static const struct inode_ops directory_ops, file_ops, link_ops;
 
 struct mem_inode *mem_inode_create(struct mem_filesystem *fs, uint8_t type, uint32_t mode, uint64_t ino) {
+  if (!space_take(fs, INODE_SPACE)) return NULL;
   struct mem_inode *inode = calloc(1, sizeof *inode);
-  if (!inode) return NULL;
+  if (!inode) {
+    fs->space_used -= INODE_SPACE;
+    return NULL;
+  }
   if (ino >= fs->next_ino) fs->next_ino = ino + 1;
   inode->base.fs = &fs->base;
   inode->base.ino = ino ? ino : fs->next_ino++;
@@ -37,6 +42,7 @@ static void mem_release(struct inode *base) {
     } else {
       free(inode->target.bytes);
     }
+    mem_volume(inode)->space_used -= INODE_SPACE;
     journal_inode_gone(inode);
     base = above && --above->references == 0 ? above : NULL;
   }
@@ -312,6 +318,7 @@ static void mem_destroy(struct filesystem *base) {
     mem_empty(mem_of(base->root));
     inode_drop(base->root);
   }
+  assert(fs->space_used == 0);
   if (journal) journal_free(journal);
   free(fs);
 }
@@ -324,6 +331,7 @@ struct filesystem *mem_filesystem_create(struct nidus_system *system, bool journ
   fs->base.system = system;
   fs->base.destroy = mem_destroy;
   fs->next_ino = 1;
+  fs->space_limit = UINT64_MAX;
   struct mem_inode *root = mem_inode_create(fs, WASI_FILETYPE_DIRECTORY, 0755, 1);
   if (root) {
     fs->base.root = &root->base;

@@ -98,6 +98,8 @@ struct loader;
 struct mem_filesystem {
   struct filesystem base;
   uint64_t next_ino;
+  uint64_t space_used; /* content_allocated of all files, and INODE_SPACE for each inode */
+  uint64_t space_limit;
   struct journal *journal; /* NULL: not journaled */
   struct loader *loader;   /* while the volume is being loaded */
 };
@@ -108,6 +110,16 @@ static inline struct mem_filesystem *mem_volume(const struct mem_inode *inode) {
 }
 
 bool mem_is(const struct filesystem *fs);
+
+/* What an inode counts for, contents aside: about what it and its name take. */
+enum { INODE_SPACE = 256 };
+
+/* Accounts for `bytes` more; false when the volume may not hold them. */
+static inline bool space_take(struct mem_filesystem *fs, uint64_t bytes) {
+  if (fs->space_used + bytes > fs->space_limit) return false;
+  fs->space_used += bytes;
+  return true;
+}
 
 /* A new inode with one reference and no link; `ino` 0: the next free number. NULL when memory is short. */
 struct mem_inode *mem_inode_create(struct mem_filesystem *fs, uint8_t type, uint32_t mode, uint64_t ino);

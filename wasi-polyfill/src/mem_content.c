@@ -81,12 +81,13 @@ static uint8_t *chunk_for_writing(struct mem_inode *inode, uint64_t index, bool 
   uintptr_t *slot = slot_make(&inode->file, index);
   if (!slot) return NULL;
   if (*slot) return slot_mark_dirty(inode, slot, index) ? chunk_of(*slot) : NULL;
+  if (!space_take(mem_volume(inode), CHUNK_SIZE)) return NULL;
   uint8_t *chunk = raw ? malloc(CHUNK_SIZE) : calloc(1, CHUNK_SIZE);
-  if (!chunk) return NULL;
   *slot = (uintptr_t)chunk;
-  if (!slot_mark_dirty(inode, slot, index)) {
+  if (!chunk || !slot_mark_dirty(inode, slot, index)) {
     *slot = 0;
     free(chunk);
+    mem_volume(inode)->space_used -= CHUNK_SIZE;
     return NULL;
   }
   inode->file.chunks++;
@@ -112,13 +113,19 @@ void content_return_dirty(struct mem_inode *inode, uint64_t index) {
 
 /* ---- the small form ---- */
 
-static bool small_reserve(struct file_content *file, uint32_t size) {
+static bool small_reserve(struct mem_inode *inode, uint32_t size) {
+  struct file_content *file = &inode->file;
   if (size <= file->small_capacity) return true;
   uint32_t capacity = file->small_capacity ? file->small_capacity : 64;
   while (capacity < size) capacity *= 2;
+  uint32_t more = capacity - file->small_capacity;
+  if (!space_take(mem_volume(inode), more)) return false;
   uint8_t *small = realloc(file->small, capacity);
-  if (!small) return false;
-  memset(small + file->small_capacity, 0, capacity - file->small_capacity);
+  if (!small) {
+    mem_volume(inode)->space_used -= more;
+    return false;
+  }
+  memset(small + file->small_capacity, 0, more);
   file->small = small;
   file->small_capacity = capacity;
   return true;
@@ -129,7 +136,7 @@ static bool small_to_chunks(struct mem_inode *inode) {
   struct file_content *file = &inode->file;
   if (file->chunked) return true;
   if (inode->base.size > 0) {
-    if (!small_reserve(file, CHUNK_SIZE)) return false;
+    if (!small_reserve(inode, CHUNK_SIZE)) return false;
     uintptr_t *slot = slot_make(file, 0);
     if (!slot) return false;
     *slot = (uintptr_t)file->small;
@@ -141,6 +148,7 @@ static bool small_to_chunks(struct mem_inode *inode) {
   } else {
     free(file->small);
   }
+  mem_volume(inode)->space_used += (file->chunks << CHUNK_BITS) - file->small_capacity;
   file->small = NULL;
   file->small_capacity = 0;
   file->chunked = true;
@@ -190,8 +198,18 @@ static void forget_dirty_from(struct chunk_list *dirty, uint64_t from) {
   dirty->count = kept;
 }
 
+/* Frees the chunks from index `from` on. */
+static void cut_chunks(struct mem_inode *inode, uint64_t from) {
+  struct file_content *file = &inode->file;
+  uint64_t before = file->chunks;
+  if (file->height > 0) tree_cut(file, file->root, file->height, 0, from);
+  forget_dirty_from(&file->dirty, from);
+  mem_volume(inode)->space_used -= (before - file->chunks) << CHUNK_BITS;
+}
+
 void content_free(struct mem_inode *inode) {
   struct file_content *file = &inode->file;
+  mem_volume(inode)->space_used -= content_allocated(inode);
   if (file->root) tree_free(file->root, file->height);
   free(file->small);
   free(file->dirty.indices);
@@ -204,7 +222,7 @@ wasi_errno_t content_resize(struct mem_inode *inode, uint64_t size) {
   if (size > INT64_MAX) return WASI_EFBIG;
   if (size > old_size) {
     if (!file->chunked && size > CHUNK_SIZE && !small_to_chunks(inode)) return WASI_ENOSPC;
-    if (!file->chunked && !small_reserve(file, (uint32_t)size)) return WASI_ENOSPC;
+    if (!file->chunked && !small_reserve(inode, (uint32_t)size)) return WASI_ENOSPC;
   } else if (size == 0) {
     /* Also for the small form, which is stored as chunk 0 when it is too long to be inline. */
     journal_cut(inode, 0);
@@ -219,8 +237,7 @@ wasi_errno_t content_resize(struct mem_inode *inode, uint64_t size) {
       if (!slot_mark_dirty(inode, slot, size >> CHUNK_BITS)) return WASI_ENOSPC;
       memset(chunk_of(*slot) + tail, 0, CHUNK_SIZE - tail);
     }
-    if (file->height > 0) tree_cut(file, file->root, file->height, 0, from);
-    forget_dirty_from(&file->dirty, from);
+    cut_chunks(inode, from);
     journal_cut(inode, from);
   }
   inode->base.size = size;
@@ -260,7 +277,7 @@ static uint8_t *write_window(struct mem_inode *inode, uint64_t offset, uint32_t 
   if (!file->chunked) {
     if (offset <= CHUNK_SIZE && wanted <= CHUNK_SIZE - offset) {
       *room = wanted;
-      return small_reserve(file, (uint32_t)offset + wanted) ? file->small + offset : NULL;
+      return small_reserve(inode, (uint32_t)offset + wanted) ? file->small + offset : NULL;
     }
     if (!small_to_chunks(inode)) return NULL;
   }
@@ -301,10 +318,7 @@ wasi_errno_t content_reserve(struct mem_inode *inode, uint64_t offset, uint64_t 
     /* What was added is given back, without any need for memory: it is all zeros. Holes that have been
      * filled stay so, which nobody can see. */
     uint64_t from = (old_size + CHUNK_SIZE - 1) >> CHUNK_BITS;
-    if (end > old_size && inode->file.height > 0) {
-      tree_cut(&inode->file, inode->file.root, inode->file.height, 0, from);
-      forget_dirty_from(&inode->file.dirty, from);
-    }
+    if (end > old_size) cut_chunks(inode, from);
     inode->base.size = old_size;
     return WASI_ENOSPC;
   }
@@ -314,7 +328,7 @@ wasi_errno_t content_reserve(struct mem_inode *inode, uint64_t offset, uint64_t 
 wasi_errno_t content_load_chunk(struct mem_inode *inode, uint64_t index, const void *bytes, uint32_t length) {
   uint64_t size = inode->base.size;
   if (length == 0 || length > CHUNK_SIZE || index > (uint64_t)INT64_MAX >> CHUNK_BITS ||
-      (index << CHUNK_BITS) >= size || length > size - (index << CHUNK_BITS)) {
+      (index << CHUNK_BITS) >= size || inode->file.small || length > size - (index << CHUNK_BITS)) {
     return WASI_EIO;
   }
   struct file_content *file = &inode->file;
@@ -325,6 +339,7 @@ wasi_errno_t content_load_chunk(struct mem_inode *inode, uint64_t index, const v
     if (!chunk) return WASI_ENOMEM;
     *slot = (uintptr_t)chunk;
     file->chunks++;
+    mem_volume(inode)->space_used += CHUNK_SIZE; /* what is stored is loaded, whatever the limit */
   }
   file->chunked = true;
   memcpy(chunk_of(*slot), bytes, length);

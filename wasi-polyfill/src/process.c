@@ -50,8 +50,8 @@ void description_drop(struct description *description) {
 /* ---- descriptors ---- */
 
 static wasi_errno_t table_reach(struct process *process, uint32_t fd) {
+  if (fd >= process->descriptor_limit) return WASI_EMFILE;
   if (fd < process->descriptor_count) return WASI_ESUCCESS;
-  if (fd >= DESCRIPTOR_LIMIT) return WASI_EMFILE;
   uint32_t count = process->descriptor_count ? process->descriptor_count : 8;
   while (count <= fd) count *= 2;
   struct descriptor *descriptors = realloc(process->descriptors, count * sizeof *descriptors);
@@ -177,6 +177,8 @@ wasi_errno_t process_create(struct process **made, struct nidus_system *system, 
   process->env_length = env_length;
   process->exit_code = -1;
   process->wait_deadline = NIDUS_NO_DEADLINE;
+  process->descriptor_limit = DESCRIPTOR_LIMIT;
+  process->file_size_limit = process->output_left = UINT64_MAX;
   if (process->argv && process->env && table_reach(process, 7) == WASI_ESUCCESS) {
     *made = process;
     return WASI_ESUCCESS;

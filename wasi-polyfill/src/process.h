@@ -65,6 +65,11 @@ struct process {
   uint64_t flush_awaited; /* the flush that an fd_sync waits for; 0 when none */
   uint64_t poll_started;  /* monotonic: when the poll_oneoff that is being restarted began */
   bool polling;
+  bool snapshot0; /* speaks wasi_unstable: another fd_seek, filestat and subscription */
+  uint8_t limit_hit; /* NIDUS_LIMIT_… that ended the process, or 0 */
+  uint32_t descriptor_limit;
+  uint64_t file_size_limit;
+  uint64_t output_left; /* bytes that may still go to streams */
 };
 
 /* EINVAL when the strings are not as counted. */

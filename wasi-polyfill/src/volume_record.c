@@ -105,6 +105,7 @@ wasi_errno_t record_decode(struct mem_filesystem *fs, uint64_t ino, const uint8_
     } else {
       inode->file.small = copy;
       inode->file.small_capacity = inline_bytes;
+      fs->space_used += inline_bytes;
     }
   }
   *made = inode;

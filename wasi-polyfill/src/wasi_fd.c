@@ -39,7 +39,7 @@ wasi_errno_t wasi_fd_allocate(struct process *process, uint32_t fd, uint64_t off
   if (!(description->access & NIDUS_ACCESS_WRITE)) return WASI_EBADF;
   if (!(descriptor->rights_base & WASI_RIGHT_FD_ALLOCATE)) return WASI_ENOTCAPABLE;
   if (len == 0 || offset > INT64_MAX) return WASI_EINVAL;
-  if (len > INT64_MAX - offset) return WASI_EFBIG;
+  if (len > INT64_MAX - offset || offset + len > process->file_size_limit) return WASI_EFBIG;
   /* Space that has been allocated must not run out at a later write: where it can not be had, say so. */
   if (!description->inode->ops->allocate) return WASI_ENOTSUP;
   return description->inode->ops->allocate(description, offset, len);
@@ -103,7 +103,8 @@ wasi_errno_t wasi_fd_fdstat_set_rights(struct process *process, uint32_t fd, uin
   return WASI_ESUCCESS;
 }
 
-/* filestat: dev, ino u64; filetype u8 at 16; nlink, size, atim, mtim, ctim u64 from 24. */
+/* filestat: dev, ino u64; filetype u8 at 16; nlink, size, atim, mtim, ctim u64 from 24. In the older snapshot
+ * nlink is a u32 at 20, and the others follow from 24. */
 wasi_errno_t wasi_filestat_out(struct process *process, struct inode *inode, uint32_t out) {
   struct nidus_stat stat;
   wasi_errno_t error = inode_stat(inode, &stat);
@@ -112,12 +113,17 @@ wasi_errno_t wasi_filestat_out(struct process *process, struct inode *inode, uin
   put64(bytes, stat.dev);
   put64(bytes + 8, stat.ino);
   bytes[16] = (uint8_t)stat.type;
-  put64(bytes + 24, stat.nlink);
-  put64(bytes + 32, stat.size);
-  put64(bytes + 40, stat.atime);
-  put64(bytes + 48, stat.mtime);
-  put64(bytes + 56, stat.ctime);
-  return guest_write(process, out, bytes, sizeof bytes) ? WASI_ESUCCESS : WASI_EFAULT;
+  uint32_t at = process->snapshot0 ? 24 : 32;
+  if (process->snapshot0) {
+    put32(bytes + 20, stat.nlink < UINT32_MAX ? (uint32_t)stat.nlink : UINT32_MAX);
+  } else {
+    put64(bytes + 24, stat.nlink);
+  }
+  put64(bytes + at, stat.size);
+  put64(bytes + at + 8, stat.atime);
+  put64(bytes + at + 16, stat.mtime);
+  put64(bytes + at + 24, stat.ctime);
+  return guest_write(process, out, bytes, at + 32) ? WASI_ESUCCESS : WASI_EFAULT;
 }
 
 wasi_errno_t wasi_fd_filestat_get(struct process *process, uint32_t fd, uint32_t stat_out) {
@@ -137,6 +143,7 @@ wasi_errno_t wasi_fd_filestat_set_size(struct process *process, uint32_t fd, uin
       !(descriptor->rights_base & WASI_RIGHT_FD_FILESTAT_SET_SIZE)) {
     return WASI_ENOTCAPABLE;
   }
+  if (size > process->file_size_limit) return WASI_EFBIG;
   return description->inode->ops->truncate ? description->inode->ops->truncate(description, size) : WASI_EINVAL;
 }
 
@@ -207,6 +214,8 @@ wasi_errno_t wasi_fd_seek(struct process *process, uint32_t fd, uint64_t offset,
   if (!error) error = seekable(descriptor);
   if (error) return error;
   struct description *description = descriptor->description;
+  /* The older snapshot counts CUR, END, SET. */
+  if (process->snapshot0 && whence <= WASI_WHENCE_END) whence = (whence + 1) % 3;
   bool telling = whence == WASI_WHENCE_CUR && offset == 0;
   uint64_t right = telling ? WASI_RIGHT_FD_TELL : WASI_RIGHT_FD_SEEK;
   if (!(descriptor->rights_base & (right | WASI_RIGHT_FD_SEEK))) return WASI_ENOTCAPABLE;

@@ -17,6 +17,10 @@ static wasi_errno_t descriptor_for(struct process *process, uint32_t fd, uint8_t
 }
 
 static wasi_errno_t blocked(struct process *process, const struct description *description, uint32_t kind) {
+  if (process->limit_hit) {
+    process_end(process, NIDUS_EXIT_SIGNAL + WASI_SIGNAL_XFSZ);
+    return NIDUS_WOULD_BLOCK;
+  }
   if (description->fdflags & WASI_FDFLAG_NONBLOCK) return WASI_EAGAIN;
   return process_block(process, kind, NIDUS_NO_DEADLINE);
 }
@@ -31,6 +35,14 @@ static wasi_errno_t finish(struct process *process, const struct transfer *trans
 
 static bool has_offset(const struct description *description) {
   return description->inode->type == WASI_FILETYPE_REGULAR_FILE;
+}
+
+/* Lets a write end where the process's files must. */
+static wasi_errno_t keep_file_size(struct process *process, struct transfer *transfer, uint64_t offset) {
+  uint64_t limit = process->file_size_limit;
+  if (offset >= limit) return transfer_run(transfer) > 0 ? WASI_EFBIG : WASI_ESUCCESS;
+  if (limit - offset < transfer->most) transfer->most = (uint32_t)(limit - offset);
+  return WASI_ESUCCESS;
 }
 
 wasi_errno_t wasi_fd_read(struct process *process, uint32_t fd, uint32_t iovs, uint32_t iovs_len,
@@ -64,6 +76,8 @@ wasi_errno_t wasi_fd_write(struct process *process, uint32_t fd, uint32_t iovs, 
     }
     offset = inode->size;
   }
+  if (has_offset(description)) error = keep_file_size(process, &transfer, offset);
+  if (error) return error;
   error = inode->ops->write(description, &transfer, offset);
   if (error == NIDUS_WOULD_BLOCK) return blocked(process, description, NIDUS_WAIT_WRITABLE);
   if (has_offset(description) && transfer.done > 0) description->offset = offset + transfer.done;
@@ -95,6 +109,8 @@ wasi_errno_t wasi_fd_pwrite(struct process *process, uint32_t fd, uint32_t iovs,
   wasi_errno_t error = descriptor_for(process, fd, NIDUS_ACCESS_WRITE, &descriptor);
   if (!error) error = positioned(descriptor, offset);
   if (!error) error = transfer_start(&transfer, process, iovs, iovs_len);
+  if (error) return error;
+  error = keep_file_size(process, &transfer, offset);
   if (error) return error;
   error = descriptor->description->inode->ops->write(descriptor->description, &transfer, offset);
   return finish(process, &transfer, error, nwritten_out);

@@ -87,7 +87,7 @@ wasi_errno_t wasi_proc_raise(struct process *process, uint32_t signal) {
   if (signal > last) return WASI_EINVAL;
   const uint32_t stop = 18, ttou = 21; /* and TSTP, TTIN between them */
   if (signal >= stop && signal <= ttou) return WASI_ENOTSUP; /* nobody could let it go on */
-  if (!ignored_by_default(signal)) process_end(process, 256 + (int32_t)signal);
+  if (!ignored_by_default(signal)) process_end(process, NIDUS_EXIT_SIGNAL + (int32_t)signal);
   return WASI_ESUCCESS;
 }
 
@@ -98,10 +98,10 @@ wasi_errno_t wasi_sched_yield(struct process *process) {
 
 /* ---- poll_oneoff ---- */
 
-enum { SUBSCRIPTION_SIZE = 48, EVENT_SIZE = 32, SUBSCRIPTION_LIMIT = 4096 };
+enum { SUBSCRIPTION_SIZE = 48, SUBSCRIPTION_SIZE_0 = 56, EVENT_SIZE = 32, SUBSCRIPTION_LIMIT = 4096 };
 
 /* subscription: userdata u64; tag u8 at 8; clock: id u32 at 16, timeout, precision u64 at 24 and 32,
- * flags u16 at 40; descriptor: fd u32 at 16. */
+ * flags u16 at 40; descriptor: fd u32 at 16. In the older snapshot a clock begins with a u64 of no use. */
 struct subscription {
   uint64_t userdata;
   uint64_t timeout;
@@ -119,14 +119,19 @@ struct poll {
   bool first;       /* not a restart: relative time-outs begin now */
 };
 
+static uint32_t subscription_size(const struct process *process) {
+  return process->snapshot0 ? SUBSCRIPTION_SIZE_0 : SUBSCRIPTION_SIZE;
+}
+
 static wasi_errno_t subscription_in(struct process *process, uint32_t at, struct subscription *subscription) {
-  uint8_t bytes[SUBSCRIPTION_SIZE];
-  if (!guest_read(process, bytes, at, sizeof bytes)) return WASI_EFAULT;
+  uint8_t bytes[SUBSCRIPTION_SIZE_0];
+  if (!guest_read(process, bytes, at, subscription_size(process))) return WASI_EFAULT;
   memcpy(&subscription->userdata, bytes, 8);
   subscription->tag = bytes[8];
-  memcpy(&subscription->target, bytes + 16, 4);
-  memcpy(&subscription->timeout, bytes + 24, 8);
-  memcpy(&subscription->flags, bytes + 40, 2);
+  const uint8_t *clock = bytes + (process->snapshot0 && subscription->tag == WASI_EVENTTYPE_CLOCK ? 24 : 16);
+  memcpy(&subscription->target, clock, 4);
+  memcpy(&subscription->timeout, clock + 8, 8);
+  memcpy(&subscription->flags, clock + 24, 2);
   return subscription->tag > WASI_EVENTTYPE_FD_WRITE ? WASI_EINVAL : WASI_ESUCCESS;
 }
 
@@ -200,7 +205,7 @@ wasi_errno_t wasi_poll_oneoff(struct process *process, uint32_t in, uint32_t out
   process->polling = false;
   for (uint32_t i = 0; i < nsubscriptions; i++) {
     struct subscription subscription;
-    wasi_errno_t error = subscription_in(process, in + i * SUBSCRIPTION_SIZE, &subscription);
+    wasi_errno_t error = subscription_in(process, in + i * subscription_size(process), &subscription);
     if (error) return error;
     error = subscription.tag == WASI_EVENTTYPE_CLOCK ? poll_clock(&poll, &subscription)
                                                      : poll_descriptor(&poll, &subscription);

@@ -199,6 +199,22 @@ EXPORT("nidus_fd_close") int32_t export_fd_close(uint32_t pid, uint32_t fd) {
   return nidus_fd_close(the_system, pid, fd);
 }
 
+EXPORT("nidus_mount_limit") int32_t export_mount_limit(uint32_t mount, double bytes) {
+  return nidus_mount_limit(the_system, mount, bytes < (double)INT64_MAX ? (uint64_t)bytes : UINT64_MAX);
+}
+
+EXPORT("nidus_process_snapshot0") int32_t export_process_snapshot0(uint32_t pid, uint32_t older) {
+  return nidus_process_snapshot0(the_system, pid, older);
+}
+
+EXPORT("nidus_process_limit") int32_t export_process_limit(uint32_t pid, uint32_t limit, double value) {
+  return nidus_process_limit(the_system, pid, limit, value < (double)INT64_MAX ? (uint64_t)value : UINT64_MAX);
+}
+
+EXPORT("nidus_process_limit_hit") int32_t export_process_limit_hit(uint32_t pid) {
+  return nidus_process_limit_hit(the_system, pid);
+}
+
 EXPORT("nidus_process_exit_code") int32_t export_process_exit_code(uint32_t pid) {
   return nidus_process_exit_code(the_system, pid);
 }

@@ -123,6 +123,9 @@ int32_t nidus_mount_tar(struct nidus_system *system, const char *path, uint32_t 
 int32_t nidus_mount_host(struct nidus_system *system, const char *path, uint32_t length, uint32_t host_mount,
                          uint32_t flags);
 int32_t nidus_unmount(struct nidus_system *system, uint32_t mount);
+/* The most bytes that an in-memory volume may hold (contents as allocated, and some for each file or folder);
+ * beyond it is ENOSPC. Less than what it holds is allowed: nothing is lost, nothing can be added. */
+int32_t nidus_mount_limit(struct nidus_system *system, uint32_t mount, uint64_t bytes);
 
 int32_t nidus_stat(struct nidus_system *system, const char *path, uint32_t length, bool follow,
                    struct nidus_stat *out);
@@ -145,7 +148,23 @@ int32_t nidus_fd_preopen(struct nidus_system *system, uint32_t pid, const char *
 int32_t nidus_fd_share(struct nidus_system *system, uint32_t pid, uint32_t fd, uint32_t from_pid, uint32_t from_fd);
 int32_t nidus_fd_close(struct nidus_system *system, uint32_t pid, uint32_t fd);
 
-/* The code given to proc_exit, 256 + signal after a fatal proc_raise, -1 while running. */
+/* The process's calls are (or are no longer) those of wasi_unstable, the snapshot before preview 1: the same
+ * functions, of which fd_seek, fd_filestat_get, path_filestat_get and poll_oneoff lay out or number their
+ * arguments otherwise. */
+int32_t nidus_process_snapshot0(struct nidus_system *system, uint32_t pid, bool older);
+
+/*
+ * What a process may use at most. Past it: opening answers EMFILE (descriptor numbers stay below the value);
+ * a file is not made longer than the value in bytes (a write is cut short, then EFBIG); and when that many
+ * bytes have gone to streams, the next one ends the process, as by SIGXFSZ.
+ */
+enum nidus_limit { NIDUS_LIMIT_DESCRIPTORS = 1, NIDUS_LIMIT_FILE_SIZE, NIDUS_LIMIT_OUTPUT };
+int32_t nidus_process_limit(struct nidus_system *system, uint32_t pid, uint32_t limit, uint64_t value);
+/* The limit that ended the process, or 0. */
+int32_t nidus_process_limit_hit(struct nidus_system *system, uint32_t pid);
+
+/* The code given to proc_exit, NIDUS_EXIT_SIGNAL + signal after a fatal one, -1 while running. */
+enum { NIDUS_EXIT_SIGNAL = 256 };
 int32_t nidus_process_exit_code(struct nidus_system *system, uint32_t pid);
 void nidus_process_end(struct nidus_system *system, uint32_t pid, int32_t code);
 int32_t nidus_process_reap(struct nidus_system *system, uint32_t pid);
