@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "mem.h"
-#include "path.h"
 #include "system.h"
+#include "tree.h"
 
 #ifndef __wasm__
 int32_t nidus_process_memory(struct nidus_system *system, uint32_t pid, struct nidus_guest_memory memory) {
@@ -100,47 +100,20 @@ int32_t nidus_fd_stream(struct nidus_system *system, uint32_t pid, uint32_t fd, 
   return error ? -(int32_t)error : place(process, fd, description, 0);
 }
 
-static wasi_errno_t walk_or_create(struct nidus_system *system, struct path_walk *walk, const char *path,
-                                   uint32_t length, uint32_t oflags) {
-  static const struct name no_target = {NULL, 0};
-  wasi_errno_t error = path_walk_host(walk, system, path, length, WALK_FOLLOW);
-  if (error) return error;
-  if (walk->inode) {
-    error = (oflags & WASI_OFLAG_CREAT) && (oflags & WASI_OFLAG_EXCL) ? WASI_EEXIST : WASI_ESUCCESS;
-  } else if (!(oflags & WASI_OFLAG_CREAT)) {
-    error = WASI_ENOENT;
-  } else if (walk->parent->fs->read_only) {
-    error = WASI_EROFS;
-  } else if (!walk->parent->ops->create) {
-    error = WASI_EACCES;
-  } else {
-    error = walk->parent->ops->create(walk->parent, walk->name, WASI_FILETYPE_REGULAR_FILE, no_target, &walk->inode);
-  }
-  if (error) path_walk_end(walk);
-  return error;
-}
-
 int32_t nidus_fd_open(struct nidus_system *system, uint32_t pid, uint32_t fd, const char *path, uint32_t length,
                       uint32_t oflags, uint32_t fdflags, uint32_t access) {
   struct process *process = running(system, pid);
   if (!process) return -WASI_ESRCH;
+  struct opening opening = {oflags, (uint16_t)(fdflags & WASI_FDFLAG_ALL), (uint8_t)access, true};
   struct path_walk walk;
-  wasi_errno_t error = walk_or_create(system, &walk, path, length, oflags);
+  wasi_errno_t error = path_walk_host(&walk, system, path, length, tree_open_flags(oflags, true));
   if (error) return -(int32_t)error;
-  struct inode *inode = inode_hold(walk.inode);
+  struct description *description = description_create();
+  error = description ? tree_open(&walk, &opening, description) : WASI_ENOMEM;
   path_walk_end(&walk);
-  bool folder = inode->type == WASI_FILETYPE_DIRECTORY;
-  if (folder && (access & NIDUS_ACCESS_WRITE)) error = WASI_EISDIR;
-  if (!folder && (oflags & WASI_OFLAG_DIRECTORY)) error = WASI_ENOTDIR;
-  if (!folder && inode->fs->read_only && (access & NIDUS_ACCESS_WRITE)) error = WASI_EROFS;
-  if (error) {
-    inode_drop(inode);
-    return -(int32_t)error;
-  }
-  struct description *description;
-  bool truncate = !folder && (oflags & WASI_OFLAG_TRUNC);
-  error = description_open(inode, (uint8_t)access, (uint16_t)(fdflags & WASI_FDFLAG_ALL), truncate, &description);
-  return error ? -(int32_t)error : place(process, fd, description, folder ? RIGHTS_DIRECTORY_INHERITING : 0);
+  if (error) return -(int32_t)error;
+  bool folder = description->inode->type == WASI_FILETYPE_DIRECTORY;
+  return place(process, fd, description, folder ? RIGHTS_DIRECTORY_INHERITING : 0);
 }
 
 #define READ_ONLY_RIGHTS                                                                                         \
@@ -216,13 +189,7 @@ int32_t nidus_chmod(struct nidus_system *system, const char *path, uint32_t leng
   struct path_walk walk;
   wasi_errno_t error = path_walk_host(&walk, system, path, length, WALK_FOLLOW);
   if (error) return -(int32_t)error;
-  if (!walk.inode) {
-    error = WASI_ENOENT;
-  } else if (walk.inode->fs->read_only) {
-    error = WASI_EROFS;
-  } else {
-    error = walk.inode->ops->set_mode ? walk.inode->ops->set_mode(walk.inode, mode) : WASI_ENOTSUP;
-  }
+  error = walk.inode ? tree_set_mode(walk.inode, mode) : WASI_ENOENT;
   path_walk_end(&walk);
   return -(int32_t)error;
 }
