@@ -6,7 +6,7 @@
  *   chunk   [ino, index]        -> Uint8Array
  *   meta    "schema" -> 1,  number of a mount -> its time
  *
- * Two writers never mix. A Web Lock `nidus:<name>` (`lockVolume`) refuses the second one while the
+ * Two writers never mix. A Web Lock `nidus:<name>` (volume-lock.js) refuses the second one while the
  * first lives. Where there are no Web Locks (plain http), and against every other surprise, each mount has
  * a number, one more than the one before, and leaves it in `meta`. A flush adds the number after its own
  * and takes it away again: if a later mount has left it there, the add fails, and with it the
@@ -14,25 +14,23 @@
  */
 
 import { NidusError } from "./errors.js";
+import { STORES } from "./volume.js";
 
 const SCHEMA = 1;
-const STORES = ["inode", "dirent", "chunk", "meta"];
+const ALL = [...STORES, "meta"];
 /** Numbers of mounts that are remembered: a writer overtaken so often would not be noticed. */
 const MOUNTS = 256;
-/** A lock just given back by a page that goes away becomes free within this time. */
-const LOCK_PATIENCE = 1000;
 
 /** @typedef {import("./volume.js").Change} Change */
-
 /** @typedef {import("./volume.js").Store} Store */
 
 /** @implements {Store} */
 export class Database {
   /** @type {IDBDatabase | null} null: the connection was lost */
-  #db;
+  #db = null;
   #name;
   #factory;
-  /** Which mount of the database this is. */
+  /** Which mount of the database this is; 0 before it is read. */
   #number = 0;
 
   /**
@@ -42,63 +40,58 @@ export class Database {
    * @param {string} name
    */
   static async open(factory, name) {
-    return new Database(factory, name, await openDatabase(factory, name));
+    const database = new Database(factory, name);
+    await database.#connect();
+    return database;
   }
 
   /**
    * @param {IDBFactory} factory
    * @param {string} name
-   * @param {IDBDatabase} db
    */
-  constructor(factory, name, db) {
+  constructor(factory, name) {
     this.#factory = factory;
     this.#name = name;
-    this.#db = this.#watch(db);
   }
 
   /** Reads everything and makes this the volume's writer, in one transaction. */
-  async read() {
-    const tx = /** @type {IDBDatabase} */ (this.#db).transaction(STORES, "readwrite");
-    const completed = completion(tx);
-    /** @type {(name: string) => Promise<[any, any][]>} */
-    const all = async (name) => {
-      const store = tx.objectStore(name);
-      const [keys, values] = await Promise.all([
-        result(store.getAllKeys()),
-        result(store.getAll()),
-      ]);
-      return keys.map((key, i) => [key, values[i]]);
-    };
-    try {
-      const [inode = [], dirent = [], chunk = [], meta = []] = await Promise.all(STORES.map(all));
-      const numbers = meta.map(([key]) => key).filter((key) => typeof key === "number");
-      const number = Math.max(0, ...numbers) + 1;
-      tx.objectStore("meta").add(Date.now(), number);
-      tx.objectStore("meta").delete(IDBKeyRange.bound(-Infinity, number - MOUNTS));
-      await completed;
-      this.#number = number;
-      return { inode, dirent, chunk };
-    } catch (error) {
-      completed.catch(() => {});
-      throw this.#failure(error);
-    }
+  read() {
+    return this.#transact({}, async (tx) => {
+      const meta = tx.objectStore("meta");
+      // Numbers come before texts, and the highest last.
+      const numbers = await result(meta.getAllKeys(IDBKeyRange.upperBound(Infinity)));
+      this.#number = Number(numbers.at(-1) ?? 0) + 1;
+      meta.add(Date.now(), this.#number);
+      meta.delete(IDBKeyRange.upperBound(this.#number - MOUNTS));
+      const records = STORES.map(async (store) => {
+        const from = tx.objectStore(store);
+        const [keys, values] = await Promise.all([
+          result(from.getAllKeys()),
+          result(from.getAll()),
+        ]);
+        return keys.map((key, i) => ({ store, key: /** @type {any} */ (key), value: values[i] }));
+      });
+      return (await Promise.all(records)).flat();
+    });
   }
 
   /**
    * One transaction, with all that can be asked of durability.
    * @param {Change[]} changes
    */
-  async write(changes) {
-    try {
-      const db = (this.#db ??= await this.#reopen());
-      const tx = db.transaction(STORES, "readwrite", { durability: "strict" });
-      const completed = completion(tx);
-      completed.catch(() => {}); // Told below, also when `fill` throws.
-      fill(tx, changes, this.#number + 1);
-      await completed;
-    } catch (error) {
-      throw this.#failure(error);
-    }
+  write(changes) {
+    return this.#transact({ durability: "strict" }, (tx) => {
+      const meta = tx.objectStore("meta");
+      meta.add(0, this.#number + 1);
+      meta.delete(this.#number + 1);
+      for (const { store, key, value, rest } of changes) {
+        const into = tx.objectStore(store);
+        if (value !== null) into.put(value, key);
+        // A list comes after all numbers and texts.
+        else into.delete(rest ? IDBKeyRange.bound(key, [[key].flat()[0], []]) : key);
+      }
+      tx.commit?.();
+    });
   }
 
   close() {
@@ -106,100 +99,85 @@ export class Database {
     this.#db = null;
   }
 
-  /** After a lost connection: the database must still be the one that was mounted. */
-  async #reopen() {
-    const db = await openDatabase(this.#factory, this.#name);
-    const meta = db.transaction("meta").objectStore("meta");
-    if ((await result(meta.count(this.#number))) === 0) {
-      db.close();
-      throw this.#takenOver();
+  /**
+   * What `use` does, whole or not at all.
+   * @template T
+   * @param {IDBTransactionOptions} options
+   * @param {(tx: IDBTransaction) => T} use makes its first requests at once
+   * @returns {Promise<Awaited<T>>}
+   */
+  async #transact(options, use) {
+    try {
+      const db = this.#db ?? (await this.#connect());
+      const tx = db.transaction(ALL, "readwrite", options);
+      /** @type {Promise<void>} */
+      const completed = new Promise((resolve, reject) => {
+        tx.oncomplete = () => resolve();
+        tx.onabort = () => reject(tx.error ?? new Error("the transaction was aborted"));
+      });
+      completed.catch(() => {}); // Told below, also when `use` throws.
+      try {
+        const answer = await use(tx);
+        await completed;
+        return answer;
+      } catch (error) {
+        if (tx.error === null) tx.abort();
+        throw error;
+      }
+    } catch (error) {
+      throw this.#failure(error);
     }
-    return this.#watch(db);
   }
 
-  /** @param {IDBDatabase} db */
-  #watch(db) {
+  async #connect() {
+    const request = this.#factory.open(`nidus:${this.#name}`, SCHEMA);
+    request.onupgradeneeded = () => {
+      for (const store of ALL) request.result.createObjectStore(store);
+      /** @type {IDBTransaction} */ (request.transaction).objectStore("meta").put(SCHEMA, "schema");
+    };
+    const db = await result(request).catch((error) => {
+      throw error.name === "VersionError" ? this.#failure(error) : error;
+    });
     const lose = () => {
       db.close();
       if (this.#db === db) this.#db = null;
     };
-    db.onclose = lose;
-    db.onversionchange = lose;
-    return db;
-  }
-
-  #takenOver() {
-    return new NidusError(
-      "EBUSY",
-      `Volume "${this.#name}" was opened or deleted elsewhere: what changes here is no longer stored; reload the page.`,
-    );
+    if (this.#number > 0) {
+      // After a lost connection, it must still be the one that was mounted.
+      const meta = db.transaction("meta").objectStore("meta");
+      if ((await result(meta.count(this.#number))) === 0) {
+        lose();
+        throw new DOMException("", "ConstraintError");
+      }
+    }
+    db.onclose = db.onversionchange = lose;
+    return (this.#db = db);
   }
 
   /** @param {unknown} cause */
   #failure(cause) {
     if (cause instanceof NidusError) return cause;
-    const name = /** @type {{name?: unknown} | null} */ (cause)?.name;
-    if (name === "ConstraintError") return this.#takenOver();
-    if (name === "QuotaExceededError") {
-      return new NidusError(
+    /** @type {Record<string, [string, string]>} */
+    const known = {
+      ConstraintError: [
+        "EBUSY",
+        `Volume "${this.#name}" was opened or deleted elsewhere: what changes here is no longer stored; reload the page.`,
+      ],
+      QuotaExceededError: [
         "ENOSPC",
         `The browser has no more storage for volume "${this.#name}": delete files or free disk space.`,
-      );
-    }
-    return new NidusError("EIO", `Volume "${this.#name}" could not be stored: ${String(cause)}`);
-  }
-}
-
-/**
- * Makes this page or worker the only one with volume `name`; answers what gives it back. Rejects with
- * `EBUSY` when another one has it.
- * @param {LockManager} locks
- * @param {string} name
- * @param {number} [patience] milliseconds to wait for one that is going away
- * @returns {Promise<() => void>}
- */
-export function lockVolume(locks, name, patience = LOCK_PATIENCE) {
-  return new Promise((resolve, reject) => {
-    const waited = new AbortController();
-    const timer = setTimeout(() => waited.abort(), patience);
-    /** @type {() => Promise<void>} */
-    const hold = () => {
-      clearTimeout(timer);
-      return new Promise((release) => resolve(() => release()));
+      ],
+      VersionError: [
+        "ENOTSUP",
+        `volume "${this.#name}" was written by a newer version of Nidus: update this page`,
+      ],
     };
-    locks.request(`nidus:${name}`, { signal: waited.signal }, hold).catch((error) => {
-      clearTimeout(timer);
-      reject(
-        error?.name === "AbortError"
-          ? new NidusError(
-              "EBUSY",
-              `Volume "${name}" is open in another tab or window: close that one, then reload this page.`,
-            )
-          : error,
-      );
-    });
-  });
-}
-
-/**
- * @param {IDBFactory} factory
- * @param {string} volume
- * @returns {Promise<IDBDatabase>}
- */
-async function openDatabase(factory, volume) {
-  const request = factory.open(`nidus:${volume}`, SCHEMA);
-  request.onupgradeneeded = () => {
-    for (const store of STORES) request.result.createObjectStore(store);
-    /** @type {IDBTransaction} */ (request.transaction).objectStore("meta").put(SCHEMA, "schema");
-  };
-  try {
-    return await result(request);
-  } catch (error) {
-    if (/** @type {DOMException} */ (error).name !== "VersionError") throw error;
-    throw new NidusError(
-      "ENOTSUP",
-      `volume "${volume}" was written by a newer version of Nidus: update this page`,
-    );
+    const { name } = /** @type {Error} */ (cause);
+    const [code, sentence] = known[name] ?? [
+      "EIO",
+      `Volume "${this.#name}" could not be stored: ${String(cause)}`,
+    ];
+    return new NidusError(code, sentence);
   }
 }
 
@@ -213,49 +191,4 @@ function result(request) {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
-}
-
-/**
- * @param {IDBTransaction} tx
- * @returns {Promise<void>}
- */
-function completion(tx) {
-  return new Promise((resolve, reject) => {
-    tx.oncomplete = () => resolve();
-    tx.onabort = () => reject(tx.error ?? new Error("the transaction was aborted"));
-  });
-}
-
-/**
- * Puts a cut into a transaction, whole or not at all.
- * @param {IDBTransaction} tx
- * @param {Change[]} changes
- * @param {number} next the number a later mount would have
- */
-function fill(tx, changes, next) {
-  try {
-    const meta = tx.objectStore("meta");
-    meta.add(0, next);
-    meta.delete(next);
-    for (const change of changes) {
-      const store = tx.objectStore(change.store);
-      if (change.value !== null) store.put(change.value, change.key);
-      else store.delete(deleted(change));
-    }
-    tx.commit?.();
-  } catch (error) {
-    if (tx.error === null) tx.abort();
-    throw error;
-  }
-}
-
-/**
- * What a deletion means: a chunk's, all from there to the file's end; that of an entry without a name, all
- * of the folder.
- * @param {Change} change
- */
-function deleted({ store, key }) {
-  if (store === "chunk") return IDBKeyRange.bound(key, [key[0], Infinity]);
-  if (store === "dirent" && key[1] === "") return IDBKeyRange.bound([key[0]], [key[0], []]);
-  return key;
 }

@@ -10,13 +10,13 @@
  * transaction, so nothing stored is ever damaged.
  */
 
-import { lockVolume } from "./database.js";
 import { NidusError } from "./errors.js";
 import { KeptVolume } from "./kept-volume.js";
 import { PageProcess } from "./page-process.js";
 import { FS_METHODS, unknownMessage } from "./protocol.js";
 import { Dirent, Stats } from "./stats.js";
 import { readAll, toBytes } from "./streams.js";
+import { lockVolume } from "./volume-lock.js";
 
 export { NidusError };
 

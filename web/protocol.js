@@ -103,7 +103,7 @@ export const FS_METHODS = {
 /** @typedef {import("./errors.js").ErrorRecord} ErrorRecord */
 
 /**
- * @typedef {{t: "boot", volume: string | null, kept: import("./volume.js").Records, parts: Parts}
+ * @typedef {{t: "boot", volume: string | null, kept: import("./volume.js").Stored[], parts: Parts}
  *   | {t: "call", id: number, method: string, args: unknown[]}
  *   | {t: "spawn", id: number, command: string, args: string[],
  *      settings: SpawnSettings, ring: SharedArrayBuffer | null}

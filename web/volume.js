@@ -11,38 +11,33 @@
 
 import { NidusError } from "./errors.js";
 
-const INODE = 1;
-const DIRENT = 2;
-const DELETE = 2;
-/** Size of one record of `nidus_flush_record`. */
-const RECORD_SIZE = 40;
+/** The stores, in the order of their numbers in the kernel, from 1. */
+export const STORES = /** @type {const} */ (["inode", "dirent", "chunk"]);
+/** The words of one record of `nidus_flush_record`; the second to the fifth pair are two long numbers. */
+const RECORD_WORDS = 10;
 /** Changes are looked for this often, so that they are stored within a second. */
 const WRITE_BEHIND = 500;
-/** After a failed flush: the first and the longest wait before the next one. */
-const RETRY_FIRST = 1000;
+/** After a failed flush the next one waits twice as long, and at last so long. */
 const RETRY_LONGEST = 30_000;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** @typedef {import("./kernel.js").Kernel} Kernel */
 /**
- * One record of a cut; a `value` of null deletes: a chunk with all that follow it in its file, an entry
- * without a name with all of its folder.
- * @typedef {{store: "inode", key: number, value: Uint8Array<ArrayBuffer> | null}
- *   | {store: "dirent", key: [number, string], value: number | null}
- *   | {store: "chunk", key: [number, number], value: Uint8Array<ArrayBuffer> | null}} Change
+ * What a store holds of an inode, an entry of a folder, or 64 KiB of a file; all it is asked for is these.
+ * Keys: a number; folder and name; file and index. Values: bytes; an inode's number; bytes.
+ * @typedef {object} Stored
+ * @property {typeof STORES[number]} store
+ * @property {number | [number, string | number]} key
+ * @property {Uint8Array<ArrayBuffer> | number} value
  */
 /**
- * Everything a store holds, by key.
- * @typedef {object} Records
- * @property {[number, Uint8Array][]} inode
- * @property {[[number, string], number][]} dirent
- * @property {[[number, number], Uint8Array][]} chunk
+ * One record of a cut; a `value` of null deletes, with `rest` also what follows in the same file or folder.
+ * @typedef {Omit<Stored, "value"> & {value: Stored["value"] | null, rest: boolean}} Change
  */
 /**
  * @typedef {object} Store
- * @property {() => Promise<Records>} read
+ * @property {() => Promise<Stored[]>} read everything, in any order
  * @property {(changes: Change[]) => Promise<void>} write all of them or none; begins before it returns
  * @property {() => void} close
  */
@@ -89,28 +84,26 @@ export class Volume {
   async load(kernel, mount) {
     this.#kernel = kernel;
     this.#mount = mount;
-    const { inode, dirent, chunk } = await this.#store.read();
-    const k = kernel.exports;
-    /** @type {(bytes: Uint8Array, use: (ptr: number, length: number) => number) => void} */
-    const lend = (bytes, use) => {
-      const code = kernel.withBytes([bytes], (ptr) => use(ptr, bytes.length));
-      if (code < 0) throw damaged(code);
-    };
-    for (const [key, value] of inode) {
-      lend(value, (ptr, length) => k.nidus_load_inode(mount, BigInt(key), ptr, length));
+    const records = await this.#store.read();
+    let code = 0;
+    for (const [number, name] of STORES.entries()) {
+      for (const { store, key, value } of /** @type {any[]} */ (records)) {
+        if (store !== name) continue;
+        const [ino, second = 0] = [key].flat();
+        const [bytes, index] =
+          store === "dirent" ? [encoder.encode(second), value] : [value, second];
+        code ||= kernel.withBytes([bytes], (ptr) =>
+          kernel.exports.nidus_load(mount, number + 1, ino, index, ptr, bytes.length),
+        );
+      }
     }
-    for (const [[parent, entry], child] of dirent) {
-      lend(encoder.encode(entry), (ptr, length) =>
-        k.nidus_load_dirent(mount, BigInt(parent), ptr, length, BigInt(child)),
+    code ||= kernel.exports.nidus_load_end(mount);
+    if (code !== 0) {
+      throw new NidusError(
+        "EIO",
+        `The volume is damaged (error ${-code}): use another name, or delete the site's data.`,
       );
     }
-    for (const [[ino, index], value] of chunk) {
-      lend(value, (ptr, length) =>
-        k.nidus_load_chunk(mount, BigInt(ino), BigInt(index), ptr, length),
-      );
-    }
-    const code = k.nidus_load_end(mount);
-    if (code < 0) throw damaged(code);
     this.#schedule();
   }
 
@@ -148,28 +141,24 @@ export class Volume {
   async #write() {
     const k = this.#kernel?.exports;
     if (!k || !this.#open || k.nidus_volume_dirty(this.#mount) === 0) return;
+    /** @type {NidusError | null} */
+    let error = null;
     try {
       // Without a pause between: a store completes by itself what it was given, even if a program keeps
       // this thread busy from now on.
       await this.#store.write(this.#cut());
-      k.nidus_flush_end(this.#mount, 1);
-      this.#delay = WRITE_BEHIND;
-      this.#on("flush", null);
     } catch (thrown) {
-      k.nidus_flush_end(this.#mount, 0);
-      const error = /** @type {NidusError} */ (thrown);
-      if (error.code === "EBUSY") {
-        this.#open = false;
-        this.reason = error.message;
-        this.#on("nopersist", error);
-      } else {
-        this.#delay = Math.min(Math.max(RETRY_FIRST, this.#delay * 2), RETRY_LONGEST);
-        this.#on("flusherror", error);
-      }
-      throw error;
-    } finally {
-      this.#schedule();
+      error = /** @type {NidusError} */ (thrown);
     }
+    k.nidus_flush_end(this.#mount, error ? 0 : 1);
+    this.#delay = error ? Math.min(this.#delay * 2, RETRY_LONGEST) : WRITE_BEHIND;
+    if (error?.code === "EBUSY") {
+      this.#open = false;
+      this.reason = error.message;
+    }
+    this.#on(!error ? "flush" : this.#open ? "flusherror" : "nopersist", error);
+    this.#schedule();
+    if (error) throw error;
   }
 
   /**
@@ -179,29 +168,21 @@ export class Volume {
   #cut() {
     const kernel = /** @type {Kernel} */ (this.#kernel);
     const k = kernel.exports;
-    const out = kernel.alloc(RECORD_SIZE);
-    const count = kernel.check(k.nidus_flush_begin(this.#mount), "flush");
-    /** @type {Change[]} */
-    const changes = [];
-    for (let i = 0; i < count; i++) {
-      k.nidus_flush_record(this.#mount, i, out);
-      const view = kernel.dv();
-      const word = (/** @type {number} */ at) => view.getUint32(out + at, true);
-      const long = (/** @type {number} */ at) => Number(view.getBigUint64(out + at, true));
-      const bytes = (/** @type {number} */ at) =>
-        kernel.u8().slice(word(at), word(at) + word(at + 4));
-      const remove = word(4) === DELETE;
-      if (word(0) === DIRENT) {
-        const value = remove ? null : long(16);
-        changes.push({ store: "dirent", key: [long(8), decoder.decode(bytes(24))], value });
-      } else {
-        const value = remove ? null : bytes(32);
-        if (word(0) === INODE) changes.push({ store: "inode", key: long(8), value });
-        else changes.push({ store: "chunk", key: [long(8), long(16)], value });
-      }
-    }
-    kernel.free(out);
-    return changes;
+    const length = kernel.check(k.nidus_flush_begin(this.#mount), "flush");
+    return Array.from({ length }, (_, i) => {
+      const at = k.nidus_flush_record(this.#mount, i);
+      const { buffer } = kernel.memory;
+      const [store = 0, op = 0, , , , , name = 0, nameLength = 0, bytes = 0, size = 0] =
+        new Uint32Array(buffer, at, RECORD_WORDS);
+      const [ino = 0, index = 0] = Array.from(new BigUint64Array(buffer, at + 8, 2), Number);
+      const isEntry = store === 2;
+      return {
+        store: STORES[store - 1],
+        key: store === 1 ? ino : [ino, isEntry ? kernel.text(name, nameLength) : index],
+        value: op > 1 ? null : isEntry ? index : kernel.u8().slice(bytes, bytes + size),
+        rest: op > 2,
+      };
+    });
   }
 
   #schedule() {
@@ -216,12 +197,4 @@ export class Volume {
     // In Node a volume alone keeps no program alive.
     /** @type {{unref?: () => void}} */ (/** @type {unknown} */ (this.#timer)).unref?.();
   }
-}
-
-/** @param {number} code */
-function damaged(code) {
-  return new NidusError(
-    "EIO",
-    `The volume is damaged (error ${-code}): use another name, or delete the site's data.`,
-  );
 }

@@ -112,7 +112,7 @@ class Hosted {
 
   /**
    * @param {string | null} name
-   * @param {import("./volume.js").Records} kept
+   * @param {import("./volume.js").Stored[]} kept
    */
   async #openVolume(name, kept) {
     /** @type {import("./volume.js").Store} */

@@ -71,15 +71,15 @@ static void other(struct guest *guest, struct input *input, uint32_t mount, bool
     nidus_flush_end(guest->system, mount, what & 1);
     *flushing = false;
   } else {
-    struct nidus_flush_record record;
     int32_t count = nidus_flush_begin(guest->system, mount);
     require(count >= 0);
     *flushing = true;
     uint8_t sum = 0;
     for (uint32_t i = 0; i < (uint32_t)count; i++) {
-      require(nidus_flush_record(guest->system, mount, i, &record) == 0);
-      for (uint32_t k = 0; k < record.length; k++) sum ^= ((const uint8_t *)record.bytes)[k];
-      for (uint32_t k = 0; k < record.name_length; k++) sum ^= (uint8_t)record.name[k];
+      const struct nidus_flush_record *record = nidus_flush_record(guest->system, mount, i);
+      require(record);
+      for (uint32_t k = 0; k < record->length; k++) sum ^= ((const uint8_t *)record->bytes)[k];
+      for (uint32_t k = 0; k < record->name_length; k++) sum ^= (uint8_t)record->name[k];
     }
     guest->memory[0] = sum;
   }

@@ -36,10 +36,9 @@ static uint8_t *copy_of(const void *bytes, uint32_t length) {
 
 static bool same_key(const struct stored *item, const struct nidus_flush_record *record) {
   if (item->store != record->store || item->ino != record->ino) return false;
-  if (item->store == NIDUS_STORE_CHUNK && record->op == NIDUS_STORE_DELETE) return item->index >= record->index;
+  if (record->op == NIDUS_STORE_DELETE_FROM) return item->store == NIDUS_STORE_DIRENT || item->index >= record->index;
   if (item->store == NIDUS_STORE_CHUNK) return item->index == record->index;
   if (item->store == NIDUS_STORE_INODE) return true;
-  if (record->op == NIDUS_STORE_DELETE && record->name_length == 0) return true;
   return item->name_length == record->name_length && memcmp(item->name, record->name, item->name_length) == 0;
 }
 
@@ -58,7 +57,7 @@ static void store_delete(struct store *store, const struct nidus_flush_record *r
 
 static void store_apply(struct store *store, const struct nidus_flush_record *record) {
   store_delete(store, record);
-  if (record->op == NIDUS_STORE_DELETE) return;
+  if (record->op != NIDUS_STORE_PUT) return;
   require(store->count < STORE_LIMIT);
   require(record->store != NIDUS_STORE_CHUNK || record->length <= CHUNK);
   store->items[store->count++] = (struct stored){
@@ -77,9 +76,9 @@ static void flush(struct guest *guest, uint32_t mount, struct store *store, bool
   int32_t count = nidus_flush_begin(guest->system, mount);
   require(count >= 0);
   for (uint32_t i = 0; ok && i < (uint32_t)count; i++) {
-    struct nidus_flush_record record;
-    require(nidus_flush_record(guest->system, mount, i, &record) == 0);
-    store_apply(store, &record);
+    const struct nidus_flush_record *record = nidus_flush_record(guest->system, mount, i);
+    require(record);
+    store_apply(store, record);
   }
   nidus_flush_end(guest->system, mount, ok);
 }

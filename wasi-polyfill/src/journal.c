@@ -221,7 +221,7 @@ static void cut_file(struct journal *journal, struct mem_inode *inode) {
   bool is_inline = record_is_inline(inode);
   uint64_t cut_from = is_inline ? 0 : inode->cut_from;
   if (inode->chunks_stored && cut_from != UINT64_MAX) {
-    cut_add(journal, inode, inode->base.ino, NIDUS_STORE_CHUNK, NIDUS_STORE_DELETE)->record.index = cut_from;
+    cut_add(journal, inode, inode->base.ino, NIDUS_STORE_CHUNK, NIDUS_STORE_DELETE_FROM)->record.index = cut_from;
     if (cut_from == 0) inode->chunks_stored = false;
   }
   inode->cut_from = UINT64_MAX;
@@ -241,8 +241,8 @@ static void cut_file(struct journal *journal, struct mem_inode *inode) {
 /* The store forgets inode `ino`, with its chunks or with all its entries. */
 static void cut_deleted(struct journal *journal, struct mem_inode *holder, uint64_t ino, uint8_t type) {
   cut_add(journal, holder, ino, NIDUS_STORE_INODE, NIDUS_STORE_DELETE)->type = type;
-  if (type == WASI_FILETYPE_REGULAR_FILE) cut_add(journal, holder, ino, NIDUS_STORE_CHUNK, NIDUS_STORE_DELETE);
-  if (type == WASI_FILETYPE_DIRECTORY) cut_add(journal, holder, ino, NIDUS_STORE_DIRENT, NIDUS_STORE_DELETE);
+  if (type == WASI_FILETYPE_REGULAR_FILE) cut_add(journal, holder, ino, NIDUS_STORE_CHUNK, NIDUS_STORE_DELETE_FROM);
+  if (type == WASI_FILETYPE_DIRECTORY) cut_add(journal, holder, ino, NIDUS_STORE_DIRENT, NIDUS_STORE_DELETE_FROM);
 }
 
 static void cut_inode(struct journal *journal, struct mem_inode *inode, uint8_t **bytes) {
@@ -297,11 +297,9 @@ int32_t nidus_flush_begin(struct nidus_system *system, uint32_t mount) {
   return (int32_t)journal->count;
 }
 
-int32_t nidus_flush_record(struct nidus_system *system, uint32_t mount, uint32_t i, struct nidus_flush_record *out) {
+const struct nidus_flush_record *nidus_flush_record(struct nidus_system *system, uint32_t mount, uint32_t i) {
   struct journal *journal = journal_of(system, mount);
-  if (!journal || i >= journal->count) return -WASI_EINVAL;
-  *out = journal->entries[i].record;
-  return 0;
+  return journal && i < journal->count ? &journal->entries[i].record : NULL;
 }
 
 /* ---- a failed flush ---- */
@@ -328,7 +326,7 @@ static void entry_restore(struct flush_entry *entry) {
     case NIDUS_STORE_CHUNK:
       /* Whether the store holds chunks is not known now: a delete too many does no harm. */
       inode->chunks_stored = true;
-      if (entry->record.op == NIDUS_STORE_DELETE) {
+      if (entry->record.op == NIDUS_STORE_DELETE_FROM) {
         journal_cut(inode, entry->record.index);
       } else {
         content_return_dirty(inode, entry->record.index);

@@ -246,28 +246,28 @@ EXPORT("nidus_flush_begin") int32_t export_flush_begin(uint32_t mount) { return 
 
 _Static_assert(sizeof(struct nidus_flush_record) == 40 && sizeof(struct nidus_stat) == 80, "docs/kernel-abi.md");
 
-EXPORT("nidus_flush_record")
-int32_t export_flush_record(uint32_t mount, uint32_t i, struct nidus_flush_record *out) {
-  return nidus_flush_record(the_system, mount, i, out);
+EXPORT("nidus_flush_record") const struct nidus_flush_record *export_flush_record(uint32_t mount, uint32_t i) {
+  return nidus_flush_record(the_system, mount, i);
 }
 
 EXPORT("nidus_flush_end") void export_flush_end(uint32_t mount, uint32_t ok) {
   nidus_flush_end(the_system, mount, ok != 0);
 }
 
-EXPORT("nidus_load_inode")
-int32_t export_load_inode(uint32_t mount, uint64_t ino, const void *bytes, uint32_t length) {
-  return nidus_load_inode(the_system, mount, ino, bytes, length);
-}
+/* A key as a store gives it back: JavaScript's number, which may be anything. */
+static bool is_whole(double number) { return number >= 0 && number <= 9007199254740991.0 && number == __builtin_floor(number); }
 
-EXPORT("nidus_load_dirent")
-int32_t export_load_dirent(uint32_t mount, uint64_t parent, const char *name, uint32_t length, uint64_t child) {
-  return nidus_load_dirent(the_system, mount, parent, name, length, child);
-}
-
-EXPORT("nidus_load_chunk")
-int32_t export_load_chunk(uint32_t mount, uint64_t ino, uint64_t index, const void *bytes, uint32_t length) {
-  return nidus_load_chunk(the_system, mount, ino, index, bytes, length);
+EXPORT("nidus_load")
+int32_t export_load(uint32_t mount, uint32_t store, double ino, double index, const void *bytes, uint32_t length) {
+  if (!is_whole(ino) || !is_whole(index)) return -WASI_EIO;
+  switch (store) {
+    case NIDUS_STORE_INODE:
+      return nidus_load_inode(the_system, mount, (uint64_t)ino, bytes, length);
+    case NIDUS_STORE_DIRENT:
+      return nidus_load_dirent(the_system, mount, (uint64_t)ino, bytes, length, (uint64_t)index);
+    default:
+      return nidus_load_chunk(the_system, mount, (uint64_t)ino, (uint64_t)index, bytes, length);
+  }
 }
 
 EXPORT("nidus_load_end") int32_t export_load_end(uint32_t mount) { return nidus_load_end(the_system, mount); }

@@ -44,9 +44,10 @@ static bool same_key(const struct record *record, const struct nidus_flush_recor
 static void store_delete(struct store *store, const struct nidus_flush_record *key) {
   for (uint32_t i = store->count; i-- > 0;) {
     const struct record *record = &store->records[i];
-    bool all = key->store == NIDUS_STORE_DIRENT && key->name_length == 0;
-    bool gone = record->store == key->store && record->ino == key->ino &&
-                (all || (key->store == NIDUS_STORE_CHUNK ? record->index >= key->index : same_key(record, key)));
+    bool gone = key->op == NIDUS_STORE_DELETE_FROM
+                    ? record->store == key->store && record->ino == key->ino &&
+                          (key->store == NIDUS_STORE_DIRENT || record->index >= key->index)
+                    : same_key(record, key);
     if (gone) store_remove(store, i);
   }
 }
@@ -85,16 +86,18 @@ static struct transaction begin_flush(struct guest *guest, uint32_t mount) {
   require(transaction.records);
   for (uint32_t i = 0; i < transaction.count; i++) {
     struct nidus_flush_record *record = &transaction.records[i];
-    require(nidus_flush_record(guest->system, mount, i, record) == 0);
+    require(nidus_flush_record(guest->system, mount, i));
+    *record = *nidus_flush_record(guest->system, mount, i);
     char *name = malloc(record->name_length + 1), *bytes = malloc(record->length + 1);
-    require(name && bytes && (record->op == NIDUS_STORE_PUT || record->op == NIDUS_STORE_DELETE));
+    require(name && bytes && record->op >= NIDUS_STORE_PUT && record->op <= NIDUS_STORE_DELETE_FROM);
+    require(record->op != NIDUS_STORE_DELETE_FROM || record->store != NIDUS_STORE_INODE);
+    require(record->op != NIDUS_STORE_DELETE || record->store != NIDUS_STORE_CHUNK);
     if (record->name_length) memcpy(name, record->name, record->name_length);
     if (record->length) memcpy(bytes, record->bytes, record->length);
     record->name = name;
     record->bytes = bytes;
   }
-  require(nidus_flush_record(guest->system, mount, transaction.count, transaction.records) == -WASI_EINVAL ||
-          transaction.count == 0);
+  require(!nidus_flush_record(guest->system, mount, transaction.count));
   require(nidus_flush_begin(guest->system, mount) == -WASI_EBUSY);
   return transaction;
 }
@@ -104,7 +107,7 @@ static void end_flush(struct guest *guest, uint32_t mount, struct transaction *t
   for (uint32_t i = 0; i < transaction->count; i++) {
     struct nidus_flush_record *record = &transaction->records[i];
     if (ok && record->op == NIDUS_STORE_PUT) store_put(store, record);
-    if (ok && record->op == NIDUS_STORE_DELETE) store_delete(store, record);
+    if (ok && record->op != NIDUS_STORE_PUT) store_delete(store, record);
     free((void *)(uintptr_t)record->name);
     free((void *)(uintptr_t)record->bytes);
   }
@@ -576,12 +579,11 @@ static void refuses_corrupt_stores(struct guest *guest) {
 
 static void misuse_is_refused(struct guest *guest) {
   uint32_t mount = journaled(guest);
-  struct nidus_flush_record record;
   uint8_t bytes[64] = {1, WASI_FILETYPE_DIRECTORY};
   require(nidus_volume_dirty(guest->system, 0) == -WASI_EINVAL);
   require(nidus_flush_begin(guest->system, 0) == -WASI_EINVAL);
   require(nidus_flush_begin(guest->system, 999) == -WASI_EINVAL);
-  require(nidus_flush_record(guest->system, mount, 0, &record) == -WASI_EINVAL);
+  require(!nidus_flush_record(guest->system, mount, 0) && !nidus_flush_record(guest->system, 0, 0));
   nidus_flush_end(guest->system, mount, true);
   require(nidus_load_inode(guest->system, 0, 1, bytes, 64) == -WASI_EINVAL);
   require(nidus_load_chunk(guest->system, mount, 5, 0, bytes, 64) == -WASI_EIO);

@@ -184,9 +184,10 @@ const char *nidus_syscall_signature(uint32_t number);
 wasi_errno_t nidus_syscall(struct nidus_system *system, uint32_t pid, uint32_t number, const uint64_t *arguments);
 
 enum { NIDUS_STORE_INODE = 1, NIDUS_STORE_DIRENT = 2, NIDUS_STORE_CHUNK = 3 };
-enum { NIDUS_STORE_PUT = 1, NIDUS_STORE_DELETE = 2 };
+enum { NIDUS_STORE_PUT = 1, NIDUS_STORE_DELETE = 2, NIDUS_STORE_DELETE_FROM = 3 };
 
-/* One record of a flush. A chunk's delete means all chunks of `ino` from `index` on. */
+/* One record of a flush; shared with JavaScript. DELETE_FROM means all records of `ino` in this store from
+ * this one on: chunks from `index` on; entries, whose name is empty then, all of them. */
 struct nidus_flush_record {
   uint32_t store;
   uint32_t op;
@@ -200,7 +201,8 @@ struct nidus_flush_record {
 
 int32_t nidus_volume_dirty(struct nidus_system *system, uint32_t mount);
 int32_t nidus_flush_begin(struct nidus_system *system, uint32_t mount);
-int32_t nidus_flush_record(struct nidus_system *system, uint32_t mount, uint32_t i, struct nidus_flush_record *out);
+/* NULL when there is none with that number; valid, with what it points to, in the turn of nidus_flush_begin. */
+const struct nidus_flush_record *nidus_flush_record(struct nidus_system *system, uint32_t mount, uint32_t i);
 void nidus_flush_end(struct nidus_system *system, uint32_t mount, bool ok);
 int32_t nidus_load_inode(struct nidus_system *system, uint32_t mount, uint64_t ino, const void *bytes,
                          uint32_t length);
