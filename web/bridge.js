@@ -16,26 +16,32 @@ export function hasMultiMemory() {
 }
 
 /**
- * The bridge in JavaScript, for hosts without multi-memory.
+ * The bridge in JavaScript, for hosts without multi-memory and for guests inside an engine's memory.
  * @param {WebAssembly.Memory} kernelMemory
- * @param {WebAssembly.Memory} guestMemory
+ * @param {() => Uint8Array} guestBytes the guest's memory, as it is now; it begins at a multiple of 4.
+ *   Asked for when a range is beyond the bytes it gave before, as all are once they are detached. If the
+ *   memory moves without that, `refresh` has to be called.
  * @param {boolean} shared the kernel's memory is
  */
-export function copyFunctions(kernelMemory, guestMemory, shared) {
-  let kernel = new Uint8Array(kernelMemory.buffer);
-  let kernel32 = new Uint32Array(kernelMemory.buffer);
-  let guest = new Uint8Array(guestMemory.buffer);
-  let guest32 = new Uint32Array(guestMemory.buffer);
+export function copyFunctions(kernelMemory, guestBytes, shared) {
+  let kernel = new Uint8Array(0);
+  let kernel32 = new Uint32Array(0);
+  /** @type {Uint8Array} */
+  let guest = kernel;
+  /** @type {Uint32Array} */
+  let guest32 = kernel32;
   // A memory that grew leaves its old views with length 0, a shared one leaves them short; that
   // another thread let it grow is noticed by growing it by nothing.
   const refresh = () => {
     if (shared) kernelMemory.grow(0);
     kernel = new Uint8Array(kernelMemory.buffer);
     kernel32 = new Uint32Array(kernelMemory.buffer);
-    guest = new Uint8Array(guestMemory.buffer);
-    guest32 = new Uint32Array(guestMemory.buffer);
+    guest = guestBytes();
+    guest32 = new Uint32Array(guest.buffer, guest.byteOffset, guest.length >>> 2);
   };
   return {
+    refresh,
+
     /**
      * @param {number} to in the kernel
      * @param {number} from in the guest

@@ -6,10 +6,7 @@
  * the memory and detach it; `dv()` and `u8()` hand out a valid one each time.
  */
 
-import { NidusError } from "./errors.js";
-
-/** What core/wasm/exports.c says of itself. */
-const VERSION = 1;
+import { instantiateEngine } from "./engine-wasm.js";
 
 /** Kinds of externals, by the engine's number. */
 export const KINDS = /** @type {const} */ (["function", "table", "memory", "global", "tag"]);
@@ -68,17 +65,6 @@ export const ERROR_TRAP = 7;
 /** Fuel without end. */
 export const UNLIMITED = 2n ** 64n - 1n;
 
-/** @typedef {(...values: (number | bigint)[]) => number} EngineFunction */
-/**
- * @typedef {Record<string, EngineFunction> & {
- *   memory: WebAssembly.Memory,
- *   engine_memory_pages(memory: number): bigint,
- *   engine_table_size(table: number): bigint,
- *   engine_run_fuel(run: number): bigint,
- *   engine_run_fuel_used(run: number): bigint,
- * }} EngineExports
- */
-
 /**
  * @typedef {object} ExternType
  * @property {number} kind
@@ -105,22 +91,7 @@ export class Abi {
    * @param {(id: number, call: number, run: number, slots: number) => number} hostCall
    */
   constructor(module, hostCall) {
-    const stub = () => 0;
-    // What Emscripten's standalone C library asks of WASI: it never gets to use it.
-    const wasi = new Proxy({}, { get: () => stub });
-    const instance = new WebAssembly.Instance(module, {
-      host: { call: hostCall },
-      wasi_snapshot_preview1: wasi,
-      env: new Proxy({}, { get: () => stub }),
-    });
-    this.exports = /** @type {EngineExports} */ (/** @type {unknown} */ (instance.exports));
-    if (typeof instance.exports._initialize === "function") instance.exports._initialize();
-    if (this.exports.engine_version?.() !== VERSION) {
-      throw new NidusError(
-        "NIDUS_ENGINE",
-        "engine.wasm does not fit this host library; install both from one release.",
-      );
-    }
+    this.exports = instantiateEngine(module, { call: hostCall });
     /** Room for one error, one flat item or the like; whoever writes it reads it at once. */
     this.scratch = this.alloc(256);
   }

@@ -13,6 +13,7 @@
 
 import { STATUSES, TRAP_EXHAUSTED, UNLIMITED, V128, VALUE_SIZE } from "./engine-abi.js";
 import { convert, loadResults, storeValue } from "./engine-values.js";
+import { turn } from "./engine-wasm.js";
 
 /** @typedef {import("./engine-core.js").Core} Core */
 /** @typedef {(typeof STATUSES)[number]} RunStatus */
@@ -21,7 +22,7 @@ import { convert, loadResults, storeValue } from "./engine-values.js";
  * Fuel of one slice: some milliseconds. V8 never moves a running function of wasm to optimised code, so
  * even a call that nobody wants to interrupt returns and enters the interpreter again this often.
  */
-export const SLICE = 2_000_000n;
+const SLICE = 2_000_000n;
 
 /**
  * @typedef {object} Frame one guest function of a run, innermost first
@@ -214,18 +215,6 @@ export class Run {
     if (this.#pointer === 0) throw new TypeError("The run was freed.");
     return this.#pointer;
   }
-}
-
-/** The host's event loop has a turn: timers, input, rendering. Not a timer: those wait 4 ms in pages. */
-export function turn() {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve(undefined);
-    };
-    port2.postMessage(null);
-  });
 }
 
 /**

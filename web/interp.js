@@ -4,19 +4,22 @@
  * The guest runs in slices and returns to the event loop between them, so the thread stays responsive,
  * a kill is seen within a slice, and a call that would block simply is not resumed until it can go on:
  * no special host is needed for any of it. Each process has an engine of its own, whose memory goes when
- * the process does.
+ * the process does. What the engine does for it is core/wasm/guest.h.
  *
  * Invariant: the kernel is never entered while the guest's slice is suspended in it; a system call is
  * made, answers or would block, and is made again with the same arguments.
  */
 
 import { compileAsset } from "./assets.js";
-import { SLICE, turn } from "./engine-run.js";
-import { Engine, EngineMemory, EngineModule } from "./engine.js";
+import { copyFunctions } from "./bridge.js";
+import { instantiateEngine, turn } from "./engine-wasm.js";
 import { NidusError } from "./errors.js";
-import { WOULD_BLOCK } from "./kernel.js";
 
-const PREVIEW1 = "wasi_snapshot_preview1";
+/** Answers of `engine_guest_resume`; all others mean that it trapped. */
+const READY = 1;
+const DONE = 2;
+const BLOCKED = 4;
+const NO_FUEL = 5;
 
 /**
  * @typedef {object} Interpretation
@@ -31,8 +34,112 @@ const PREVIEW1 = "wasi_snapshot_preview1";
  * @property {(imports: {module: string, name: string, kind: string}[], exports: {name: string, kind: string}[], name: string) => string} inspect
  *   refuses what cannot be run, answers the entry
  * @property {(read: WebAssembly.ExportValue, write: WebAssembly.ExportValue) => void} bind gives the kernel the way to the guest's memory
- * @property {(copies: ReturnType<typeof copiesOf>) => Promise<WebAssembly.Exports>} bridge makes wasm functions of these
+ * @property {(copies: ReturnType<typeof copyFunctions>) => Promise<WebAssembly.Exports>} bridge makes wasm functions of these
  */
+
+/** @typedef {{module: string, name: string, kind: string, params: number[]}} Import `params`: 1 for an i64 */
+
+/** A program that an engine of its own has loaded, and so found valid. */
+class Loaded {
+  #engine;
+  #guest;
+  #name;
+  /** @type {Import[]} */
+  imports;
+  /** @type {{name: string, kind: string}[]} */
+  exports;
+  /**
+   * What the guest's imported functions do: the index of the import, the address of its arguments, the
+   * guest's memory. All of it lies in the engine's memory.
+   * @type {(index: number, slots: number, base: number, size: number) => number}
+   */
+  call = () => 0;
+
+  /**
+   * @param {WebAssembly.Module} module engine.wasm
+   * @param {Uint8Array} bytes
+   * @param {string} name
+   */
+  constructor(module, bytes, name) {
+    const engine = instantiateEngine(module, {
+      guest_call: (index, slots, base, size) =>
+        this.call(index, slots >>> 0, base >>> 0, size >>> 0),
+    });
+    this.#engine = engine;
+    this.#name = name;
+    const label = new TextEncoder().encode(name);
+    const block = engine.engine_alloc(bytes.length + label.length) >>> 0;
+    this.#guest = engine.engine_guest_new();
+    if (!block || !this.#guest) throw this.#refusal("the engine has no memory left for it");
+    const memory = new Uint8Array(this.buffer);
+    memory.set(bytes, block);
+    memory.set(label, block + bytes.length);
+    const answer = engine.engine_guest_load(this.#guest, block, bytes.length, label.length);
+    ({ imports: this.imports, exports: this.exports } = this.#accepted(answer));
+  }
+
+  get buffer() {
+    return this.#engine.memory.buffer;
+  }
+
+  /**
+   * @param {string} entry
+   * @param {bigint} [fuel]
+   */
+  start(entry, fuel = -1n) {
+    const index = this.exports.findIndex(({ name }) => name === entry);
+    this.#accepted(this.#engine.engine_guest_start(this.#guest, index, fuel));
+  }
+
+  resume() {
+    return this.#engine.engine_guest_resume(this.#guest);
+  }
+
+  /** Why it trapped, with the guest's frames where a host's own would stand. */
+  trap() {
+    const answer = this.#answer(this.#engine.engine_guest_trap(this.#guest));
+    return Object.assign(new WebAssembly.RuntimeError(), answer);
+  }
+
+  /** @param {number} at of a text in JSON */
+  #answer(at) {
+    const memory = new Uint8Array(this.buffer);
+    // A copy, for the memory may be larger than TextDecoder takes.
+    const text = memory.slice(at >>> 0, memory.indexOf(0, at >>> 0));
+    return JSON.parse(new TextDecoder().decode(text));
+  }
+
+  /** @param {number} at */
+  #accepted(at) {
+    const answer = this.#answer(at);
+    if (answer.message) throw this.#refusal(answer.message);
+    return answer;
+  }
+
+  /** @param {string} why */
+  #refusal(why) {
+    return new NidusError("ENOEXEC", `${this.#name} cannot be run by the interpreter: ${why}`);
+  }
+}
+
+/** @type {Promise<WebAssembly.Module> | null} */
+let compiledEngine = null;
+
+/**
+ * The program, valid and ready to be interpreted; throws what is wrong with it.
+ * @param {import("./interpreted.js").Interpreted} program
+ * @param {Interpretation["engine"]} source
+ * @param {string} name for messages
+ * @returns {Promise<Loaded>}
+ */
+export async function load(program, source, name) {
+  compiledEngine ??= compileAsset(
+    source?.() ?? new URL("./engine.wasm", import.meta.url),
+    "engine.wasm",
+  );
+  compiledEngine.catch(() => (compiledEngine = null));
+  return (program.loaded ??= new Loaded(await compiledEngine, program.bytes, name));
+}
 
 /**
  * Runs a program to its end; throws what ends it. Answers the limit that stopped it, if one did.
@@ -41,159 +148,66 @@ const PREVIEW1 = "wasi_snapshot_preview1";
  */
 export async function interpret(how) {
   const { kernel, pid, program, name } = how;
-  const engine = new Engine(await engineModule(how.engine), {});
-  const module = load(engine, program.bytes, name);
-  const entry = how.inspect(EngineModule.imports(module), EngineModule.exports(module), name);
-  const instance = await engine.instantiate(module, { [PREVIEW1]: systemCalls(engine, how) });
-  const memory = /** @type {EngineMemory} */ (instance.exports.memory);
-  const { read, write } = await how.bridge(copiesOf(kernel, memory));
+  const guest = await load(program, how.engine, name);
+  const entry = how.inspect(guest.imports, guest.exports, name);
+  const copies = serve(guest, how);
+  const { read, write } = await how.bridge(copies);
   how.bind(read, write);
-  const run = engine.run(/** @type {Function} */ (instance.exports[entry]));
-  if (program.fuel !== undefined) run.fuel = program.fuel;
-  try {
-    for (;;) {
-      if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw how.ended;
-      switch (run.resume(SLICE)) {
-        case "ready":
-          await turn();
-          break;
-        case "blocked":
-          await run.unblocked();
-          break;
-        case "no-fuel":
-          return "fuel";
-        case "trapped":
-          throw withFrames(run.error, name);
-        default:
-          return undefined;
-      }
+  guest.start(entry, program.fuel);
+  for (;;) {
+    if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw how.ended;
+    switch (guest.resume()) {
+      case READY:
+        await turn();
+        break;
+      case BLOCKED:
+        await how.park(pid);
+        break;
+      case DONE:
+        return undefined;
+      case NO_FUEL:
+        return "fuel";
+      default:
+        throw guest.trap();
     }
-  } finally {
-    run.free();
   }
 }
 
 /**
- * Is it a module that the engine can run?
- * @param {import("./interpreted.js").Interpreted} program
- * @param {Interpretation["engine"]} source
- */
-export async function isValid(program, source) {
-  const engine = new Engine(await engineModule(source), {});
-  return engine.validate(/** @type {Uint8Array<ArrayBuffer>} */ (program.bytes));
-}
-
-/** @type {Promise<WebAssembly.Module> | null} */
-let compiledEngine = null;
-
-/** @param {Interpretation["engine"]} source */
-function engineModule(source) {
-  compiledEngine ??= compileAsset(
-    source?.() ?? new URL("./engine.wasm", import.meta.url),
-    "engine.wasm",
-  );
-  compiledEngine.catch(() => (compiledEngine = null));
-  return compiledEngine;
-}
-
-/**
- * @param {Engine} engine
- * @param {Uint8Array} bytes
- * @param {string} name
- */
-function load(engine, bytes, name) {
-  try {
-    return new engine.Module(/** @type {Uint8Array<ArrayBuffer>} */ (bytes));
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new NidusError("ENOEXEC", `${name} cannot be run by the interpreter: ${message}`);
-  }
-}
-
-/**
- * The functions of preview 1 for the guest.
- * @param {Engine} engine
+ * Lets the guest's calls reach the kernel. Answers how the kernel copies from and to the guest's memory.
+ * @param {Loaded} guest
  * @param {Interpretation} how
  */
-function systemCalls(engine, { kernel, pid, park, ended }) {
-  /** @type {(handler: Function, args: unknown[]) => number} */
-  const attempt = (handler, args) => {
+function serve(guest, { kernel, pid, ended }) {
+  let [base, size] = [0, 0];
+  let words = new Int32Array(0);
+  let longs = new BigInt64Array(0);
+  const copies = copyFunctions(
+    kernel.memory,
+    () => new Uint8Array(guest.buffer, base, size),
+    kernel.shared,
+  );
+  const handlers = guest.imports.map(({ name }) => kernel.raw[name]);
+  guest.call = (index, slots, at, length) => {
+    size = length;
+    if (at !== base || words.length === 0) {
+      base = at;
+      words = new Int32Array(guest.buffer);
+      longs = new BigInt64Array(guest.buffer);
+      copies.refresh();
+    }
+    const args = guest.imports[index].params.map((long, i) =>
+      long ? longs[slots / 8 + i] : words[slots / 4 + 2 * i],
+    );
     kernel.raw.nidus_enter(pid);
     let result;
     try {
-      result = handler(...args);
+      result = handlers[index](...args);
     } finally {
       if (kernel.shared) kernel.raw.nidus_leave(pid);
     }
     if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw ended;
     return result;
   };
-  /** @type {(handler: Function, args: unknown[]) => Promise<number>} */
-  const again = async (handler, args) => {
-    for (;;) {
-      await park(pid);
-      const result = attempt(handler, args);
-      if (result !== WOULD_BLOCK) return result;
-    }
-  };
-  return new Proxy(
-    {},
-    {
-      get(_, name) {
-        const handler = /** @type {Record<string, Function>} */ (
-          /** @type {unknown} */ (kernel.raw)
-        )[String(name)];
-        return engine.suspending((/** @type {unknown[]} */ ...args) => {
-          const result = attempt(handler, args);
-          return result === WOULD_BLOCK ? again(handler, args) : result;
-        });
-      },
-    },
-  );
-}
-
-/**
- * Copying between the kernel's memory and a memory that lies inside an engine's, which may move.
- * @param {import("./kernel.js").Kernel} kernel
- * @param {EngineMemory} memory
- */
-function copiesOf(kernel, memory) {
-  /** @type {(address: number, length: number) => Uint8Array | null} */
-  const range = (address, length) =>
-    address + length > memory.byteLength
-      ? null
-      : new Uint8Array(memory.buffer, memory.byteOffset + address, length);
-  return {
-    /** @param {number} to @param {number} from @param {number} length */
-    read(to, from, length) {
-      const guest = range(from >>> 0, length >>> 0);
-      if (guest === null) return 1;
-      kernel.u8().set(guest, to >>> 0);
-      return 0;
-    },
-    /** @param {number} to @param {number} from @param {number} length */
-    write(to, from, length) {
-      const guest = range(to >>> 0, length >>> 0);
-      if (guest === null) return 1;
-      guest.set(kernel.u8().subarray(from >>> 0, (from >>> 0) + (length >>> 0)));
-      return 0;
-    },
-  };
-}
-
-/**
- * A trap, with the guest's frames where a host's own would stand.
- * @param {unknown} error
- * @param {string} name
- */
-function withFrames(error, name) {
-  const frames = /** @type {{frames?: import("./engine-run.js").Frame[]}} */ (error).frames;
-  if (error instanceof Error && frames !== undefined) {
-    error.stack = frames
-      .map(
-        (f) => `    at ${f.name} (${name}:wasm-function[${f.function}]:0x${f.offset.toString(16)})`,
-      )
-      .join("\n");
-  }
-  return error;
+  return copies;
 }

@@ -10,5 +10,7 @@ export class Interpreted {
   constructor(bytes, fuel) {
     this.bytes = bytes;
     this.fuel = fuel;
+    /** What interp.js made of it. @type {Awaited<ReturnType<typeof import("./interp.js").load>> | undefined} */
+    this.loaded = undefined;
   }
 }

@@ -143,12 +143,13 @@ export class Runner {
   }
 
   /**
-   * Is it a module for the engine?
+   * Throws if it is no module for the engine.
    * @param {import("./interpreted.js").Interpreted} program
+   * @param {string} name for messages
    */
-  async interprets(program) {
-    const { isValid } = await import("./interp.js");
-    return isValid(program, this.#engine);
+  async loadInterpreted(program, name) {
+    const { load } = await import("./interp.js");
+    await load(program, this.#engine, name);
   }
 
   /**
@@ -315,7 +316,9 @@ export class Runner {
     const bridge = new WebAssembly.Instance(await this.#bridgeModule(flags), {
       kernel: { memory: kernel.memory },
       guest: { memory },
-      host: this.#multiMemory ? {} : copyFunctions(kernel.memory, memory, kernel.shared),
+      host: this.#multiMemory
+        ? {}
+        : copyFunctions(kernel.memory, () => new Uint8Array(memory.buffer), kernel.shared),
     });
     const { read, write } = bridge.exports;
     const slots = [kernel.place(read), kernel.place(write)];

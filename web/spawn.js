@@ -214,8 +214,10 @@ async function findProgram(system, command, name, options) {
     // What this host cannot compile may still be a module for the engine.
     if (tier === "direct" || !isUncompilable(error)) throw error;
     const program = interpret();
-    if (!(await system.runner.interprets(program))) throw error;
-    return program;
+    return system.runner.loadInterpreted(program, name).then(
+      () => program,
+      () => Promise.reject(error),
+    );
   }
   return tier === "auto" && mustWait(system, module, options) ? interpret() : module;
 }

@@ -3,9 +3,11 @@
  *
  * Owns: nothing. Each export hands over to one function of nidus/engine.h; structures cross as flat
  * records in this module's memory, whose layouts are fixed here and asserted, and pointers cross as
- * numbers. The one import, host.call, is how a guest's call of a host function reaches JavaScript.
+ * numbers. The imports, host.call and host.guest_call, are how a guest's call of a host function reaches
+ * JavaScript: the first for all of nidus/engine.h, the second for a program of guest.h.
  *
- * web/engine.js is the only user; the two change together, which `engine_version` checks.
+ * web/engine-wasm.js loads it for web/engine.js and web/interp.js; all change together, which
+ * `engine_version` checks.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,10 +16,12 @@
 #include <nidus/engine.h>
 #include <nidus/rewrite.h>
 
+#include "guest.h"
+
 #define EXPORT(name) __attribute__((export_name(#name), used))
 
 /* Of this interface, not of the package. */
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 /* What JavaScript reads and writes by offset. */
 struct flat_type {
@@ -401,3 +405,32 @@ EXPORT(engine_call_trap) void engine_call_trap(struct nidus_call *call, enum nid
 {
     nidus_call_trap(call, trap, 0, NULL);
 }
+
+/* -- a program (guest.h) ----------------------------------------------------------------------- */
+
+__attribute__((import_module("host"), import_name("guest_call"))) uint32_t
+host_guest_call(uint32_t index, const uint64_t *slots, uint8_t *memory, size_t size);
+
+/* NULL: no memory. It lives as long as this module's instance. */
+EXPORT(engine_guest_new) struct guest *engine_guest_new(void)
+{
+    struct nidus_engine *engine;
+
+    return nidus_engine_new(NULL, &engine) ? NULL : guest_new(engine, host_guest_call);
+}
+
+/* The block holds the module and behind it the program's name; it must stay. */
+EXPORT(engine_guest_load)
+const char *engine_guest_load(struct guest *guest, const char *block, size_t size, size_t name_length)
+{
+    return guest_load(guest, block, size, (struct nidus_name){block + size, name_length});
+}
+
+EXPORT(engine_guest_start) const char *engine_guest_start(struct guest *guest, uint32_t entry, uint64_t fuel)
+{
+    return guest_start(guest, entry, fuel);
+}
+
+EXPORT(engine_guest_resume) enum nidus_status engine_guest_resume(struct guest *guest) { return guest_resume(guest); }
+
+EXPORT(engine_guest_trap) const char *engine_guest_trap(struct guest *guest) { return guest_trap(guest); }

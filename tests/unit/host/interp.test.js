@@ -125,13 +125,95 @@ test("what the host cannot compile runs on the interpreter, unless the direct ti
   const system = await boot();
   assert.equal((await system.exec(bytes, [])).code, 9);
   await assert.rejects(system.exec(bytes, [], { tier: "direct" }), { code: "ENOEXEC" });
+  // It is loaded once, by one engine: to see whether it is valid, and to run.
+  const { Instance } = WebAssembly;
+  let engines = 0;
+  t.mock.method(
+    WebAssembly,
+    "Instance",
+    function (
+      /** @type {WebAssembly.Module} */ module,
+      /** @type {WebAssembly.Imports} */ imports,
+    ) {
+      if (imports.host.guest_call) engines++;
+      return new Instance(module, imports);
+    },
+  );
+  assert.equal((await system.exec(bytes, [])).code, 9);
+  assert.equal(engines, 1);
+});
+
+test("what neither the host nor the engine takes is refused by the host's reason", async () => {
+  const system = await boot();
+  const bytes = Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 99, 0]);
+  await assert.rejects(system.exec(bytes, []), { code: "ENOEXEC", message: /not a valid/ });
+  const { code, trap } = await system.exec(bytes, [], { tier: "interp" });
+  assert.equal(code, 134);
+  assert.match(trap?.message ?? "", /^program cannot be run by the interpreter: .*at byte \d+\)$/);
+});
+
+test("the start function runs first, within the same fuel", async () => {
+  const system = await boot();
+  const program = (/** @type {string} */ start) =>
+    assemble(`(module
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1)
+      (global $begun (mut i32) (i32.const 3))
+      (func $start ${start} (global.set $begun (i32.const 5)))
+      (start $start)
+      (func (export "_start") (call $exit (global.get $begun))))`);
+  assert.equal((await system.exec(await program(""), [], { tier: "interp" })).code, 5);
+  const endless = await program("(loop (br 0))");
+  assert.equal((await system.exec(endless, [], { limits: { fuel: 1000 } })).limit, "fuel");
+});
+
+test("system calls reach a memory that has grown and moved", async () => {
+  const system = await boot();
+  // Two memories take turns in growing, so that neither can grow where it lies.
+  const bytes = await assemble(`(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1) (memory $other 1)
+    (func (export "_start") (local $at i32)
+      (local.set $at (i32.const 64))
+      (loop $more
+        (i32.store8 (local.get $at) (i32.add (i32.const 97) (i32.shr_u (local.get $at) (i32.const 16))))
+        (i32.store (i32.const 0) (local.get $at))
+        (i32.store (i32.const 4) (i32.const 1))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (if (i32.ne (i32.load (i32.const 8)) (i32.const 1)) (then (unreachable)))
+        (i32.store (i32.const 8) (i32.const 0))
+        (drop (memory.grow $other (i32.const 40)))
+        (drop (memory.grow (i32.const 1)))
+        (local.set $at (i32.add (local.get $at) (i32.const 65536)))
+        (br_if $more (i32.lt_u (local.get $at) (i32.const 1700000))))))`);
+  const { stdout, trap } = await system.exec(bytes, [], { tier: "interp" });
+  assert.equal(trap, null);
+  assert.equal(stdout, "abcdefghijklmnopqrstuvwxyz");
+});
+
+test("a system call that is imported with a type it cannot have is refused by name", async () => {
+  const system = await boot();
+  const bytes = await assemble(`(module
+    (import "wasi_snapshot_preview1" "fd_close" (func (param f64) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "_start")))`);
+  const { trap } = await system.exec(bytes, [], { tier: "interp" });
+  assert.match(trap?.message ?? "", /Incompatible import type: .*"fd_close"/);
 });
 
 test("a trap tells where, by function and byte", async () => {
   const system = await boot();
-  const { trap } = await system.exec(await guest("(unreachable)"), [], { tier: "interp" });
+  const argv0 = 'a "b" \\ \u{1F41A}';
+  const bytes = await guest("(call $deep)", { functions: "(func $deep (unreachable))" });
+  const { trap } = await system.exec(bytes, [], { tier: "interp", argv0 });
   assert.equal(trap?.message, "unreachable");
-  assert.match(trap?.stack ?? "", /wasm-function\[\d+\]:0x[0-9a-f]+/);
+  assert.ok(trap?.stack.includes(`(${argv0}:wasm-function[`), trap?.stack);
+  const direct = await system.exec(bytes, [], { tier: "direct" });
+  const [here, there] = [trap, direct.trap].map((each) =>
+    each?.stack.match(/wasm-function\[\d+\]:0x[0-9a-f]+/g),
+  );
+  assert.equal(here?.length, 2);
+  assert.deepEqual(here, there);
 });
 
 test("processes that have ended leave nothing in the kernel's table", async () => {
