@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "host_posix.h"
 #include "nidus/engine.h"
@@ -14,6 +15,9 @@ struct guest {
   struct nidus_system *system;
   uint32_t pid;
   const char *name;
+  struct guest_limits limits;
+  int64_t deadline; /* monotonic, or NIDUS_NO_DEADLINE */
+  bool trace;
   struct nidus_instance *instance;
 };
 
@@ -50,11 +54,20 @@ static uint32_t copy_out(void *context, uint64_t address, const void *kernel, ui
 
 /* ---- imports ---- */
 
+/* A line on standard error, in one piece, with the process's own output before it. */
+static void trace(const struct imported *imported, const uint64_t *arguments, wasi_errno_t result) {
+  const struct guest *guest = imported->guest;
+  char line[2048];
+  uint32_t length = nidus_trace(guest->system, guest->pid, imported->number, arguments, result, line, sizeof line);
+  fwrite(line, 1, length, stderr);
+}
+
 static enum nidus_host_result system_call(void *context, struct nidus_call *call, uint64_t *slots) {
   const struct imported *imported = context;
   struct guest *guest = imported->guest;
   if (imported->older) (void)nidus_process_snapshot0(guest->system, guest->pid, true);
   wasi_errno_t error = nidus_syscall(guest->system, guest->pid, imported->number, slots);
+  if (guest->trace && error != NIDUS_WOULD_BLOCK) trace(imported, slots, error);
   if (imported->older) (void)nidus_process_snapshot0(guest->system, guest->pid, false);
   if (nidus_process_exit_code(guest->system, guest->pid) >= 0) {
     nidus_call_trap(call, NIDUS_TRAP_HOST, 0, "the process has ended");
@@ -107,16 +120,45 @@ static int report_trap(const struct guest *guest, struct nidus_run *run) {
   return STATUS_TRAP;
 }
 
+static int64_t monotonic_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int64_t deadline_after(uint64_t nanoseconds) {
+  int64_t now = monotonic_now();
+  return nanoseconds < (uint64_t)(NIDUS_NO_DEADLINE - now) ? now + (int64_t)nanoseconds : NIDUS_NO_DEADLINE;
+}
+
+/* Says which limit has ended the program. */
+static int report_limit(const struct guest *guest, const char *what) {
+  fprintf(stderr, "nidus: %s was stopped: %s (see --limit)\n", guest->name, what);
+  return STATUS_NO_FUEL;
+}
+
+static int exit_status(const struct guest *guest, int32_t code) {
+  if (nidus_process_limit_hit(guest->system, guest->pid) == NIDUS_LIMIT_OUTPUT) {
+    return report_limit(guest, "it has written as much as it may");
+  }
+  return code >= NIDUS_EXIT_SIGNAL ? 128 + (code - NIDUS_EXIT_SIGNAL) : code;
+}
+
 /* Goes on until the run is over; the exit status. */
 static int drive(const struct guest *guest, struct nidus_run *run) {
   for (;;) {
+    if (guest->deadline != NIDUS_NO_DEADLINE && monotonic_now() >= guest->deadline) {
+      return report_limit(guest, "its time is used up");
+    }
     switch (nidus_run_resume(run, SLICE)) {
       case NIDUS_RUN_READY:
         break;
-      case NIDUS_RUN_BLOCKED:
+      case NIDUS_RUN_BLOCKED: {
+        int64_t deadline = nidus_wait_deadline(guest->system, guest->pid);
         posix_host_wait((uint32_t)nidus_wait_kinds(guest->system, guest->pid),
-                        nidus_wait_deadline(guest->system, guest->pid));
+                        deadline < guest->deadline ? deadline : guest->deadline);
         break;
+      }
       case NIDUS_RUN_DONE:
         return 0;
       case NIDUS_RUN_NO_FUEL:
@@ -126,7 +168,7 @@ static int drive(const struct guest *guest, struct nidus_run *run) {
       default: {
         int32_t code = nidus_process_exit_code(guest->system, guest->pid);
         if (code < 0) return report_trap(guest, run);
-        return code >= NIDUS_EXIT_SIGNAL ? 128 + (code - NIDUS_EXIT_SIGNAL) : code;
+        return exit_status(guest, code);
       }
     }
   }
@@ -140,10 +182,10 @@ static int call_to_end(const struct guest *guest, struct nidus_run *run, struct 
 }
 
 /* The start function, then _start or, in a reactor, _initialize. */
-static int run_instance(struct guest *guest, struct nidus_store *store, uint64_t fuel) {
+static int run_instance(struct guest *guest, struct nidus_store *store) {
   struct nidus_run *run;
   if (nidus_run_new(store, &run)) return report(guest, "cannot be run", "there is not enough memory");
-  if (fuel != UINT64_MAX) nidus_run_set_fuel(run, fuel);
+  if (guest->limits.fuel != UINT64_MAX) nidus_run_set_fuel(run, guest->limits.fuel);
   struct nidus_func *start = nidus_instance_start(guest->instance);
   if (start) {
     int status = call_to_end(guest, run, start);
@@ -158,9 +200,18 @@ static int run_instance(struct guest *guest, struct nidus_store *store, uint64_t
   return report(guest, "cannot be run", "it exports neither _start nor _initialize, so it is not a WASI program");
 }
 
+const struct guest_limits guest_unlimited = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+
+static void set_limits(const struct guest *guest) {
+  (void)nidus_process_limit(guest->system, guest->pid, NIDUS_LIMIT_DESCRIPTORS, guest->limits.descriptors);
+  (void)nidus_process_limit(guest->system, guest->pid, NIDUS_LIMIT_FILE_SIZE, guest->limits.file_size);
+  (void)nidus_process_limit(guest->system, guest->pid, NIDUS_LIMIT_OUTPUT, guest->limits.output);
+}
+
 int guest_run(struct nidus_system *system, uint32_t pid, const char *name, const void *bytes, size_t size,
-              uint64_t fuel) {
-  struct guest guest = {.system = system, .pid = pid, .name = name};
+              const struct guest_limits *limits, bool trace) {
+  struct guest guest = {.system = system, .pid = pid, .name = name, .limits = *limits, .trace = trace};
+  guest.deadline = deadline_after(limits->nanoseconds);
   struct nidus_error error;
   struct nidus_engine *engine = NULL;
   struct nidus_store *store = NULL;
@@ -169,8 +220,12 @@ int guest_run(struct nidus_system *system, uint32_t pid, const char *name, const
   uint32_t calls = nidus_syscall_count();
   struct imported *imported = calloc(2 * calls, sizeof *imported);
   int status = STATUS_CANNOT_RUN;
+  struct nidus_config config;
+  nidus_config_default(&config);
+  if (limits->memory < config.limits.memory_bytes) config.limits.memory_bytes = limits->memory;
+  set_limits(&guest);
   const struct nidus_guest_memory memory = {.context = &guest, .read = copy_in, .write = copy_out};
-  if (!imported || nidus_engine_new(NULL, &engine) || nidus_store_new(engine, &store) ||
+  if (!imported || nidus_engine_new(&config, &engine) || nidus_store_new(engine, &store) ||
       nidus_linker_new(store, &linker) || !define_system_calls(&guest, store, linker, imported, false) ||
       !define_system_calls(&guest, store, linker, imported + calls, true) ||
       nidus_process_memory(system, pid, memory) < 0) {
@@ -180,7 +235,7 @@ int guest_run(struct nidus_system *system, uint32_t pid, const char *name, const
   } else if (nidus_linker_instantiate(linker, module, &guest.instance, &error)) {
     status = report(&guest, "cannot be instantiated", error.text);
   } else {
-    status = run_instance(&guest, store, fuel);
+    status = run_instance(&guest, store);
   }
   nidus_process_end(system, pid, status);
   if (linker) nidus_linker_free(linker);

@@ -12,9 +12,20 @@
 /* Exit statuses of `nidus` itself, as other WASI hosts have them. */
 enum { STATUS_USAGE = 2, STATUS_CANNOT_RUN = 126, STATUS_TRAP = 134, STATUS_NO_FUEL = 152 };
 
+/* What a program may use at most; UINT64_MAX: no limit. */
+struct guest_limits {
+  uint64_t fuel;
+  uint64_t descriptors;
+  uint64_t file_size;   /* bytes of each file that it makes longer */
+  uint64_t output;      /* bytes that go to streams */
+  uint64_t memory;      /* bytes of each linear memory: growing beyond fails */
+  uint64_t nanoseconds; /* from its start, waiting included */
+};
+extern const struct guest_limits guest_unlimited;
+
 /* Runs the module as process `pid` to its end and returns its exit status. What goes wrong is said on
- * stderr. `fuel` is UINT64_MAX for no limit. */
+ * stderr, and with `trace` each system call. */
 int guest_run(struct nidus_system *system, uint32_t pid, const char *name, const void *bytes, size_t size,
-              uint64_t fuel);
+              const struct guest_limits *limits, bool trace);
 
 #endif

@@ -16,6 +16,8 @@ static const char usage[] =
     "  --env NAME=VALUE       set a variable of its environment\n"
     "  --tier interp|auto     the native program has the interpreter only\n"
     "  --fuel N               stop it after about N instructions\n"
+    "  --limit NAME=N         descriptors=N, file-size=BYTES, output=BYTES, memory=BYTES, time=SECONDS\n"
+    "  --trace                print each system call, its arguments and its result, on standard error\n"
     "nidus help               print this\n"
     "nidus --version          print the version\n";
 
@@ -138,7 +140,7 @@ static int run_in(struct nidus_system *system, struct posix_host *posix, const s
   }
   if (ready) {
     status = guest_run(system, (uint32_t)pid, options->program, bytes, size,
-                       options->has_fuel ? options->fuel : UINT64_MAX);
+                       &options->limits, options->trace);
   }
   free(bytes);
   return status;

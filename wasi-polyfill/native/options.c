@@ -25,10 +25,30 @@ static bool take_tier(const char *value) {
 static bool take_fuel(struct options *options, const char *value) {
   char *end;
   errno = 0;
-  options->fuel = strtoull(value, &end, 10);
-  options->has_fuel = true;
+  options->limits.fuel = strtoull(value, &end, 10);
   if (errno || *end || end == value || *value == '-') return complain("--fuel takes a number of instructions, not %s", value);
   return true;
+}
+
+/* NAME=NUMBER; seconds may have a fraction. */
+static bool take_limit(struct options *options, const char *value) {
+  const struct {
+    const char *name;
+    uint64_t *limit;
+    double unit;
+  } limits[] = {{"descriptors=", &options->limits.descriptors, 1}, {"file-size=", &options->limits.file_size, 1},
+                {"output=", &options->limits.output, 1},           {"memory=", &options->limits.memory, 1},
+                {"time=", &options->limits.nanoseconds, 1e9}};
+  for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+    size_t length = strlen(limits[i].name);
+    if (strncmp(value, limits[i].name, length) != 0) continue;
+    char *end;
+    double number = strtod(value + length, &end);
+    if (*end || end == value + length || !(number >= 0 && number * limits[i].unit < 9e18)) break;
+    *limits[i].limit = (uint64_t)(number * limits[i].unit);
+    return true;
+  }
+  return complain("--limit takes descriptors=N, file-size=BYTES, output=BYTES, memory=BYTES or time=SECONDS, not %s", value);
 }
 
 static bool take_option(struct options *options, const char *name, size_t length, const char *value) {
@@ -42,11 +62,12 @@ static bool take_option(struct options *options, const char *name, size_t length
     return true;
   }
   if (length == 6 && memcmp(name, "--tier", 6) == 0) return take_tier(value);
+  if (length == 7 && memcmp(name, "--limit", 7) == 0) return take_limit(options, value);
   return take_fuel(options, value);
 }
 
 static bool is_option(const char *name, size_t length) {
-  static const char *const known[] = {"--dir", "--env", "--tier", "--fuel"};
+  static const char *const known[] = {"--dir", "--env", "--tier", "--fuel", "--limit"};
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     if (strlen(known[i]) == length && memcmp(known[i], name, length) == 0) return true;
   }
@@ -55,6 +76,7 @@ static bool is_option(const char *name, size_t length) {
 
 bool options_read(struct options *options, int argc, char **argv) {
   memset(options, 0, sizeof *options);
+  options->limits = guest_unlimited;
   options->dirs = calloc((size_t)argc + 1, sizeof *options->dirs);
   options->env = calloc((size_t)argc + 1, sizeof *options->env);
   if (!options->dirs || !options->env) {
@@ -66,6 +88,10 @@ bool options_read(struct options *options, int argc, char **argv) {
     if (strcmp(argv[i], "--") == 0) {
       i++;
       break;
+    }
+    if (strcmp(argv[i], "--trace") == 0) {
+      options->trace = true;
+      continue;
     }
     const char *equals = strchr(argv[i], '=');
     size_t length = equals ? (size_t)(equals - argv[i]) : strlen(argv[i]);

@@ -7,13 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guest_run.h"
+
 struct options {
   const char **dirs; /* HOST::GUEST or HOST */
   int dir_count;
   const char **env; /* K=V */
   int env_count;
-  uint64_t fuel;
-  bool has_fuel;
+  struct guest_limits limits;
+  bool trace;
   const char *program;
   char **args; /* of the program; args[0] is its name */
   int arg_count;

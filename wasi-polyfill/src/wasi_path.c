@@ -18,6 +18,13 @@ static wasi_errno_t walk_to(struct path_walk *walk, struct process *process, uin
   return path_walk_guest(walk, process, descriptor, path, path_len, flags);
 }
 
+/* The same, following a link at the end if the lookup flags of a call say so. */
+static wasi_errno_t look_up(struct path_walk *walk, struct process *process, uint32_t fd, uint64_t rights,
+                            uint32_t path, uint32_t path_len, uint32_t lookupflags) {
+  if (lookupflags & ~(uint32_t)WASI_LOOKUP_SYMLINK_FOLLOW) return WASI_EINVAL;
+  return walk_to(walk, process, fd, rights, path, path_len, lookupflags ? WALK_FOLLOW : 0, NULL);
+}
+
 wasi_errno_t wasi_path_create_directory(struct process *process, uint32_t fd, uint32_t path, uint32_t path_len) {
   struct path_walk walk;
   wasi_errno_t error = walk_to(&walk, process, fd, WASI_RIGHT_PATH_CREATE_DIRECTORY, path, path_len, WALK_NAME, NULL);
@@ -30,8 +37,7 @@ wasi_errno_t wasi_path_create_directory(struct process *process, uint32_t fd, ui
 wasi_errno_t wasi_path_filestat_get(struct process *process, uint32_t fd, uint32_t flags, uint32_t path,
                                     uint32_t path_len, uint32_t stat_out) {
   struct path_walk walk;
-  uint32_t follow = flags & WASI_LOOKUP_SYMLINK_FOLLOW ? WALK_FOLLOW : 0;
-  wasi_errno_t error = walk_to(&walk, process, fd, WASI_RIGHT_PATH_FILESTAT_GET, path, path_len, follow, NULL);
+  wasi_errno_t error = look_up(&walk, process, fd, WASI_RIGHT_PATH_FILESTAT_GET, path, path_len, flags);
   if (error) return error;
   error = tree_found(&walk);
   if (!error) error = wasi_filestat_out(process, walk.inode, stat_out);
@@ -42,8 +48,7 @@ wasi_errno_t wasi_path_filestat_get(struct process *process, uint32_t fd, uint32
 wasi_errno_t wasi_path_filestat_set_times(struct process *process, uint32_t fd, uint32_t flags, uint32_t path,
                                           uint32_t path_len, uint64_t atim, uint64_t mtim, uint32_t fst_flags) {
   struct path_walk walk;
-  uint32_t follow = flags & WASI_LOOKUP_SYMLINK_FOLLOW ? WALK_FOLLOW : 0;
-  wasi_errno_t error = walk_to(&walk, process, fd, WASI_RIGHT_PATH_FILESTAT_SET_TIMES, path, path_len, follow, NULL);
+  wasi_errno_t error = look_up(&walk, process, fd, WASI_RIGHT_PATH_FILESTAT_SET_TIMES, path, path_len, flags);
   if (error) return error;
   error = tree_found(&walk);
   if (!error && walk.inode->fs->read_only) error = WASI_EROFS;
@@ -56,9 +61,7 @@ wasi_errno_t wasi_path_filestat_set_times(struct process *process, uint32_t fd, 
 wasi_errno_t wasi_path_link(struct process *process, uint32_t old_fd, uint32_t old_flags, uint32_t old_path,
                             uint32_t old_path_len, uint32_t new_fd, uint32_t new_path, uint32_t new_path_len) {
   struct path_walk from, to;
-  uint32_t follow = old_flags & WASI_LOOKUP_SYMLINK_FOLLOW ? WALK_FOLLOW : 0;
-  wasi_errno_t error =
-      walk_to(&from, process, old_fd, WASI_RIGHT_PATH_LINK_SOURCE, old_path, old_path_len, follow, NULL);
+  wasi_errno_t error = look_up(&from, process, old_fd, WASI_RIGHT_PATH_LINK_SOURCE, old_path, old_path_len, old_flags);
   if (error) return error;
   error = tree_found(&from);
   if (!error) {
@@ -96,6 +99,7 @@ wasi_errno_t wasi_path_open(struct process *process, uint32_t fd, uint32_t dirfl
   if (rights_base & (WASI_RIGHT_FD_WRITE | WASI_RIGHT_FD_ALLOCATE | WASI_RIGHT_FD_FILESTAT_SET_SIZE)) {
     opening.access |= NIDUS_ACCESS_WRITE;
   }
+  if (dirflags & ~(uint32_t)WASI_LOOKUP_SYMLINK_FOLLOW) return WASI_EINVAL;
   /* All that may run out is taken first, so that no file is made or emptied by a call that fails. */
   wasi_errno_t error = descriptor_reserve(process);
   if (error) return error;

@@ -183,6 +183,11 @@ const char *nidus_syscall_name(uint32_t number);
 const char *nidus_syscall_signature(uint32_t number);
 wasi_errno_t nidus_syscall(struct nidus_system *system, uint32_t pid, uint32_t number, const uint64_t *arguments);
 
+/* Writes a line about a call that has been made, as strace would, into the `size` bytes of `out`: its length.
+ * The line ends in a newline, not in NUL. 512 bytes hold all but the longest paths. */
+uint32_t nidus_trace(struct nidus_system *system, uint32_t pid, uint32_t number, const uint64_t *arguments,
+                     wasi_errno_t result, char *out, uint32_t size);
+
 enum { NIDUS_STORE_INODE = 1, NIDUS_STORE_DIRENT = 2, NIDUS_STORE_CHUNK = 3 };
 enum { NIDUS_STORE_PUT = 1, NIDUS_STORE_DELETE = 2, NIDUS_STORE_DELETE_FROM = 3 };
 
