@@ -234,6 +234,34 @@ export class Kernel {
   }
 
   /**
+   * Calls a function of the kernel that is asked with strings. Answers its number and the strings that it
+   * answers, or throws what it refuses.
+   * @param {string} which
+   * @param {string[]} strings
+   * @param {number[]} numbers
+   * @returns {[number, ...string[]]}
+   */
+  ask(which, strings, ...numbers) {
+    for (const text of strings) {
+      if (!text.includes("\0")) continue;
+      throw new NidusError("EINVAL", `EINVAL: ${JSON.stringify(text)} contains a NUL`);
+    }
+    const bytes = encoder.encode(strings.join("\0") + "\0");
+    return this.withBytes([new Uint8Array(8), bytes], (out, at) => {
+      const call = /** @type {KernelFunction} */ (this.exports[which]);
+      const result = call(out, at, bytes.length, ...numbers);
+      const ptr = this.dv().getUint32(out, true);
+      const length = this.dv().getUint32(out + 4, true);
+      const reply = length > 0 ? this.text(this.#allocated(ptr, length), length).split("\0") : [];
+      this.free(ptr);
+      if (result >= 0) return [result, ...reply];
+      const [sentence, syscall = which, path] = reply;
+      const error = NidusError.fromErrno(-result, syscall, path || undefined);
+      throw sentence ? new NidusError(error.code, sentence, error) : error;
+    });
+  }
+
+  /**
    * Places a function in the kernel's table.
    * @param {WebAssembly.ExportValue} value an export of some instance
    */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
 #include "mem.h"
 #include "system.h"
 #include "tree.h"
@@ -72,6 +73,25 @@ int32_t nidus_mount_limit(struct nidus_system *system, uint32_t mount, uint64_t 
   if (!fs || !mem_is(fs)) return -WASI_EINVAL;
   ((struct mem_filesystem *)fs)->space_limit = bytes;
   return 0;
+}
+
+double nidus_wait_time(struct nidus_system *system, uint32_t pid) {
+  const double longest = INT32_MAX; /* of a JavaScript timer */
+  struct process *process = system_process(system, pid);
+  if (!process || !(process->wait_kinds & NIDUS_WAIT_CLOCK)) return longest;
+  int64_t left = process->wait_deadline - (int64_t)host_clock(system, WASI_CLOCK_MONOTONIC);
+  if (left <= 0) return 0;
+  double milliseconds = (double)((left - 1) / 1000000 + 1);
+  return milliseconds < longest ? milliseconds : longest;
+}
+
+int32_t nidus_process_finish(struct nidus_system *system, uint32_t pid) {
+  struct process *process = system_process(system, pid);
+  if (!process || pid == 1) return -WASI_ESRCH;
+  int32_t code = process->exit_code;
+  process_end(process, 0);
+  int32_t result = nidus_process_reap(system, pid);
+  return result < 0 ? result : code;
 }
 
 /* ---- descriptors ---- */

@@ -54,6 +54,21 @@ static struct inode *folder_above(struct inode *inode) {
   return inode->parent;
 }
 
+uint32_t path_join(char path[PATH_LIMIT], const char *folder, const char *name, uint32_t length) {
+  uint32_t used = 0;
+  if (length == 0 || name[0] != '/') {
+    size_t above = strlen(folder);
+    if (above >= PATH_LIMIT - 1) return 0;
+    memcpy(path, folder, above);
+    used = (uint32_t)above;
+    if (used == 0 || path[used - 1] != '/') path[used++] = '/';
+  }
+  if (length >= PATH_LIMIT - used) return 0;
+  memcpy(path + used, name, length);
+  path[used + length] = 0;
+  return used + length;
+}
+
 bool path_is_below(struct inode *inode, struct inode *ancestor) {
   for (; inode; inode = folder_above(inode)) {
     if (inode == ancestor) return true;

@@ -41,6 +41,10 @@ void path_walk_end(struct path_walk *walk);
 /* Copies a path from guest memory and checks it; `buffer` has PATH_LIMIT bytes. */
 MUST_CHECK wasi_errno_t path_copy(struct process *process, char *buffer, uint32_t path, uint32_t length);
 
+/* What `name`, a path, means in `folder`, an absolute one: the path with a NUL behind it. Returns its length, or 0 when
+ * it is too long. ".." stays: only the walk knows the links. */
+uint32_t path_join(char path[PATH_LIMIT], const char *folder, const char *name, uint32_t length);
+
 /* Is `inode` the folder `ancestor` or below it? */
 bool path_is_below(struct inode *inode, struct inode *ancestor);
 

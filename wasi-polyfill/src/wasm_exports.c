@@ -9,6 +9,8 @@
 
 #include "cc.h"
 #include "handlers.h"
+#include "program.h"
+#include "spawn.h"
 
 #define EXPORT(name) __attribute__((export_name(name)))
 
@@ -141,6 +143,41 @@ int32_t export_cc_driver(struct module_out *out, const char *text, uint32_t leng
   return result;
 }
 
+/* ---- calls with strings (reply.h): what is given out belongs to the host, which frees it ---- */
+
+static int32_t reply_give(struct module_out *out, struct reply *reply, int32_t result) {
+  out->bytes = (uint8_t *)reply->bytes;
+  out->length = reply->failed ? 0 : reply->length;
+  return reply->failed && result >= 0 ? -WASI_ENOMEM : result;
+}
+
+EXPORT("nidus_program_find")
+int32_t export_program_find(struct module_out *out, const char *strings, uint32_t length, uint32_t source,
+                            uint32_t limited) {
+  struct reply reply = {0};
+  return reply_give(out, &reply, program_find(the_system, strings, length, source, limited, &reply));
+}
+
+EXPORT("nidus_program_check")
+int32_t export_program_check(struct module_out *out, const char *strings, uint32_t length, uint32_t imports) {
+  struct reply reply = {0};
+  return reply_give(out, &reply, program_check(strings, length, imports, &reply));
+}
+
+EXPORT("nidus_program_unheld")
+int32_t export_program_unheld(struct module_out *out, const char *strings, uint32_t length) {
+  (void)strings, (void)length;
+  struct reply reply = {0};
+  return reply_give(out, &reply, program_unheld(&reply));
+}
+
+EXPORT("nidus_spawn")
+int32_t export_spawn(struct module_out *out, const char *strings, uint32_t length, uint32_t argc, uint32_t envc,
+                     uint32_t preopens) {
+  struct reply reply = {0};
+  return reply_give(out, &reply, spawn_process(the_system, strings, length, argc, envc, preopens, &reply));
+}
+
 /* ---- the calls of kernel.h, for the one system ---- */
 
 EXPORT("nidus_mount_mem") int32_t export_mount_mem(const char *path, uint32_t length, uint32_t flags) {
@@ -229,9 +266,14 @@ EXPORT("nidus_process_end") void export_process_end(uint32_t pid, int32_t code) 
   nidus_process_end(the_system, pid, code);
 }
 
+EXPORT("nidus_process_finish") int32_t export_process_finish(uint32_t pid) {
+  return nidus_process_finish(the_system, pid);
+}
+
 EXPORT("nidus_process_reap") int32_t export_process_reap(uint32_t pid) { return nidus_process_reap(the_system, pid); }
 
 EXPORT("nidus_wait_kinds") int32_t export_wait_kinds(uint32_t pid) { return nidus_wait_kinds(the_system, pid); }
+EXPORT("nidus_wait_time") double export_wait_time(uint32_t pid) { return nidus_wait_time(the_system, pid); }
 EXPORT("nidus_wait_deadline") int64_t export_wait_deadline(uint32_t pid) {
   return nidus_wait_deadline(the_system, pid);
 }

@@ -169,12 +169,17 @@ int32_t nidus_process_exit_code(struct nidus_system *system, uint32_t pid);
 void nidus_process_end(struct nidus_system *system, uint32_t pid, int32_t code);
 int32_t nidus_process_reap(struct nidus_system *system, uint32_t pid);
 
+/* Both of them: ends the process, unless it has ended, and forgets it. Returns its code, -1 if it was running. */
+int32_t nidus_process_finish(struct nidus_system *system, uint32_t pid);
+
 enum { NIDUS_WAIT_CLOCK = 1, NIDUS_WAIT_READABLE = 2, NIDUS_WAIT_WRITABLE = 4, NIDUS_WAIT_FLUSH = 8 };
 #define NIDUS_NO_DEADLINE INT64_MAX
 
 /* What the last would-block of the process waits for; the deadline in monotonic nanoseconds. */
 int32_t nidus_wait_kinds(struct nidus_system *system, uint32_t pid);
 int64_t nidus_wait_deadline(struct nidus_system *system, uint32_t pid);
+/* Milliseconds until then, rounded up; 2^31 - 1 at most, and when there is none. */
+double nidus_wait_time(struct nidus_system *system, uint32_t pid);
 
 /* The functions of wasi_snapshot_preview1: number, name, signature ('i' and 'I' for core i32 and
  * i64, proc_exit alone without result) and a call by an array of arguments. */

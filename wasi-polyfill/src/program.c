@@ -1,0 +1,153 @@
+#include "program.h"
+
+#include <string.h>
+
+#include "host.h"
+#include "path.h"
+
+#define STANDARD_PATH "/usr/local/bin:/usr/bin:/bin"
+
+/* Time stamps count milliseconds: a file changed less than this ago may change again without showing it. */
+enum { YOUNG_NS = 3 * 1000 * 1000 };
+
+static const char *colon_after(const char *folder) {
+  const char *colon = strchr(folder, ':');
+  return colon ? colon : folder + strlen(folder);
+}
+
+/* The regular file of that name in the first folder of `folders` that has one. */
+static bool search(struct nidus_system *system, char path[PATH_LIMIT], const char *cwd, const char *name,
+                   const char *folders, struct nidus_stat *stat) {
+  for (const char *folder = *name ? folders : NULL, *end; folder; folder = *end ? end + 1 : NULL) {
+    end = colon_after(folder);
+    char place[PATH_LIMIT];
+    uint32_t length = path_join(place, cwd, folder, (uint32_t)(end - folder));
+    if (length > 0) length = path_join(path, place, name, (uint32_t)strlen(name));
+    if (length > 0 && nidus_stat(system, path, length, true, stat) == 0 && stat->type == WASI_FILETYPE_REGULAR_FILE) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static void reply_key(struct nidus_system *system, const struct nidus_stat *stat, struct reply *reply) {
+  int64_t age = (int64_t)(host_now(system) * 1e6) - (int64_t)stat->mtime;
+  if (age > -YOUNG_NS && age < YOUNG_NS) {
+    reply_string(reply, "");
+    return;
+  }
+  const uint64_t parts[] = {stat->mount, stat->ino, stat->mtime, stat->ctime, stat->size};
+  for (int i = 0; i < 5; i++) {
+    char digits[17];
+    for (int j = 0; j < 16; j++) digits[j] = "0123456789abcdef"[parts[i] >> (60 - 4 * j) & 15];
+    digits[16] = i < 4 ? ':' : 0;
+    reply_text(reply, digits, sizeof digits);
+  }
+}
+
+static int32_t locate(struct nidus_system *system, const char *cwd, const char *command, const char *folders,
+                      struct reply *reply) {
+  char path[PATH_LIMIT];
+  struct nidus_stat stat;
+  if (strchr(command, '/')) {
+    uint32_t length = path_join(path, cwd, command, (uint32_t)strlen(command));
+    int32_t result = length ? nidus_stat(system, path, length, true, &stat) : -WASI_ENAMETOOLONG;
+    if (result < 0) return reply_refuse(reply, (wasi_errno_t)-result, "stat", length ? path : command, "");
+    if (stat.type == WASI_FILETYPE_DIRECTORY) return reply_refuse(reply, WASI_EACCES, "spawn", path, "");
+  } else if (!search(system, path, cwd, command, folders, &stat)) {
+    return reply_refuse(reply, WASI_ENOENT, "spawn", command, "ENOENT: there is no command \"", command,
+                        "\": it is neither registered nor in PATH; a program in the working folder is started as ./",
+                        command);
+  }
+  reply_string(reply, path);
+  reply_key(system, &stat, reply);
+  return 0;
+}
+
+int32_t program_find(struct nidus_system *system, const char *bytes, uint32_t length, uint32_t source,
+                     uint32_t limited, struct reply *reply) {
+  static const char *const tiers[] = {"auto", "direct", "interp"};
+  struct strings strings;
+  (void)strings_start(&strings, bytes, length);
+  const char *cwd = strings_next(&strings);
+  const char *command = strings_next(&strings);
+  const char *folders = strings_next(&strings);
+  const char *wanted = strings_next(&strings);
+  uint32_t tier = 0;
+  while (tier < 3 && strcmp(tiers[tier], wanted) != 0) tier++;
+  if (tier == 3) {
+    return reply_refuse(reply, WASI_EINVAL, "spawn", command, "EINVAL: there is no tier \"", wanted, "\" for ", command,
+                        ": it is direct, interp or auto");
+  }
+  if (limited && tier == PROGRAM_DIRECT) {
+    return reply_refuse(reply, WASI_EINVAL, "spawn", command, "EINVAL: ", command,
+                        " cannot have a limit of fuel on the direct tier");
+  }
+  if (limited) tier = PROGRAM_INTERP;
+  if (source == PROGRAM_COMPILED && tier == PROGRAM_INTERP) {
+    return reply_refuse(reply, WASI_EINVAL, "spawn", command, "EINVAL: ", command,
+                        " was compiled for the direct tier; give its bytes or its path to interpret it");
+  }
+  int32_t result = 0;
+  if (source == PROGRAM_NAMED) result = locate(system, cwd, command, *folders ? folders : STANDARD_PATH, reply);
+  return result < 0 ? result : (int32_t)tier;
+}
+
+/* ---- modules ---- */
+
+static bool is_system_call(const char *name) {
+  for (uint32_t i = 0; i < nidus_syscall_count(); i++) {
+    if (strcmp(nidus_syscall_name(i), name) == 0) return true;
+  }
+  return false;
+}
+
+int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, struct reply *reply) {
+  struct strings strings;
+  uint32_t left = strings_start(&strings, bytes, length);
+  if (left == 0 || imports > (left - 1) / 3) return reply_refuse(reply, WASI_EINVAL, "spawn", "", "");
+  left -= 1 + 3 * imports;
+  const char *program = strings_next(&strings);
+  int32_t shape = 0;
+  for (uint32_t i = 0; i < imports; i++) {
+    const char *module = strings_next(&strings), *name = strings_next(&strings), *kind = strings_next(&strings);
+    if (strcmp(kind, "memory") == 0) {
+      return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports its memory (", module, ".", name,
+                          "), as programs with threads do, which Nidus does not run yet; build it without -pthread "
+                          "and --import-memory");
+    }
+    if (strcmp(module, "wasi_unstable") == 0) {
+      return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program,
+                          " was built for wasi_unstable of 2019; rebuild it with a current wasi-sdk");
+    }
+    if (strcmp(module, "wasi_snapshot_preview1") != 0 || strcmp(kind, "function") != 0 || !is_system_call(name)) {
+      return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports ", module, ".", name, " (", kind,
+                          "), which Nidus does not provide; build it for wasm32-wasi");
+    }
+    if (strcmp(name, "poll_oneoff") == 0) shape |= PROGRAM_POLLS;
+    if (strcmp(name, "fd_read") == 0) shape |= PROGRAM_READS;
+  }
+  bool memory = false, starts = false, initializes = false;
+  for (; left > 1; left -= 2) {
+    const char *name = strings_next(&strings), *kind = strings_next(&strings);
+    bool function = strcmp(kind, "function") == 0;
+    memory |= strcmp(name, "memory") == 0 && strcmp(kind, "memory") == 0;
+    starts |= function && strcmp(name, "_start") == 0;
+    initializes |= function && strcmp(name, "_initialize") == 0;
+  }
+  if (!memory) {
+    return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program,
+                        " exports no memory called \"memory\", so it can make no system call; export it");
+  }
+  if (!starts && !initializes) {
+    return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program,
+                        " exports neither _start nor _initialize: it is a library; link it as a program");
+  }
+  return starts ? shape : shape | PROGRAM_INITIALIZES;
+}
+
+int32_t program_unheld(struct reply *reply) {
+  return reply_refuse(reply, WASI_ENOTSUP, "", "",
+                      "ENOTSUP: the program waits for input, output or a clock, and this host cannot hold it (no JSPI, "
+                      "no shared memory): give it all its input at the start, or use a newer browser or Node 26.");
+}

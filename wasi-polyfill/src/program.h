@@ -1,0 +1,47 @@
+/*
+ * program.h: from what somebody wants to run to what can run: where a command's file lies, on which tier it may
+ * execute, and whether its module is a program for this kernel.
+ *
+ * Nothing here changes the system. Strings and replies are those of reply.h.
+ */
+#ifndef NIDUS_PROGRAM_H
+#define NIDUS_PROGRAM_H
+
+#include "reply.h"
+#include "system.h"
+
+/* What the host has of the program. */
+enum program_source {
+  PROGRAM_NAMED = 0,   /* its name, or a path */
+  PROGRAM_BYTES = 1,   /* its bytes */
+  PROGRAM_COMPILED = 2 /* what the host's own compiler made of it, for the direct tier */
+};
+
+enum program_tier { PROGRAM_AUTO = 0, PROGRAM_DIRECT = 1, PROGRAM_INTERP = 2 };
+
+enum program_shape {
+  PROGRAM_INITIALIZES = 1, /* its entry is _initialize, not _start */
+  PROGRAM_POLLS = 2,       /* it may wait for clocks */
+  PROGRAM_READS = 4        /* it may wait for input */
+};
+
+/*
+ * Decides on a tier, and finds the file of a command that was named. Strings: the working folder, the command (for
+ * messages only, if it was not named), the variable PATH, and the tier that is asked for; `limited` says that it has
+ * a limit of fuel. Returns the tier. The reply holds the file's absolute path, and a key that is another one whenever
+ * the file's contents may be: empty while the file is so young that it may change without showing it.
+ */
+int32_t program_find(struct nidus_system *system, const char *strings, uint32_t length, uint32_t source,
+                     uint32_t limited, struct reply *reply);
+
+/*
+ * Is a module a program that can run here? Strings: its name for messages; three for each of its imports, namely
+ * module, name and kind; then two for each export called memory, _start or _initialize, namely name and kind.
+ * Returns the sum of what applies of enum program_shape, or -ENOEXEC with a sentence.
+ */
+int32_t program_check(const char *strings, uint32_t length, uint32_t imports, struct reply *reply);
+
+/* A program has to wait and nothing can hold it: -ENOTSUP, with a sentence. */
+int32_t program_unheld(struct reply *reply);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * spawn.h: processes made in one call: arguments, environment, what lies at descriptors 0 to 2, and the folders.
+ *
+ * Invariant: a process is made whole or not at all.
+ */
+#ifndef NIDUS_SPAWN_H
+#define NIDUS_SPAWN_H
+
+#include "reply.h"
+#include "system.h"
+
+/* Instead of a number of preopens: every folder of the root by its path, and the working folder as "." */
+#define SPAWN_ALL_FOLDERS UINT32_MAX
+
+/*
+ * Makes a process. Strings: the working folder; `argc` arguments, the program's name first; `envc` variables as
+ * NAME=VALUE; what lies at descriptors 0, 1 and 2; then for each of `preopens` folders the name the program knows it
+ * under, and its path. What lies at a descriptor:
+ *
+ *     null        nothing: /dev/null
+ *     fPATH       a file, read at descriptor 0, else made or emptied, and written
+ *     aPATH       the same, but what it holds stays, and is added to
+ *     sFNUMBER    stream NUMBER of the host, with the flags F of nidus_fd_stream, one digit
+ *
+ * A process that is a function of the host's has no descriptors: its strings end after the variables. The working
+ * folder must be one, unless the preopens are given. Returns the process id.
+ */
+int32_t spawn_process(struct nidus_system *system, const char *strings, uint32_t length, uint32_t argc, uint32_t envc,
+                      uint32_t preopens, struct reply *reply);
+
+#endif
