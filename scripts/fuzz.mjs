@@ -2,10 +2,10 @@
  * npm run fuzz [-- --seconds N] [NAME...]: builds the libFuzzer targets of tests/fuzz with clang and
  * runs each of them, or the named ones, for 60 seconds; `differential` compares the engine with the
  * host's WebAssembly as long. A finding is kept in build/fuzz/findings and its reproducing command is
- * printed.
+ * printed. Seeds that are modules are kept as text and assembled here.
  */
-import { mkdirSync, readdirSync } from "node:fs";
-import { join, relative } from "node:path";
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { ScriptError, root, run, script } from "./lib/process.mjs";
@@ -20,12 +20,45 @@ function targets() {
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);
-      if (entry.isDirectory() && !/^(CMakeFiles|findings|corpus)$/.test(entry.name))
+      if (entry.isDirectory() && !/^(CMakeFiles|findings|corpus|seeds)$/.test(entry.name))
         pending.push(path);
       if (entry.isFile() && /^fuzz_\w+$/.test(entry.name)) found.push(path);
     }
   }
   return found.sort();
+}
+
+/**
+ * Lays out the seeds of a target; answers their folder, or nothing where there are none.
+ * @param {string} name
+ * @returns {Promise<string[]>}
+ */
+async function seedsOf(name) {
+  const kept = filesBelow([join("tests", "fuzz", "corpus", name)]);
+  const folder = join(root, "build", "fuzz", "seeds", name);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const file of kept) {
+    const from = join(root, file);
+    const to = join(folder, basename(file).replace(/\.wat$/, ".wasm"));
+    if (!file.endsWith(".wat")) copyFileSync(from, to);
+    else writeFileSync(to, await assembled(file, readFileSync(from, "latin1")));
+  }
+  return kept.length > 0 ? [folder] : [];
+}
+
+/**
+ * @param {string} file
+ * @param {string} text
+ */
+async function assembled(file, text) {
+  // From npm's packages, which only the set-up has made sure of.
+  const { assemble } = await import("../tests/spec/assemble.mjs");
+  try {
+    return await assemble(text);
+  } catch (error) {
+    throw new ScriptError(`${file} cannot be assembled: ${error}`);
+  }
 }
 
 /**
@@ -56,8 +89,7 @@ export async function fuzz(seconds, names) {
     const name = target.replace(/.*\/fuzz_/, "");
     const grown = join(root, "build", "fuzz", "corpus", name);
     mkdirSync(grown, { recursive: true });
-    const kept = join("tests", "fuzz", "corpus", name);
-    const seeds = filesBelow([kept]).length > 0 ? [kept] : [];
+    const seeds = await seedsOf(name);
     const limits = [`-max_total_time=${seconds}`, "-timeout=10", "-rss_limit_mb=2048"];
     const args = [
       ...limits,

@@ -13,38 +13,14 @@
 
 #include <nidus/engine.h>
 
+#include "account.h"
+
 enum {
     FUEL = 20000,
     MOST_BYTES = 64 << 20, /* of all live blocks */
     MOST_EXPORTS = 32,
     MOST_VALUES = 64,
 };
-
-struct account {
-    size_t live;
-    uint32_t until_failure; /* allocations that succeed; 0: none fails */
-    uint32_t count;
-};
-
-static void *reallocate(void *user, void *block, size_t old_size, size_t new_size)
-{
-    struct account *account = user;
-
-    if (new_size == 0) {
-        free(block);
-        account->live -= old_size;
-        return NULL;
-    }
-    account->count++;
-    if (account->until_failure && account->count >= account->until_failure)
-        return NULL;
-    if (account->live - old_size + new_size > MOST_BYTES)
-        return NULL;
-    void *moved = realloc(block, new_size);
-    if (moved)
-        account->live += new_size - old_size;
-    return moved;
-}
 
 /* What an execution leaves, as one number. */
 struct outcome {
@@ -183,7 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct account account = {0};
+    struct account account = {.most = MOST_BYTES};
     struct nidus_config config;
     struct nidus_engine *engine;
     struct nidus_module *module;
@@ -191,10 +167,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
     if (size > 0 && bytes[size - 1] >= 0xC0) {
         size--;
-        account.until_failure = 1 + (bytes[size] & 0x3fu);
+        account.fail_at = 1 + (bytes[size] & 0x3fu);
     }
     nidus_config_default(&config);
-    config.allocator = (struct nidus_allocator){reallocate, &account};
+    config.allocator = account_allocator(&account);
     config.limits.memory_bytes = 8 << 20;
     config.limits.table_elements = 4096;
     config.limits.call_depth = 200;
@@ -204,7 +180,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         if (code == NIDUS_OK) {
             struct outcome whole, sliced;
             execute(engine, module, NIDUS_UNLIMITED, &whole);
-            if (!account.until_failure) {
+            if (!account.fail_at) {
                 execute(engine, module, 100, &sliced);
                 if (whole.hash != sliced.hash) {
                     fprintf(stderr, "fuzz_engine: slices change the outcome\n");

@@ -25,12 +25,9 @@ test("no committed file is larger than 1 MB", () => {
   assert.deepEqual(large, []);
 });
 
-test("no build output is committed, and no wasm module but the fuzzers' seeds, each below 4 KB", () => {
-  const built = committed.filter(
-    (path) =>
-      /\.(o|a|so|tgz)$|^build\/|(^|\/)node_modules\/|\/dist\//.test(path) ||
-      (path.endsWith(".wasm") &&
-        !(path.startsWith("tests/fuzz/corpus/") && statSync(join(root, path)).size < 4096)),
+test("no build output is committed, and no wasm module", () => {
+  const built = committed.filter((path) =>
+    /\.(o|a|so|tgz|wasm)$|^build\/|(^|\/)node_modules\/|\/dist\//.test(path),
   );
   assert.deepEqual(built, []);
 });

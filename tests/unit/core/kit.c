@@ -12,28 +12,11 @@ int run_tests(const struct test *tests, size_t count)
     return 0;
 }
 
-static void *reallocate(void *user, void *block, size_t old_size, size_t new_size)
-{
-    struct account *account = user;
-    if (new_size == 0) {
-        free(block);
-        account->live -= old_size;
-        return NULL;
-    }
-    account->count++;
-    if (account->fail_at && account->count >= account->fail_at)
-        return NULL;
-    void *fresh = realloc(block, new_size);
-    CHECK(fresh);
-    account->live += new_size - old_size;
-    return fresh;
-}
-
 struct nidus_config kit_config(struct account *account)
 {
     struct nidus_config config;
     nidus_config_default(&config);
-    config.allocator = (struct nidus_allocator){reallocate, account};
+    config.allocator = account_allocator(account);
     return config;
 }
 

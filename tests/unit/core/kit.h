@@ -1,14 +1,15 @@
 /*
- * kit.h: what the engine's unit tests share: a runner, an allocator that counts and can fail, and the
- * guest of guest.h instantiated. A check that fails ends the program.
+ * kit.h: what the engine's unit tests share: a runner, and the guest of guest.h instantiated, with an
+ * allocator that counts and can fail. A check that fails ends the program.
  */
 #ifndef CORE_TEST_KIT_H
 #define CORE_TEST_KIT_H
 
-#include <nidus/engine.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "account.h"
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
@@ -30,12 +31,7 @@ int run_tests(const struct test *tests, size_t count);
         return run_tests(tests, sizeof tests / sizeof tests[0]);                                   \
     }
 
-struct account {
-    size_t live;     /* bytes */
-    unsigned count;  /* allocations and growths so far */
-    unsigned fail_at; /* this one and all later ones fail; 0: none */
-};
-
+/* The defaults, but for the allocator. */
 struct nidus_config kit_config(struct account *account);
 
 /* The guest, with a host function that does what `host` says. */
