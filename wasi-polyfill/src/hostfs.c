@@ -139,6 +139,7 @@ static void host_release(struct inode *base) {
 static wasi_errno_t host_refresh(struct inode *inode) {
   struct host_path path;
   struct nidus_stat stat;
+  if (inode->nlink == 0 && inode->type == WASI_FILETYPE_DIRECTORY) return WASI_ESUCCESS; /* removed while open */
   wasi_errno_t error = path_of(&path, host_of(inode), no_name);
   if (host_of(inode)->open) {
     error = host_errno(host_fs(system_of(inode), fstat, host_of(inode)->open->host_handle, &stat));
@@ -217,8 +218,10 @@ static wasi_errno_t host_rmdir(struct inode *directory, struct name name, struct
   struct host_path path;
   wasi_errno_t error = path_of(&path, host_of(directory), name);
   if (!error) error = host_errno(host_fs(system_of(inode), rmdir, mount_of(inode), PATH_BYTES(path)));
-  if (!error) name_forget(host_of(inode));
-  return error;
+  if (error) return error;
+  name_forget(host_of(inode));
+  inode->nlink = 0;
+  return WASI_ESUCCESS;
 }
 
 static wasi_errno_t host_rename(struct inode *old_directory, struct name old_name, struct inode *inode,
@@ -230,7 +233,10 @@ static wasi_errno_t host_rename(struct inode *old_directory, struct name old_nam
   if (error) return error;
   /* Two names of one file: rename(2) does nothing, and both are still there. */
   if (replaced && replaced->ino == inode->ino && replaced->type != WASI_FILETYPE_DIRECTORY) return WASI_ESUCCESS;
-  if (replaced) name_forget(host_of(replaced));
+  if (replaced) {
+    name_forget(host_of(replaced));
+    if (replaced->type == WASI_FILETYPE_DIRECTORY) replaced->nlink = 0;
+  }
   /* The host has renamed it: without memory for the new name the inode is left without one. */
   if (name_give(host_of(inode), host_of(new_directory), new_name)) name_forget(host_of(inode));
   return WASI_ESUCCESS;

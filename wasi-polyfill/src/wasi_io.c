@@ -148,7 +148,8 @@ static bool listing_put(struct listing_out *out, const void *bytes, uint32_t len
 /* The first entry at or after `cookie`: ".", "..", then what the folder holds. */
 static wasi_errno_t entry_at(struct description *description, uint64_t cookie, struct entry_view *view, bool *found) {
   struct inode *folder = description->inode;
-  *found = true;
+  *found = folder->nlink > 0; /* removed while open: it has no entries, as for readdir(3) */
+  if (!*found) return WASI_ESUCCESS;
   view->type = WASI_FILETYPE_DIRECTORY;
   view->next = cookie + 1;
   if (cookie == 0) {
