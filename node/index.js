@@ -13,6 +13,7 @@ import { System } from "../web/system.js";
 import { engineBytes, kernelBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
 import { sleep } from "./stdio.js";
+import { planWebStreams } from "./web-streams.js";
 
 /** @typedef {import("../web/system.js").MountSpec} MountSpec */
 /** @typedef {import("../web/system.js").ExecResult} ExecResult */
@@ -56,6 +57,7 @@ async function boot({ mounts = {}, env, toolchain = false, signal } = {}) {
     folders: new HostFolders(),
     env,
     engine: engineBytes,
+    stdio: planWebStreams,
     waitSync: waitForClock,
     waitsForInput: false,
   });

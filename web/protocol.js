@@ -1,22 +1,22 @@
 /**
- * The messages between a page and the worker its system lives in: everything that crosses, and
- * nothing else.
+ * What crosses between a page and the worker its system lives in, and nothing else.
  *
  * ```
- *   page (nidus.js)                              worker (worker.js)
- *      boot ────────────────────────────────────▶  loads the kernel, mounts, answers
- *      ◀──────────── progress*, part*, keep*, ready | failed
- *      call {id} ───────────────────────────────▶  file system and flush
- *      ◀────────────────────────────── reply {id}
- *      spawn {id} ──────────────────────────────▶
- *      ◀───── started, output*, stdin*, exit {id}   output is paid for by credit, typed input by stdin
- *      input, credit, kill {id} ────────────────▶
+ *   page (nidus.js, page-process.js)                       worker (worker.js)
+ *      [call, verb, ...arguments] ────────────────────────▶  Verbs
+ *      [0, "tell", process, word, value] ─────────────────▶  what ring.js says; not answered
+ *      ◀──── [call, "resolve" | "reject", ...]               Answers
+ *      ◀──── [process, "output" | "stdin" | "exit", ...]     ProcessEvents
+ *      ◀──── [0, "progress" | "keep" | "part" | "event", …]  SystemEvents
  * ```
  *
  * Invariants: the page numbers calls and processes, one counter for both, never reused, also not
- * after the worker was replaced; each call gets exactly one reply, each spawn exactly one exit;
- * errors cross as `NidusError.toJSON` and keep their code.
+ * after the worker was replaced; each call gets exactly one answer, each process that started exactly one
+ * exit; errors cross as `NidusError.toJSON` and keep their code. Output is paid for by `ACKED`,
+ * input by `stdin`.
  */
+
+import { NidusError } from "./errors.js";
 
 /** Output bytes a process may have under way to the page before it waits. */
 export const OUTPUT_WINDOW = 256 * 1024;
@@ -24,44 +24,12 @@ export const OUTPUT_WINDOW = 256 * 1024;
 export const MESSAGE_COST = 4096;
 /** The same window where a process cannot wait: beyond it, writing fails. */
 export const OUTPUT_LIMIT = 16 * 1024 * 1024;
-/** Typed input a process may have under way; also the size of the shared ring. */
+/** Typed input a process may have under way; a power of two. */
 export const INPUT_WINDOW = 64 * 1024;
 /** How long a kill may stay without effect before the worker is replaced, in milliseconds. */
 export const KILL_GRACE = 200;
 /** A process that keeps printing lets the worker take messages after this time, in milliseconds. */
 export const YIELD_AFTER = 50;
-
-/** Words of the control block before the ring's bytes, for a process that waits synchronously. */
-export const RING = { wake: 0, killed: 1, head: 2, tail: 3, ended: 4, acked: 5, words: 8 };
-
-/**
- * The methods of `fs` that cross as they are; `true` marks those that change the tree.
- * @type {Readonly<Record<string, boolean>>}
- */
-export const FS_METHODS = {
-  access: false,
-  appendFile: true,
-  chmod: true,
-  copyFile: true,
-  cp: true,
-  link: true,
-  lstat: false,
-  mkdir: true,
-  mkdtemp: true,
-  readFile: false,
-  readdir: false,
-  readlink: false,
-  realpath: false,
-  rename: true,
-  rm: true,
-  rmdir: true,
-  stat: false,
-  symlink: true,
-  truncate: true,
-  unlink: true,
-  utimes: true,
-  writeFile: true,
-};
 
 /**
  * @typedef {object} Capabilities what this browser, on this page, lets a system do
@@ -84,60 +52,80 @@ export const FS_METHODS = {
  * Where the parts come from: an address, or what the page kept of an earlier worker, so that
  * replacing one neither downloads nor compiles again.
  * @typedef {object} Parts
- * @property {string | WebAssembly.Module | null} kernel null: from beside kernel.js
- * @property {string | WebAssembly.Module | null} compiler null: the system has no `cc`
- * @property {string | Blob | null} resources
+ * @property {string | WebAssembly.Module} [kernel] left out: from beside worker.js
+ * @property {string | WebAssembly.Module} [compiler] left out: the system has no `cc`
+ * @property {string | Blob} [resources]
  */
 
 /**
  * @typedef {object} SpawnSettings
  * @property {string} [cwd]
  * @property {Record<string, string>} [env]
- * @property {{cols: number, rows: number} | null} terminal
+ * @property {{cols: number, rows: number}} [terminal]
  * @property {"direct" | "interp" | "auto"} [tier]
  * @property {{fuel?: number | bigint}} [limits]
- * @property {Uint8Array | null} input all there will be, known from the start
  */
 
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
 /** @typedef {import("./errors.js").ErrorRecord} ErrorRecord */
 
+/** @typedef {{capabilities: Capabilities, volume: VolumeState, fs: string[]}} Booted `fs`: its methods */
+
 /**
- * @typedef {{t: "boot", volume: string | null, kept: import("./volume.js").Stored[], parts: Parts}
- *   | {t: "call", id: number, method: string, args: unknown[]}
- *   | {t: "spawn", id: number, command: string, args: string[],
- *      settings: SpawnSettings, ring: SharedArrayBuffer | null}
- *   | {t: "input", id: number, bytes: Uint8Array | null}
- *   | {t: "credit", id: number, cost: number}
- *   | {t: "kill", id: number, signal: string}
- * } ToWorker
+ * What a page asks for; the methods of `fs` come on top.
+ * @typedef {object} Verbs
+ * @property {(volume: string | undefined, kept: import("./volume.js").Stored[], parts: Parts) => Promise<Booted>} boot
+ * @property {(process: number, command: string, args: string[], settings: SpawnSettings, ring: ArrayBufferLike) => Promise<number>} spawn
+ *   answers the process number in the system
+ * @property {(process: number, word: number, value: number | Uint8Array) => void} tell
+ * @property {() => Promise<unknown>} prepare
+ * @property {() => Promise<unknown>} flush
+ * @property {() => Promise<unknown>} close
  */
 
 /**
- * @typedef {{t: "progress", progress: Progress}
- *   | {t: "keep", changes: import("./volume.js").Change[]}
- *   | {t: "part", name: "kernel" | "compiler" | "resources", part: WebAssembly.Module | Blob}
- *   | {t: "ready", capabilities: Capabilities, volume: VolumeState}
- *   | {t: "failed", error: ErrorRecord}
- *   | {t: "reply", id: number, value: unknown}
- *   | {t: "refuse", id: number, error: ErrorRecord}
- *   | {t: "started", id: number, pid: number}
- *   | {t: "output", id: number, fd: 1 | 2, bytes: Uint8Array}
- *   | {t: "stdin", id: number, taken: number, waiting: boolean}
- *   | {t: "exit", id: number, status: ExitStatus, diagnostics: unknown}
- *   | {t: "event", name: "flush" | "flusherror" | "nopersist", error: ErrorRecord | null}
- * } ToPage
+ * @typedef {object} Answers
+ * @property {(value: unknown) => void} resolve
+ * @property {(error: ErrorRecord) => void} reject
  */
 
 /**
- * The default branch of a switch over a message: a message nobody handles is a mistake here, which
- * the type checker reports, or two versions of the package talking to each other.
- * @param {never} message
- * @returns {never}
+ * @typedef {object} ProcessEvents
+ * @property {(fd: number, bytes: Uint8Array) => void} output
+ * @property {(taken: number, waiting: boolean) => void} stdin bytes taken, and whether it waits for more
+ * @property {(status: ExitStatus & {diagnostics?: unknown[]}) => void} exit
  */
-export function unknownMessage(message) {
-  const name = String(/** @type {{t?: unknown}} */ (message).t);
-  throw new TypeError(
-    `Nidus: unknown message "${name}": page and worker come from different versions; reload the page.`,
+
+/**
+ * @typedef {object} SystemEvents
+ * @property {(progress: Progress) => void} progress
+ * @property {(changes: import("./volume.js").Change[]) => void} keep of a volume in memory
+ * @property {(source: unknown, part: WebAssembly.Module | Blob) => void} part what came from an address
+ * @property {(name: "flush" | "flusherror" | "nopersist", error: ErrorRecord | null) => void} event
+ */
+
+/**
+ * Sends the page an event.
+ * @typedef {(target: number, ...event: Event<Answers> | Event<ProcessEvents> | Event<SystemEvents>) => void} Post
+ */
+
+/**
+ * @template T
+ * @typedef {{[K in keyof T]: T[K] extends (...args: infer A) => unknown ? [name: K, ...args: A] : never}[keyof T]} Event
+ */
+
+/**
+ * Does what a message says.
+ * @param {object} target
+ * @param {string} name
+ * @param {unknown[]} args
+ * @returns {unknown}
+ */
+export function perform(target, name, args) {
+  const method = /** @type {Record<string, Function | undefined>} */ (target)[name];
+  if (method) return method(...args);
+  throw new NidusError(
+    "ENOSYS",
+    `ENOSYS: there is no call "${name}": page and worker come from different versions of Nidus; reload the page.`,
   );
 }

@@ -12,7 +12,7 @@ import { NidusError, signalNumber } from "./errors.js";
 import { Interpreted } from "./interpreted.js";
 import { inspect } from "./process.js";
 import { compileProgram, resolvePath } from "./programs.js";
-import { placeAsStream, planStdio } from "./stdio.js";
+import { placeAsStream } from "./stdio.js";
 import { BLOCK, readAll, toBytes } from "./streams.js";
 
 /** @typedef {import("./host.js").HostStream} HostStream */
@@ -133,7 +133,7 @@ export async function launch(system, command, args, options) {
   }
   const name = typeof command === "string" ? command : (options.argv0 ?? "program");
   const program = await findProgram(system, command, name, { ...options, cwd, env });
-  const stdio = await planStdio(options, system.canWait || program instanceof Interpreted);
+  const stdio = await system.planStdio(options, system.canWait || program instanceof Interpreted);
   const argv = [options.argv0 ?? name, ...args];
   const pid = createProcess(system, argv, env);
   /** @type {number[]} */

@@ -13,6 +13,7 @@ import { loadArchive, writeTree } from "./mounts.js";
 import { Runner } from "./process.js";
 import { Programs } from "./programs.js";
 import { launch } from "./spawn.js";
+import { planStdio } from "./stdio.js";
 import { Collector } from "./streams.js";
 
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
@@ -49,6 +50,8 @@ import { Collector } from "./streams.js";
  * @property {import("./process.js").RunnerOptions["waitSync"]} [waitSync]
  * @property {boolean} [waitsForInput] false: `waitSync` can wait for clocks only
  * @property {boolean} [multiMemory] let system calls copy without JavaScript; left out: where possible
+ * @property {(options: import("./stdio.js").StdioOptions, patient: boolean) => Promise<import("./stdio.js").Stdio>} [stdio]
+ *   what callers may give a process as its standard streams; left out: `planStdio`
  * @property {import("./process.js").RunnerOptions["engine"]} [engine] engine.wasm, for the interp tier;
  *   left out: the package's own file
  */
@@ -123,6 +126,7 @@ export class System {
     const { jspi, waitSync, multiMemory, engine } = options;
     const flush = () => this.flush();
     this.runner = new Runner(kernel, clock, { jspi, waitSync, multiMemory, flush, engine });
+    this.planStdio = options.stdio ?? planStdio;
     this.canWait = this.runner.patient || waitSync !== undefined;
     /** A program on the direct tier can be held until its input comes. */
     this.canWaitForInput = this.runner.patient || (this.canWait && options.waitsForInput !== false);

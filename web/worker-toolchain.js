@@ -7,7 +7,7 @@
 import { fetchAsset } from "./assets.js";
 import { Toolchain } from "./toolchain/index.js";
 
-/** @typedef {(message: import("./protocol.js").ToPage) => void} Post */
+/** @typedef {import("./protocol.js").Post} Post */
 
 /**
  * Gives the system `cc` and its like, and answers what makes them ready beforehand.
@@ -27,7 +27,7 @@ export function addToolchain(system, compiler, resources, post) {
       archive ??= typeof resources === "string" ? await fetchAndKeep(resources, post) : resources;
       try {
         const module = await super.load(to);
-        if (toKeep) post({ t: "part", name: "compiler", part: module });
+        if (toKeep) post(0, "part", compiler, module);
         toKeep = false;
         return module;
       } catch (error) {
@@ -39,7 +39,7 @@ export function addToolchain(system, compiler, resources, post) {
   const toolchain = new PageToolchain({
     llvm: compiler,
     sysroot: () => /** @type {Response | Blob} */ (archive),
-    onProgress: (progress) => post({ t: "progress", progress }),
+    onProgress: (progress) => post(0, "progress", progress),
   });
   toolchain.install(system);
   return () => toolchain.load(system);
@@ -54,7 +54,7 @@ async function fetchAndKeep(url, post) {
   const { body, headers } = await fetchAsset(url, "llvm-resources.tar");
   const [now, later] = /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (body).tee();
   new Response(later).blob().then(
-    (part) => post({ t: "part", name: "resources", part }),
+    (part) => post(0, "part", url, part),
     () => {}, // Who reads the other half is told.
   );
   return new Response(now, { headers });

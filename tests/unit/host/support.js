@@ -7,6 +7,7 @@
 
 import { readFileSync } from "node:fs";
 import wabt from "wabt";
+import { planWebStreams } from "../../../node/web-streams.js";
 import { System } from "../../../web/system.js";
 
 /** @type {Map<string, Uint8Array>} */
@@ -185,7 +186,7 @@ export function writesFile(path, text) {
  * @returns {Promise<System>}
  */
 export function boot(options) {
-  return System.create({ kernel: KERNEL, engine: () => ENGINE, ...options });
+  return System.create({ kernel: KERNEL, engine: () => ENGINE, stdio: planWebStreams, ...options });
 }
 
 /** Rejects or throws with this code; answers the error. @param {() => unknown} action @param {string} code */

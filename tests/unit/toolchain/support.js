@@ -5,6 +5,7 @@
 
 import { readFileSync } from "node:fs";
 import { nodeToolchain } from "../../../node/toolchain.js";
+import { planWebStreams } from "../../../node/web-streams.js";
 import { System } from "../../../web/system.js";
 
 const KERNEL = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
@@ -21,7 +22,11 @@ export function compiler() {
  * @param {Record<string, string>} [files]
  */
 export async function boot(files = {}) {
-  const system = await System.create({ kernel: KERNEL, engine: () => ENGINE });
+  const system = await System.create({
+    kernel: KERNEL,
+    engine: () => ENGINE,
+    stdio: planWebStreams,
+  });
   toolchain.install(system);
   await system.fs.mkdir("/home", { recursive: true });
   for (const [name, text] of Object.entries(files)) {
