@@ -29,9 +29,8 @@ const ENTRY_HEADER = 16;
 const NOT_SEEKABLE = "ESPIPE";
 
 /** @typedef {import("../web/kernel.js").Kernel} Kernel */
-/** @typedef {import("../web/system.js").HostFolders} Folders */
 
-/** The mounted folders of one system. @implements {Folders} */
+/** The mounted folders of one system. */
 export class HostFolders {
   /** @type {string[]} */
   #roots = [];
@@ -65,6 +64,18 @@ export class HostFolders {
     if (!stats.isDirectory()) throw NidusError.fromErrno(54, "mount", folder);
     this.#roots.push(path === "/" ? "" : path);
     return this.#roots.length - 1;
+  }
+
+  /**
+   * Memory of the kernel, whose lock is held, for a listing.
+   * @param {number} size
+   */
+  #alloc(size) {
+    const { raw, memory } = /** @type {Kernel} */ (this.#kernel);
+    const ptr = raw.nidus_alloc(size) >>> 0;
+    if (ptr === 0) throw NidusError.fromErrno(48, "alloc");
+    memory.grow(0); // Another thread may have let a shared one grow; this makes it noticed.
+    return ptr;
   }
 
   #memory() {
@@ -125,7 +136,7 @@ export class HostFolders {
     const entries = fs.readdirSync(path, { withFileTypes: true });
     let size = 0;
     for (const { name } of entries) size += ENTRY_HEADER + padded(Buffer.byteLength(name));
-    const ptr = size === 0 ? 0 : kernel.allocWithin(size);
+    const ptr = size === 0 ? 0 : this.#alloc(size);
     const memory = this.#memory();
     let at = ptr;
     for (const entry of entries) {

@@ -9,13 +9,13 @@
  */
 
 import { NidusError } from "../web/errors.js";
-import { System } from "../web/system.js";
 import { engineBytes, kernelBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
 import { sleep } from "./stdio.js";
+import { System } from "./system.js";
 import { planWebStreams } from "./web-streams.js";
 
-/** @typedef {import("../web/system.js").MountSpec} MountSpec */
+/** @typedef {import("./system.js").MountSpec} MountSpec */
 /** @typedef {import("../web/system.js").ExecResult} ExecResult */
 /** @typedef {import("../web/system.js").ExitStatus} ExitStatus */
 /** @typedef {import("../web/spawn.js").Process} Process */

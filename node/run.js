@@ -6,10 +6,10 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { NidusError, signalNumber } from "../web/errors.js";
 import { compileProgram } from "../web/programs.js";
-import { System } from "../web/system.js";
 import { engineBytes, kernelBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
 import { FdInput, FdOutput, waiter } from "./stdio.js";
+import { System } from "./system.js";
 
 /** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */
 const BROKEN_PIPE = 141;

@@ -12,7 +12,7 @@ import { COMMANDS, createToolchain } from "../web/toolchain/index.js";
 import { COMPILER_FILE, RESOURCES_FILE } from "../web/toolchain/load.js";
 import { bootCommandLine, report } from "./run.js";
 
-/** @typedef {import("../web/system.js").System} System */
+/** @typedef {import("./system.js").System} System */
 /** @typedef {import("../web/toolchain/index.js").Toolchain} Toolchain */
 /** @typedef {import("../web/toolchain/index.js").OnProgress} OnProgress */
 

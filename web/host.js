@@ -7,9 +7,8 @@
  * through `onready` that a parked process should look again.
  */
 
-/** -errno of a host without folders. */
-const NOTSUP = -58;
 const BADF = -8;
+const HUNG_UP = 4;
 
 /**
  * One end of a stream as the kernel sees it. `read` and `write` answer the number of bytes, 0 at the
@@ -28,47 +27,38 @@ const BADF = -8;
  * @typedef {Record<`fs_${string}`, (...values: any[]) => number | void>} FolderImports
  */
 
-/** @typedef {Record<string, (...values: any[]) => number | bigint | void>} HostImports */
-
-const FOLDER_FUNCTIONS = (
-  "stat open close fstat read write truncate sync utimes list mkdir rmdir unlink rename link " +
-  "symlink readlink"
-).split(" ");
+/** @typedef {Record<string, (...values: any[]) => number | void>} HostImports */
 
 /** The streams of a system by their numbers, and the imports built on them. */
 export class Host {
-  /** @type {(HostStream | undefined)[]} */
-  #streams = [];
-  /** @type {number[]} */
-  #free = [];
-  /** @type {import("./kernel.js").Kernel | null} */
-  #kernel = null;
+  /** @type {Map<number, HostStream>} */
+  #streams = new Map();
+  #last = 0;
+  /**
+   * Whose memory the addresses mean, from before anything of it is called.
+   * @type {import("./kernel.js").Kernel | null}
+   */
+  kernel = null;
+  /** @type {HostImports} */
+  imports;
 
   /** @param {FolderImports} [folders] */
-  constructor(folders = {}) {
-    /** @type {HostImports} */
-    this.imports = { ...clocks(), random: (ptr, len) => fillRandom(this.#memory(), ptr, len) };
-    for (const name of FOLDER_FUNCTIONS) this.imports[`fs_${name}`] = () => NOTSUP;
-    Object.assign(this.imports, folders);
-    this.imports.stream_read = (stream, ptr, len) => {
-      const found = this.#streams[stream];
-      if (found?.read === undefined) return BADF;
-      return found.read(this.#memory().subarray(ptr, ptr + len));
+  constructor(folders) {
+    const memory = () => /** @type {import("./kernel.js").Kernel} */ (this.kernel).u8();
+    const streams = this.#streams;
+    this.imports = {
+      // In milliseconds, which the kernel makes nanoseconds of.
+      now: Date.now,
+      monotonic: () => performance.now(),
+      // Not in place: shared memory would be refused.
+      random: (ptr, len) => memory().set(crypto.getRandomValues(new Uint8Array(len)), ptr),
+      stream_read: (stream, ptr, len) =>
+        streams.get(stream)?.read?.(memory().subarray(ptr, ptr + len)) ?? BADF,
+      stream_write: (stream, ptr, len) =>
+        streams.get(stream)?.write?.(memory().subarray(ptr, ptr + len)) ?? BADF,
+      stream_ready: (stream) => streams.get(stream)?.ready() ?? HUNG_UP,
+      ...folders,
     };
-    this.imports.stream_write = (stream, ptr, len) => {
-      const found = this.#streams[stream];
-      if (found?.write === undefined) return BADF;
-      return found.write(this.#memory().subarray(ptr, ptr + len));
-    };
-    this.imports.stream_ready = (stream) => this.#streams[stream]?.ready() ?? 4;
-  }
-
-  /**
-   * Says whose memory the addresses mean; before that nothing can be read or written.
-   * @param {import("./kernel.js").Kernel} kernel
-   */
-  attach(kernel) {
-    this.#kernel = kernel;
   }
 
   /**
@@ -76,57 +66,12 @@ export class Host {
    * @param {HostStream} stream
    */
   add(stream) {
-    const number = this.#free.pop() ?? this.#streams.length;
-    this.#streams[number] = stream;
-    return number;
+    this.#streams.set(++this.#last, stream);
+    return this.#last;
   }
 
   /** @param {number} number */
   remove(number) {
-    this.#streams[number] = undefined;
-    this.#free.push(number);
-  }
-
-  #memory() {
-    if (this.#kernel === null) throw new Error("the kernel called its host before it was attached");
-    return this.#kernel.u8();
-  }
-}
-
-/** Nanoseconds; realtime follows `Date.now`, with the finer steps of `performance.now`. */
-function clocks() {
-  let offset = Date.now() - performance.now();
-  /** @param {number} milliseconds */
-  const nanoseconds = (milliseconds) => {
-    const whole = Math.floor(milliseconds);
-    return BigInt(whole) * 1000000n + BigInt(Math.floor((milliseconds - whole) * 1e6));
-  };
-  const realtime = () => {
-    const monotonic = performance.now();
-    // The system's clock may be set while we run.
-    if (Math.abs(monotonic + offset - Date.now()) > 20) offset = Date.now() - monotonic;
-    return monotonic + offset;
-  };
-  return {
-    // For time stamps, at every write: a millisecond is fine enough, and nothing is cheaper.
-    now: Date.now,
-    /** @param {number} id */
-    clock: (id) => nanoseconds(id === 0 ? realtime() : performance.now()),
-    clock_resolution: () => 1000n,
-  };
-}
-
-/**
- * @param {Uint8Array} memory
- * @param {number} ptr
- * @param {number} len
- */
-function fillRandom(memory, ptr, len) {
-  // 65,536 bytes is what one call gives, and shared memory is refused: so through a copy.
-  const bytes = new Uint8Array(Math.min(len, 65536));
-  for (let done = 0; done < len; done += bytes.length) {
-    const part = bytes.subarray(0, Math.min(bytes.length, len - done));
-    crypto.getRandomValues(part);
-    memory.set(part, ptr + done);
+    this.#streams.delete(number);
   }
 }

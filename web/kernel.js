@@ -9,14 +9,13 @@
 import { compileAsset } from "./assets.js";
 import { NidusError, learnErrnos, messageOf } from "./errors.js";
 
-/** Limits of the memory made for `kernel.shared.wasm`, in pages of 64 KiB; 1 GiB at most. */
-export const SHARED_PAGES = { initial: 32, maximum: 16384 };
-/** Size of the C stack of each further instance over a shared memory. */
-export const STACK_SIZE = 64 * 1024;
 /** What a handler answers when it would block. */
 export const WOULD_BLOCK = 0x10000;
 /** The kernel's "no deadline". */
 export const NEVER = 2n ** 63n - 1n;
+const ENOMEM = 48;
+/** What the `fs_…` imports answer on a host without folders. */
+const NOTSUP = -58;
 
 /** @typedef {(...values: (number | bigint)[]) => number} KernelFunction */
 /**
@@ -24,42 +23,42 @@ export const NEVER = 2n ** 63n - 1n;
  *   nidus_wait_deadline(pid: number): bigint,
  * }} KernelExports
  */
-/** @typedef {import("./host.js").HostImports} HostImports */
-
-/** A process of the kernel that is always there, to hold the lock as. */
-const HOST_PID = 1;
+/** @typedef {import("./host.js").Host} Host */
 
 /**
  * @typedef {object} KernelOptions
  * @property {import("./assets.js").ModuleSource | Promise<import("./assets.js").ModuleSource>} [source]
  *   the kernel; left out, it is fetched from beside this file
- * @property {boolean} [shared] use the build with shared memory
- * @property {WebAssembly.Memory} [memory] join this memory, whose first instance booted already
- * @property {number} [stack] with `memory`: what `newStack` of the first instance gave
- * @property {HostImports} host
- * @property {(kernel: Kernel) => void} [attach] called before anything of the kernel is
+ * @property {Host} host
  */
 
 /**
- * Loads and instantiates the kernel, and boots it unless it joins a booted memory.
+ * Loads, instantiates and boots the kernel.
  * @param {KernelOptions} options
  * @returns {Promise<Kernel>}
  */
-export async function loadKernel({ source, shared = false, memory, stack, host, attach }) {
-  const isShared = shared || memory !== undefined;
-  const module = await (isShared
-    ? compileAsset(source ?? new URL("./kernel.shared.wasm", import.meta.url), "kernel.shared.wasm")
-    : compileAsset(source ?? new URL("./kernel.wasm", import.meta.url), "kernel.wasm"));
-  const joint = isShared
-    ? (memory ?? new WebAssembly.Memory({ ...SHARED_PAGES, shared: true }))
-    : undefined;
-  /** @type {WebAssembly.Instance} */
-  let instance;
+export async function loadKernel({ source, host }) {
+  const module = await compileAsset(
+    source ?? new URL("./kernel.wasm", import.meta.url),
+    "kernel.wasm",
+  );
+  const kernel = new Kernel(await instantiateKernel(module, host));
+  kernel.boot(host);
+  return kernel;
+}
+
+/**
+ * @param {WebAssembly.Module} module
+ * @param {Host} host
+ * @param {WebAssembly.ModuleImports} [env]
+ */
+export async function instantiateKernel(module, host, env = {}) {
+  const folders = {
+    /** @type {(imports: import("./host.js").HostImports, name: string) => unknown} */
+    get: (imports, name) => imports[name] ?? (name.startsWith("fs_") ? () => NOTSUP : undefined),
+  };
   try {
-    instance = await WebAssembly.instantiate(module, {
-      host: { ...host },
-      env: joint === undefined ? {} : { memory: joint },
-    });
+    return await WebAssembly.instantiate(module, { host: new Proxy(host.imports, folders), env });
   } catch (cause) {
     throw new NidusError(
       "NIDUS_KERNEL",
@@ -67,47 +66,51 @@ export async function loadKernel({ source, shared = false, memory, stack, host, 
       { cause },
     );
   }
-  const kernel = new Kernel(module, instance, joint);
-  attach?.(kernel);
-  const { _initialize } = instance.exports;
-  if (memory === undefined) {
-    if (typeof _initialize === "function") _initialize();
-    kernel.check(kernel.exports.nidus_boot(), "boot");
-  } else {
-    // As it is: even taking the lock needs a stack.
-    kernel.raw.nidus_stack(/** @type {number} */ (stack));
-  }
-  learnErrnos(decoder.decode(kernel.generated("nidus_errno_texts")));
-  return kernel;
 }
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class Kernel {
-  /** @type {Uint8Array} */
-  #u8;
-  /** @type {DataView} */
-  #dv;
   /** @type {number[]} table slots of ended processes */
   #slots = [];
+  /** Other threads have instances over the same memory, and the kernel's lock is to be held (shared-kernel.js). */
+  shared = false;
 
   /**
-   * @param {WebAssembly.Module} module
    * @param {WebAssembly.Instance} instance
-   * @param {WebAssembly.Memory} [memory] of a shared build
+   * @param {unknown} [memory]
    */
-  constructor(module, instance, memory) {
-    this.module = module;
+  constructor({ exports }, memory = exports.memory) {
     /** The exports as they are: what the gate imports, and what the host calls back into. */
-    this.raw = /** @type {KernelExports} */ (/** @type {unknown} */ (instance.exports));
-    this.shared = memory !== undefined;
-    /** The exports for the host; over a shared memory each `nidus_…` call holds the kernel's lock. */
-    this.exports = this.shared ? lockEach(this.raw) : this.raw;
-    this.memory = memory ?? /** @type {WebAssembly.Memory} */ (instance.exports.memory);
-    this.table = /** @type {WebAssembly.Table} */ (instance.exports.__indirect_function_table);
+    this.raw = /** @type {KernelExports} */ (/** @type {unknown} */ (exports));
+    /** The exports for the host. */
+    this.exports = this.raw;
+    this.memory = /** @type {WebAssembly.Memory} */ (memory);
+    this.table = /** @type {WebAssembly.Table} */ (exports.__indirect_function_table);
     this.#u8 = new Uint8Array(this.memory.buffer);
-    this.#dv = new DataView(this.memory.buffer);
+  }
+
+  /** @type {Uint8Array} */
+  #u8;
+
+  /**
+   * Makes the system, in the first instance over a memory.
+   * @param {Host} host
+   */
+  boot(host) {
+    this.raw._initialize?.();
+    this.join(host);
+    this.check(this.exports.nidus_boot(), "boot");
+  }
+
+  /**
+   * Lets the host reach this memory, and learns what errnos are called.
+   * @param {Host} host
+   */
+  join(host) {
+    host.kernel = this;
+    learnErrnos(decoder.decode(this.generated("nidus_errno_texts")));
   }
 
   /** The kernel's memory, as it is now. */
@@ -118,8 +121,7 @@ export class Kernel {
 
   /** The kernel's memory, as it is now. */
   dv() {
-    if (this.#dv.buffer !== this.memory.buffer) this.#dv = new DataView(this.memory.buffer);
-    return this.#dv;
+    return new DataView(this.memory.buffer);
   }
 
   /**
@@ -136,28 +138,11 @@ export class Kernel {
   /**
    * Memory of the kernel for the host's use.
    * @param {number} size
+   * @param {number} [old] what is to become so large
    */
-  alloc(size) {
-    return this.#allocated(this.exports.nidus_alloc(size), size);
-  }
-
-  /**
-   * The same for the host's imports, which the kernel calls with its lock held.
-   * @param {number} size
-   */
-  allocWithin(size) {
-    return this.#allocated(this.raw.nidus_alloc(size), size);
-  }
-
-  /**
-   * @param {number} result
-   * @param {number} size
-   */
-  #allocated(result, size) {
-    const ptr = result >>> 0;
-    if (ptr === 0) throw NidusError.fromErrno(48, "alloc");
-    // Another thread may have let a shared memory grow; growing by nothing makes this one notice.
-    if (this.shared && ptr + size > this.u8().length) this.memory.grow(0);
+  alloc(size, old = 0) {
+    const ptr = this.exports.nidus_realloc(old, size) >>> 0;
+    if (ptr === 0) throw NidusError.fromErrno(ENOMEM, "alloc");
     return ptr;
   }
 
@@ -174,18 +159,15 @@ export class Kernel {
    * @returns {T}
    */
   withBytes(values, use) {
-    let size = 1;
-    for (const value of values) size += value.length;
-    const base = this.alloc(size);
+    const base = this.alloc(values.reduce((size, { length }) => size + length, 1));
+    let end = base;
+    const put = (/** @type {Uint8Array} */ value) => {
+      this.u8().set(value, end);
+      end += value.length;
+      return end - value.length;
+    };
     try {
-      const addresses = [];
-      let at = base;
-      for (const value of values) {
-        this.u8().set(value, at);
-        addresses.push(at);
-        at += value.length;
-      }
-      return use(...addresses);
+      return use(...values.map(put));
     } finally {
       this.free(base);
     }
@@ -207,9 +189,7 @@ export class Kernel {
    * @param {number} len
    */
   text(ptr, len) {
-    const bytes = this.u8().subarray(ptr, ptr + len);
-    // Browsers refuse to decode from shared memory.
-    return decoder.decode(this.shared ? bytes.slice() : bytes);
+    return decoder.decode(this.u8().subarray(ptr, ptr + len));
   }
 
   /**
@@ -219,18 +199,21 @@ export class Kernel {
    * @returns {Uint8Array<ArrayBuffer>}
    */
   generated(which, ...values) {
-    const out = this.alloc(8);
-    if (this.shared) this.raw.nidus_enter(HOST_PID);
-    try {
-      this.check(this.raw[which](out, ...values), which);
-      const ptr = this.dv().getUint32(out, true);
-      const copy = new Uint8Array(this.dv().getUint32(out + 4, true));
-      copy.set(this.u8().subarray(ptr, ptr + copy.length));
-      return copy;
-    } finally {
-      if (this.shared) this.raw.nidus_leave(HOST_PID);
-      this.free(out);
-    }
+    const [result, bytes] = this.take(which, values);
+    this.check(result, which);
+    return bytes;
+  }
+
+  /**
+   * Calls a function that gives bytes out: its result, and a copy of them.
+   * @param {string} which
+   * @param {number[]} values
+   * @returns {[number, Uint8Array<ArrayBuffer>]}
+   */
+  take(which, values) {
+    const result = /** @type {KernelFunction} */ (this.raw[which])(...values);
+    const [ptr = 0, length = 0] = new Uint32Array(this.memory.buffer, this.raw.nidus_given(), 2);
+    return [result, this.u8().slice(ptr, ptr + length)];
   }
 
   /**
@@ -247,18 +230,14 @@ export class Kernel {
       throw new NidusError("EINVAL", `EINVAL: ${JSON.stringify(text)} contains a NUL`);
     }
     const bytes = encoder.encode(strings.join("\0") + "\0");
-    return this.withBytes([new Uint8Array(8), bytes], (out, at) => {
-      const call = /** @type {KernelFunction} */ (this.exports[which]);
-      const result = call(out, at, bytes.length, ...numbers);
-      const ptr = this.dv().getUint32(out, true);
-      const length = this.dv().getUint32(out + 4, true);
-      const reply = length > 0 ? this.text(this.#allocated(ptr, length), length).split("\0") : [];
-      this.free(ptr);
-      if (result >= 0) return [result, ...reply];
-      const [sentence, syscall = which, path] = reply;
-      const error = NidusError.fromErrno(-result, syscall, path || undefined);
-      throw sentence ? new NidusError(error.code, sentence, error) : error;
-    });
+    const [result, given] = this.withBytes([bytes], (at) =>
+      this.take(which, [at, bytes.length, ...numbers]),
+    );
+    const reply = decoder.decode(given).split("\0");
+    if (result >= 0) return [result, ...reply];
+    const [sentence, syscall = which, path] = reply;
+    const error = NidusError.fromErrno(-result, syscall, path || undefined);
+    throw sentence ? new NidusError(error.code, sentence, error) : error;
   }
 
   /**
@@ -279,32 +258,6 @@ export class Kernel {
     this.table.set(slot, null);
     this.#slots.push(slot);
   }
-
-  /** A C stack for a further instance over this memory. */
-  newStack() {
-    return (this.alloc(STACK_SIZE) + STACK_SIZE) & ~15;
-  }
-}
-
-/**
- * @param {KernelExports} raw
- * @returns {KernelExports}
- */
-function lockEach(raw) {
-  /** @type {Record<string, KernelFunction>} */
-  const locked = { ...raw };
-  for (const [name, call] of Object.entries(raw)) {
-    if (!name.startsWith("nidus_") || /^nidus_(enter|leave|boot)$/.test(name)) continue;
-    locked[name] = (...values) => {
-      raw.nidus_enter(HOST_PID);
-      try {
-        return /** @type {KernelFunction} */ (call)(...values);
-      } finally {
-        raw.nidus_leave(HOST_PID);
-      }
-    };
-  }
-  return /** @type {KernelExports} */ (/** @type {unknown} */ (locked));
 }
 
 /**

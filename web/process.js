@@ -104,12 +104,10 @@ export class Runner {
 
   /**
    * @param {import("./kernel.js").Kernel} kernel
-   * @param {(id: number) => bigint} clock
    * @param {RunnerOptions} options
    */
-  constructor(kernel, clock, options) {
+  constructor(kernel, options) {
     this.kernel = kernel;
-    this.clock = clock;
     /** Processes can wait without holding up the thread. */
     this.patient = options.jspi ?? hasJSPI();
     this.#multiMemory = options.multiMemory ?? hasMultiMemory();
@@ -390,7 +388,7 @@ export class Runner {
         const go = () => resolve(undefined);
         this.#parked.set(pid, { resolve: go, reject });
         if (kinds & WAIT.clock && deadline !== NEVER) {
-          const left = Number(deadline - this.clock(1)) / 1e6;
+          const left = Number(deadline) / 1e6 - performance.now();
           timer = setTimeout(go, Math.min(Math.max(Math.ceil(left), 0), LONGEST_TIMER));
         }
         if (kinds & WAIT.flush) (this.#flush?.() ?? Promise.resolve()).then(go, go);

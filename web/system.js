@@ -9,7 +9,7 @@ import { createFs } from "./fs-promises.js";
 import { FsSync, decodeText } from "./fs.js";
 import { Host } from "./host.js";
 import { loadKernel } from "./kernel.js";
-import { loadArchive, writeTree } from "./mounts.js";
+import { loadArchive } from "./mounts.js";
 import { Runner } from "./process.js";
 import { Programs } from "./programs.js";
 import { launch } from "./spawn.js";
@@ -31,20 +31,11 @@ import { Collector } from "./streams.js";
 /** @typedef {WebAssembly.Module | Uint8Array | string} Executable a registered name, a path, or what to run */
 
 /**
- * Folders of the host, where it has some (node/host.js).
- * @typedef {object} HostFolders
- * @property {import("./host.js").FolderImports} imports
- * @property {(kernel: import("./kernel.js").Kernel) => void} attach
- * @property {(folder: string) => number} add gives a folder its number
- */
-
-/**
  * @typedef {object} SystemOptions
  * @property {import("./kernel.js").KernelOptions["source"]} [kernel] left out: the package's own file
- * @property {boolean} [shared] use the kernel with shared memory
- * @property {{memory: WebAssembly.Memory, stack: number}} [join] the system of another thread: its
- *   kernel's memory, and what `newStack` of its kernel gave for this one
- * @property {HostFolders} [folders]
+ * @property {(options: import("./kernel.js").KernelOptions) => Promise<import("./kernel.js").Kernel>} [load]
+ *   another kernel than `loadKernel` gives
+ * @property {import("./host.js").FolderImports} [imports] folders of the host, where it has some
  * @property {Record<string, string>} [env] of every process
  * @property {boolean} [jspi] let processes wait through JSPI; left out: where the host has it
  * @property {import("./process.js").RunnerOptions["waitSync"]} [waitSync]
@@ -58,24 +49,23 @@ import { Collector } from "./streams.js";
 
 /**
  * What is mounted at a path:
- * `mem`, an empty volume in memory; `tar`, an archive, used in place and read-only; `tree`, files given
- * as a literal, written to what lies there; `host`, a folder of the host; `volume`, a volume in memory
- * that notes its changes for `flush` to store.
+ * `mem`, an empty volume in memory; `tar`, an archive, used in place and read-only; `volume`, a volume in
+ * memory that notes its changes for `flush` to store.
  * @typedef {{type: "mem"}
  *   | {type: "tar", from: import("./mounts.js").ArchiveSource, size?: number}
- *   | {type: "tree", tree: import("./mounts.js").Tree}
- *   | {type: "host", folder: string, readOnly?: boolean}
  *   | {type: "volume", flush: () => Promise<void>}} MountSpec
  */
 
 /** @typedef {ExitStatus & {stdout: string, stderr: string, diagnostics?: unknown[]}} ExecResult */
+
+/** Flag of `nidus_mount_mem`: changes are noted. */
+const JOURNALED = 1;
 
 export class System {
   /** @type {Map<number, () => Promise<void>>} by mount */
   #flushes = new Map();
   /** @type {(() => void)[]} */
   #waiting = [];
-  #folders;
   /** Processes can wait, holding up this thread or not. */
   canWait;
 
@@ -84,20 +74,9 @@ export class System {
    * @param {SystemOptions} [options]
    * @returns {Promise<System>}
    */
-  static async create(options = {}) {
-    const host = new Host(options.folders?.imports);
-    const kernel = await loadKernel({
-      source: options.kernel,
-      shared: options.shared,
-      memory: options.join?.memory,
-      stack: options.join?.stack,
-      host: host.imports,
-      attach: (loaded) => {
-        host.attach(loaded);
-        options.folders?.attach(loaded);
-      },
-    });
-    return new System(kernel, host, options);
+  static async create({ kernel: source, load = loadKernel, imports, ...options } = {}) {
+    const host = new Host(imports);
+    return new this(await load({ source, host }), host, options);
   }
 
   /**
@@ -108,7 +87,6 @@ export class System {
   constructor(kernel, host, options) {
     this.kernel = kernel;
     this.host = host;
-    this.#folders = options.folders;
     this.sync = new FsSync(kernel);
     /** @type {import("./fs-promises.js").Fs} */
     this.fs = createFs(this.sync);
@@ -122,10 +100,9 @@ export class System {
     this.programs = new Programs(this.sync, this.commands);
     /** @type {Map<number, Process>} the processes that have not ended, by pid */
     this.processes = new Map();
-    const clock = /** @type {(id: number) => bigint} */ (host.imports.clock);
     const { jspi, waitSync, multiMemory, engine } = options;
     const flush = () => this.flush();
-    this.runner = new Runner(kernel, clock, { jspi, waitSync, multiMemory, flush, engine });
+    this.runner = new Runner(kernel, { jspi, waitSync, multiMemory, flush, engine });
     this.planStdio = options.stdio ?? planStdio;
     this.canWait = this.runner.patient || waitSync !== undefined;
     /** A program on the direct tier can be held until its input comes. */
@@ -139,33 +116,26 @@ export class System {
    * @returns {Promise<number>}
    */
   async mount(path, spec) {
-    const { kernel } = this;
-    const { exports } = kernel;
-    /** @param {(ptr: number, len: number) => number} call */
-    const at = (call) => kernel.check(kernel.withPath(path, call), "mount", path);
-    switch (spec.type) {
-      case "mem":
-        return at((ptr, len) => exports.nidus_mount_mem(ptr, len, 0));
-      case "volume": {
-        const mount = at((ptr, len) => exports.nidus_mount_mem(ptr, len, 1));
-        this.#flushes.set(mount, spec.flush);
-        return mount;
-      }
-      case "tar": {
-        const archive = await loadArchive(kernel, spec.from, spec.size);
-        return at((ptr, len) => exports.nidus_mount_tar(ptr, len, archive.ptr, archive.length));
-      }
-      case "host": {
-        if (this.#folders === undefined) {
-          throw new TypeError(`This host has no folders to mount at ${path}.`);
-        }
-        const number = this.#folders.add(spec.folder);
-        return at((ptr, len) => exports.nidus_mount_host(ptr, len, number, spec.readOnly ? 1 : 0));
-      }
-      case "tree":
-        writeTree(this.sync, path, spec.tree);
-        return this.sync.stat(path).mount;
+    if (spec.type === "tar") {
+      const archive = await loadArchive(this.kernel, spec.from, spec.size);
+      return this.mountAt(path, "tar", ...archive);
     }
+    const mount = this.mountAt(path, "mem", spec.type === "volume" ? JOURNALED : 0);
+    if (spec.type === "volume") this.#flushes.set(mount, spec.flush);
+    return mount;
+  }
+
+  /**
+   * Calls `nidus_mount_…` with a path and what it takes besides.
+   * @param {string} path
+   * @param {"mem" | "tar" | "host"} type
+   * @param {number[]} values
+   */
+  mountAt(path, type, ...values) {
+    const { kernel } = this;
+    const call = kernel.exports[`nidus_mount_${type}`];
+    const mount = kernel.withPath(path, (ptr, len) => call(ptr, len, ...values));
+    return kernel.check(mount, "mount", path);
   }
 
   /**

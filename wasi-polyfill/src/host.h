@@ -13,9 +13,8 @@
 HOST_IMPORT("stream_read") int32_t import_stream_read(uint32_t stream, void *bytes, uint32_t length);
 HOST_IMPORT("stream_write") int32_t import_stream_write(uint32_t stream, const void *bytes, uint32_t length);
 HOST_IMPORT("stream_ready") int32_t import_stream_ready(uint32_t stream);
-HOST_IMPORT("clock") uint64_t import_clock(uint32_t id);
-HOST_IMPORT("clock_resolution") uint64_t import_clock_resolution(uint32_t id);
 HOST_IMPORT("now") double import_now(void);
+HOST_IMPORT("monotonic") double import_monotonic(void);
 HOST_IMPORT("random") void import_random(void *bytes, uint32_t length);
 HOST_IMPORT("fs_stat") int32_t import_fs_stat(uint32_t mount, const char *path, uint32_t length, struct nidus_stat *out);
 HOST_IMPORT("fs_open") int32_t import_fs_open(uint32_t mount, const char *path, uint32_t length, uint32_t flags);
@@ -45,8 +44,11 @@ int32_t import_fs_readlink(uint32_t mount, const char *path, uint32_t length, ch
 #define host_stream_read(system, ...) ((void)(system), import_stream_read(__VA_ARGS__))
 #define host_stream_write(system, ...) ((void)(system), import_stream_write(__VA_ARGS__))
 #define host_stream_ready(system, stream) ((void)(system), import_stream_ready(stream))
-#define host_clock(system, id) ((void)(system), import_clock(id))
-#define host_clock_resolution(system, id) ((void)(system), import_clock_resolution(id))
+/* wasm_clock.c */
+uint64_t wasm_clock(uint32_t id);
+#define WASM_CLOCK_RESOLUTION 1000u
+#define host_clock(system, id) ((void)(system), wasm_clock(id))
+#define host_clock_resolution(system, id) ((void)(system), (void)(id), (uint64_t)WASM_CLOCK_RESOLUTION)
 #define host_now(system) ((void)(system), import_now())
 #define host_random(system, ...) ((void)(system), import_random(__VA_ARGS__))
 #define host_fs(system, operation, ...) ((void)(system), import_fs_##operation(__VA_ARGS__))

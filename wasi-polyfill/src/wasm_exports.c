@@ -88,94 +88,93 @@ EXPORT("nidus_boot") int32_t export_boot(void) {
 }
 
 EXPORT("nidus_alloc") void *export_alloc(uint32_t size) { return malloc(size); }
+EXPORT("nidus_realloc") void *export_realloc(void *bytes, uint32_t size) { return realloc(bytes, size); }
 EXPORT("nidus_free") void export_free(void *bytes) { free(bytes); }
 
 /* ---- modules ---- */
 
-struct module_out {
+/* What a call gives out besides its result: the host copies it before the next call that gives something. */
+static struct {
   const void *bytes;
   uint32_t length;
-};
+} given;
 
-static int32_t module_give(struct module_out *out, uint8_t *bytes, uint32_t length) {
-  static uint8_t *last;
+EXPORT("nidus_given") const void *export_given(void) { return &given; }
+
+/* Gives bytes from malloc, which are freed when the next are given. */
+static int32_t give(int32_t result, void *bytes, uint32_t length) {
+  static void *last;
   free(last);
   last = bytes;
-  out->bytes = bytes;
-  out->length = length;
-  return bytes ? 0 : -WASI_ENOMEM;
+  given.bytes = bytes;
+  given.length = length;
+  return result;
 }
 
-EXPORT("nidus_gate") int32_t export_gate(struct module_out *out) {
+static int32_t give_module(uint8_t *bytes, uint32_t length) { return give(bytes ? 0 : -WASI_ENOMEM, bytes, length); }
+
+EXPORT("nidus_gate") int32_t export_gate(void) {
   uint32_t length = 0;
   uint8_t *bytes = nidus_gate_module(&length);
-  return module_give(out, bytes, length);
+  return give_module(bytes, length);
 }
 
-EXPORT("nidus_bridge") int32_t export_bridge(struct module_out *out, uint32_t flags) {
+EXPORT("nidus_bridge") int32_t export_bridge(uint32_t flags) {
   uint32_t length = 0;
   uint8_t *bytes = nidus_bridge_module(flags, &length);
-  return module_give(out, bytes, length);
+  return give_module(bytes, length);
 }
 
-/* Not given by module_give: they are nobody's to free. */
-EXPORT("nidus_errno_texts") int32_t export_errno_texts(struct module_out *out) {
-  out->bytes = nidus_errno_texts(&out->length);
+EXPORT("nidus_errno_texts") int32_t export_errno_texts(void) {
+  given.bytes = nidus_errno_texts(&given.length);
   return 0;
 }
 
 /* ---- the toolchain's command lines (cc.h) ---- */
 
 EXPORT("nidus_cc_plan")
-int32_t export_cc_plan(struct module_out *out, const char *strings, uint32_t length, uint32_t argc, uint32_t flags,
-                       uint32_t seed) {
+int32_t export_cc_plan(const char *strings, uint32_t length, uint32_t argc, uint32_t flags, uint32_t seed) {
   struct cc_block block;
   int32_t result = cc_plan(strings, length, argc, flags, seed, &block);
-  (void)module_give(out, (uint8_t *)block.bytes, block.length); /* none is fine: a text without jobs */
-  return result;
+  return give(result, block.bytes, block.length);
 }
 
 EXPORT("nidus_cc_driver")
-int32_t export_cc_driver(struct module_out *out, const char *text, uint32_t length, uint32_t verbose, uint32_t seed) {
+int32_t export_cc_driver(const char *text, uint32_t length, uint32_t verbose, uint32_t seed) {
   struct cc_block block;
   int32_t result = cc_driver(text, length, verbose != 0, seed, &block);
-  (void)module_give(out, (uint8_t *)block.bytes, block.length);
-  return result;
+  return give(result, block.bytes, block.length);
 }
 
-/* ---- calls with strings (reply.h): what is given out belongs to the host, which frees it ---- */
+/* ---- calls with strings (reply.h) ---- */
 
-static int32_t reply_give(struct module_out *out, struct reply *reply, int32_t result) {
-  out->bytes = (uint8_t *)reply->bytes;
-  out->length = reply->failed ? 0 : reply->length;
-  return reply->failed && result >= 0 ? -WASI_ENOMEM : result;
+static int32_t reply_give(struct reply *reply, int32_t result) {
+  if (reply->failed && result >= 0) result = -WASI_ENOMEM;
+  return give(result, reply->bytes, reply->failed ? 0 : reply->length);
 }
 
 EXPORT("nidus_program_find")
-int32_t export_program_find(struct module_out *out, const char *strings, uint32_t length, uint32_t source,
-                            uint32_t limited) {
+int32_t export_program_find(const char *strings, uint32_t length, uint32_t source, uint32_t limited) {
   struct reply reply = {0};
-  return reply_give(out, &reply, program_find(the_system, strings, length, source, limited, &reply));
+  return reply_give(&reply, program_find(the_system, strings, length, source, limited, &reply));
 }
 
 EXPORT("nidus_program_check")
-int32_t export_program_check(struct module_out *out, const char *strings, uint32_t length, uint32_t imports) {
+int32_t export_program_check(const char *strings, uint32_t length, uint32_t imports) {
   struct reply reply = {0};
-  return reply_give(out, &reply, program_check(strings, length, imports, &reply));
+  return reply_give(&reply, program_check(strings, length, imports, &reply));
 }
 
-EXPORT("nidus_program_unheld")
-int32_t export_program_unheld(struct module_out *out, const char *strings, uint32_t length) {
+EXPORT("nidus_program_unheld") int32_t export_program_unheld(const char *strings, uint32_t length) {
   (void)strings, (void)length;
   struct reply reply = {0};
-  return reply_give(out, &reply, program_unheld(&reply));
+  return reply_give(&reply, program_unheld(&reply));
 }
 
 EXPORT("nidus_spawn")
-int32_t export_spawn(struct module_out *out, const char *strings, uint32_t length, uint32_t argc, uint32_t envc,
-                     uint32_t preopens) {
+int32_t export_spawn(const char *strings, uint32_t length, uint32_t argc, uint32_t envc, uint32_t preopens) {
   struct reply reply = {0};
-  return reply_give(out, &reply, spawn_process(the_system, strings, length, argc, envc, preopens, &reply));
+  return reply_give(&reply, spawn_process(the_system, strings, length, argc, envc, preopens, &reply));
 }
 
 /* ---- the calls of kernel.h, for the one system ---- */

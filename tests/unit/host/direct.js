@@ -32,7 +32,7 @@ export async function watchWrites(source, guest, options = {}) {
       return call(...values);
     };
   }
-  const kernel = await loadKernel({ source, host: host.imports, attach: (k) => host.attach(k) });
+  const kernel = await loadKernel({ source, host });
   const system = new System(kernel, host, options);
   await system.fs.mkdir("/home");
   Error.stackTraceLimit = 50;

@@ -32,12 +32,7 @@ test("during fd_write only wasm lies between the guest and the kernel", async ()
 });
 
 test("with multi-memory the bridge imports two memories and nothing else", { skip }, async () => {
-  const host = new Host();
-  const kernel = await loadKernel({
-    source: KERNEL,
-    host: host.imports,
-    attach: (k) => host.attach(k),
-  });
+  const kernel = await loadKernel({ source: KERNEL, host: new Host() });
   const bridge = await WebAssembly.compile(kernel.generated("nidus_bridge", 0));
   assert.deepEqual(
     WebAssembly.Module.imports(bridge).map(({ module, name, kind }) => [module, name, kind]),

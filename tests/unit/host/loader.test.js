@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { compileAsset, explainCompileError } from "../../../web/assets.js";
 import { Host } from "../../../web/host.js";
-import { loadKernel } from "../../../web/kernel.js";
+import { loadSharedKernel } from "../../../web/shared-kernel.js";
 import { System } from "../../../web/system.js";
 import { KERNEL, SHARED_KERNEL, assemble, boot } from "./support.js";
 
@@ -111,12 +111,7 @@ test("fetching is given up when the caller gives up", async (t) => {
 
 test("the shared kernel boots over a memory of its own", async () => {
   const host = new Host();
-  const kernel = await loadKernel({
-    source: SHARED_KERNEL,
-    shared: true,
-    host: host.imports,
-    attach: (loaded) => host.attach(loaded),
-  });
+  const kernel = await loadSharedKernel({ source: SHARED_KERNEL, host });
   assert.ok(kernel.memory.buffer instanceof SharedArrayBuffer);
   assert.equal(kernel.u8().buffer, kernel.memory.buffer);
 });
@@ -137,10 +132,11 @@ test("memory that cannot be had is ENOMEM", async () => {
 });
 
 test("random bytes of any number come from the host", async () => {
-  const { kernel, host } = await boot();
+  const { kernel } = await boot();
   const ptr = kernel.alloc(200_000);
   kernel.u8().fill(0, ptr, ptr + 200_000);
-  host.imports.random?.(ptr, 200_000);
+  kernel.raw.nidus_enter(1);
+  assert.equal(kernel.raw.random_get(ptr, 200_000), 0);
   const bytes = kernel.u8().slice(ptr, ptr + 200_000);
   const seen = new Set(bytes);
   assert.equal(seen.size, 256);

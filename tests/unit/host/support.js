@@ -7,8 +7,8 @@
 
 import { readFileSync } from "node:fs";
 import wabt from "wabt";
+import { System } from "../../../node/system.js";
 import { planWebStreams } from "../../../node/web-streams.js";
-import { System } from "../../../web/system.js";
 
 /** @type {Map<string, Uint8Array>} */
 const assembled = new Map();
@@ -182,7 +182,7 @@ export function writesFile(path, text) {
 }
 
 /**
- * @param {import("../../../web/system.js").SystemOptions} [options]
+ * @param {import("../../../node/system.js").SystemOptions} [options]
  * @returns {Promise<System>}
  */
 export function boot(options) {

@@ -30,8 +30,7 @@ export async function mount(source, on) {
   const surroundings = new Host();
   const kernel = await loadKernel({
     source: kernelBytes,
-    host: surroundings.imports,
-    attach: (loaded) => surroundings.attach(loaded),
+    host: surroundings,
   });
   const number = kernel.check(
     kernel.withPath("/home", (ptr, len) => kernel.exports.nidus_mount_mem(ptr, len, 1)),

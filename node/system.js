@@ -1,0 +1,74 @@
+/**
+ * A system as programs of Node have it: what a page's has (web/system.js), and mounts of folders of this
+ * machine and of literal trees; and its kernel's memory may be shared with systems in other threads.
+ */
+
+import { loadSharedKernel } from "../web/shared-kernel.js";
+import { System as WebSystem } from "../web/system.js";
+import { writeTree } from "./tree.js";
+
+/**
+ * @typedef {object} NodeOptions
+ * @property {import("./host.js").HostFolders} [folders]
+ * @property {boolean} [shared] use the kernel with shared memory
+ * @property {{memory: WebAssembly.Memory, stack: number}} [join] the system of another thread: its
+ *   kernel's memory, and what `newStack` of its kernel gave for this one
+ * @typedef {import("../web/system.js").SystemOptions & NodeOptions} SystemOptions
+ */
+
+/**
+ * What is mounted at a path, besides what web/system.js can:
+ * `tree`, files given as a literal, written to what lies there; `host`, a folder of the host.
+ * @typedef {import("../web/system.js").MountSpec
+ *   | {type: "tree", tree: import("./tree.js").Tree}
+ *   | {type: "host", folder: string, readOnly?: boolean}} MountSpec
+ */
+
+export class System extends WebSystem {
+  /** @type {import("./host.js").HostFolders | undefined} */
+  #folders;
+
+  /**
+   * Boots a system.
+   * @override
+   * @param {SystemOptions} [options]
+   * @returns {Promise<System>}
+   */
+  static async create({ folders, shared, join, ...options } = {}) {
+    const isShared = shared || join !== undefined;
+    const system = /** @type {System} */ (
+      await super.create({
+        ...options,
+        imports: folders?.imports,
+        load: isShared ? (given) => loadSharedKernel({ ...given, ...join }) : options.load,
+      })
+    );
+    system.#folders = folders;
+    folders?.attach(system.kernel);
+    return system;
+  }
+
+  /**
+   * Mounts something; answers the number of the mount.
+   * @override
+   * @param {string} path
+   * @param {MountSpec} spec
+   * @returns {Promise<number>}
+   */
+  async mount(path, spec) {
+    switch (spec.type) {
+      case "host": {
+        if (this.#folders === undefined) {
+          throw new TypeError(`This host has no folders to mount at ${path}.`);
+        }
+        const number = this.#folders.add(spec.folder);
+        return this.mountAt(path, "host", number, spec.readOnly ? 1 : 0);
+      }
+      case "tree":
+        writeTree(this.sync, path, spec.tree);
+        return this.sync.stat(path).mount;
+      default:
+        return super.mount(path, spec);
+    }
+  }
+}
