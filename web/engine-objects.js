@@ -115,7 +115,7 @@ export class EngineModule {
    * A module that computes the same and can be counted and interrupted, or looked into, by a host that
    * runs it itself (core/include/nidus/rewrite.h says what is added).
    * @param {{checks?: boolean, globals?: boolean}} how `checks`: a countdown, the global `nidus:count`, at
-   *   function entries and loop heads, which calls element 0 of the table `nidus:check` when it is used
+   *   loop heads and at function entries that need it, which calls element 0 of the table `nidus:check` when it is used
    *   up; `globals`: every mutable global exported, as `nidus:global:INDEX`
    * @returns {{bytes: Uint8Array<ArrayBuffer>, debugDropped: boolean}} `debugDropped`: debug sections
    *   that were not understood were left out

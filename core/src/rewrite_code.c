@@ -1,14 +1,36 @@
 /*
  * Function bodies with countdown checks.
  *
- * A check, at a function's entry and behind the head of each loop; `spare` is a local of its own:
+ * Where all loops of a function call others, they share the count with them: a check stands behind the
+ * head of each loop, and at the entry where the plan says so; `spare` is a local of its own:
  *
  *     global.get $count   i64.const COST   i64.sub   local.tee $spare   global.set $count
  *     local.get $spare    i64.const 0      i64.lt_s
  *     if   call $slow   end
  *
- * A function that neither loops nor calls ends by itself after its few instructions: it is copied as it is,
- * and whoever calls it in a loop is checked.
+ * Where a loop calls nothing that counts, the function has the count to itself, in `spare`, which a host keeps in a
+ * register, and puts it back where it ends and around calls:
+ *
+ *     global.get $count   local.set $spare
+ *     block RESULT
+ *         ...   local.get $spare   global.set $count   call   global.get $count   local.set $spare
+ *         ...   local.get $spare   global.set $count   return
+ *     end   local.get $spare   global.set $count
+ *
+ * The block stands between the body and the function: a branch that left the function leaves the block.
+ * In such a loop even the call of $slow would make the host keep in memory what it has in registers.
+ * Therefore it stands outside, and the loop is entered anew behind it:
+ *
+ *     block $done RESULT   loop $again RESULT
+ *         block $slow
+ *             loop RESULT
+ *                 local.get $spare   i64.const COST   i64.sub   local.tee $spare   i64.const 0   i64.lt_s   br_if $slow
+ *                 ...
+ *             end   br $done
+ *         end
+ *         local.get $spare   global.set $count   call $slow
+ *         global.get $count   i64.const COST   i64.add   local.set $spare   br $again
+ *     end   end
  */
 #include <string.h>
 
@@ -16,144 +38,377 @@
 #include "rewrite.h"
 #include "translate.h"
 
-/* What a body costs: region 0 is the function outside loops, then one region per loop, in the order of
- * their heads. */
-struct survey {
-  const struct nidus_allocator *allocator;
-  VEC(uint32_t) costs;
-  VEC(uint32_t) open; /* the region that each open block belongs to */
-  bool calls;
+#define NO_VALUES 0x40 /* the type of a block without parameters and results */
+
+/* Region 0 is the function outside loops, then one region per loop, in the order of their heads. */
+struct region {
+  uint32_t cost;
+  bool counts; /* calls what counts */
 };
 
-static bool opens_block(uint32_t op) {
-  return op == WASM_BLOCK || op == WASM_LOOP || op == WASM_IF;
+struct open_block {
+  uint32_t around; /* the region that it stands in, while surveyed */
+  uint32_t region; /* a loop's own */
+  uint32_t depth;  /* how many blocks are around it in the new body */
+  bool outside;    /* a loop whose slow path stands behind it */
+};
+
+struct emitter {
+  const struct nidus_module *module;
+  const struct plan *plan;
+  const struct check_indices *indices;
+  const struct nidus_allocator *allocator;
+  struct code_map *map;
+  struct buffer *out;
+  struct reader reader;
+  const uint8_t *start;  /* of the old body */
+  const uint8_t *copied; /* old bytes up to here are in `out` */
+  const struct nidus_functype *shape;
+  VEC(struct region) regions;
+  VEC(struct open_block) blocks;
+  uint32_t depth;
+  uint32_t spare; /* a local of type i64 */
+  bool own;       /* the function has the count to itself */
+};
+
+/* ---- what a body costs ---- */
+
+static enum nidus_code add_region(struct emitter *emitter) {
+  if (!VEC_ROOM(emitter->allocator, &emitter->regions, 1)) return error_no_memory(emitter->reader.error);
+  emitter->regions.items[emitter->regions.count++] = (struct region){0, false};
+  return NIDUS_OK;
 }
 
-static bool is_call(uint32_t op) {
-  return op == WASM_CALL || op == WASM_CALL_INDIRECT || op == WASM_CALL_REF ||
-         op == WASM_RETURN_CALL || op == WASM_RETURN_CALL_INDIRECT || op == WASM_RETURN_CALL_REF;
+static enum nidus_code open_block(struct emitter *emitter, struct open_block block) {
+  if (!VEC_ROOM(emitter->allocator, &emitter->blocks, 1)) return error_no_memory(emitter->reader.error);
+  emitter->blocks.items[emitter->blocks.count++] = block;
+  return NIDUS_OK;
 }
 
-static enum nidus_code survey_body(struct survey *survey, struct reader *reader) {
+/* Whether a call leaves the count as it is; and what it costs when the callee does not count that itself. */
+static enum nidus_code weigh_call(struct emitter *emitter, uint32_t op, struct reader immediates, bool *plain,
+                                  uint32_t *cost) {
+  uint32_t callee;
+  *plain = false;
+  *cost = 0;
+  if (op != WASM_CALL && op != WASM_RETURN_CALL) return NIDUS_OK;
+  TRY(read_u32(&immediates, &callee));
+  if (callee < emitter->module->imported_funcs) return NIDUS_OK;
+  const struct function_plan *function = &emitter->plan->functions[callee - emitter->module->imported_funcs];
+  *plain = function->plain;
+  if (!function->checked) *cost = function->cost;
+  return NIDUS_OK;
+}
+
+static enum nidus_code survey_body(struct emitter *emitter) {
+  struct reader *reader = &emitter->reader;
+  const uint8_t *instructions = reader->at;
   uint32_t region = 0;
-  survey->costs.count = survey->open.count = 0;
-  survey->calls = false;
-  if (!VEC_ROOM(survey->allocator, &survey->costs, 1)) return error_no_memory(reader->error);
-  survey->costs.items[survey->costs.count++] = 0;
+  emitter->regions.count = emitter->blocks.count = 0;
+  TRY(add_region(emitter));
   while (reader->at < reader->end) {
     uint32_t op;
     TRY(decode_opcode(reader, &op));
+    struct reader immediates = *reader;
     TRY(skip_immediates(reader, op));
-    survey->costs.items[region]++;
-    if (is_call(op)) survey->calls = true;
-    if (opens_block(op)) {
-      if (!VEC_ROOM(survey->allocator, &survey->open, 1)) return error_no_memory(reader->error);
-      survey->open.items[survey->open.count++] = region;
+    emitter->regions.items[region].cost++;
+    if (rewrite_is_call(op)) {
+      bool plain;
+      uint32_t cost;
+      TRY(weigh_call(emitter, op, immediates, &plain, &cost));
+      if (!plain) emitter->regions.items[region].counts = true;
+      emitter->regions.items[region].cost += cost;
     }
+    if (rewrite_opens_block(op)) TRY(open_block(emitter, (struct open_block){.around = region}));
     if (op == WASM_LOOP) {
-      if (!VEC_ROOM(survey->allocator, &survey->costs, 1)) return error_no_memory(reader->error);
-      region = survey->costs.count;
-      survey->costs.items[survey->costs.count++] = 0;
+      region = emitter->regions.count;
+      TRY(add_region(emitter));
     }
-    if (op == WASM_END && survey->open.count > 0) region = survey->open.items[--survey->open.count];
+    if (op == WASM_END && emitter->blocks.count > 0) {
+      bool counts = emitter->regions.items[region].counts;
+      region = emitter->blocks.items[--emitter->blocks.count].around;
+      if (counts) emitter->regions.items[region].counts = true;
+    }
+  }
+  reader->at = instructions;
+  return NIDUS_OK;
+}
+
+/* ---- pieces ---- */
+
+static void put_op(struct emitter *emitter, uint8_t op, uint32_t index) {
+  put_byte(emitter->out, op);
+  put_u32(emitter->out, index);
+}
+
+static void put_constant(struct emitter *emitter, int64_t value) {
+  put_byte(emitter->out, WASM_I64_CONST);
+  put_s64(emitter->out, value);
+}
+
+static void put_load(struct emitter *emitter) {
+  put_op(emitter, WASM_GLOBAL_GET, emitter->indices->count_global);
+  put_op(emitter, WASM_LOCAL_SET, emitter->spare);
+}
+
+static void put_store(struct emitter *emitter) {
+  put_op(emitter, WASM_LOCAL_GET, emitter->spare);
+  put_op(emitter, WASM_GLOBAL_SET, emitter->indices->count_global);
+}
+
+/* Lowers the count; the new one is in `spare`, and whether it is used up on the stack. */
+static void put_countdown(struct emitter *emitter, uint32_t cost, bool loaded) {
+  if (loaded) {
+    put_op(emitter, WASM_LOCAL_GET, emitter->spare);
+  } else {
+    put_op(emitter, WASM_GLOBAL_GET, emitter->indices->count_global);
+  }
+  put_constant(emitter, cost);
+  put_byte(emitter->out, WASM_I64_SUB);
+  put_op(emitter, WASM_LOCAL_TEE, emitter->spare);
+  if (!emitter->own) {
+    put_op(emitter, WASM_GLOBAL_SET, emitter->indices->count_global);
+    put_op(emitter, WASM_LOCAL_GET, emitter->spare);
+  }
+  put_constant(emitter, 0);
+  put_byte(emitter->out, WASM_I64_LT_S);
+}
+
+static void put_check(struct emitter *emitter, uint32_t cost, bool loaded) {
+  put_countdown(emitter, cost, loaded);
+  put_op(emitter, WASM_IF, NO_VALUES);
+  if (emitter->own) put_store(emitter);
+  put_op(emitter, WASM_CALL, emitter->indices->slow_function);
+  if (emitter->own) put_load(emitter);
+  put_byte(emitter->out, WASM_END);
+}
+
+/* ---- copying ---- */
+
+static void copy_up_to(struct emitter *emitter, const uint8_t *at) {
+  put_bytes(emitter->out, emitter->copied, (size_t)(at - emitter->copied));
+  emitter->copied = at;
+}
+
+/* Behind an insertion: what follows went where `out` ends now. */
+static enum nidus_code put_point(struct emitter *emitter) {
+  if (!VEC_ROOM(emitter->allocator, &emitter->map->points, 1)) return error_no_memory(emitter->reader.error);
+  emitter->map->points.items[emitter->map->points.count++] =
+      (struct code_point){(uint32_t)(emitter->copied - emitter->start), emitter->out->bytes.count};
+  return NIDUS_OK;
+}
+
+/* The type of a block that answers what a function does, if one byte can say it: no result, a number or a
+ * vector. */
+static bool result_type(const struct nidus_functype *shape, uint8_t *type) {
+  *type = NO_VALUES;
+  if (shape->result_count == 0) return true;
+  if (shape->result_count > 1 || shape->results[0] > NIDUS_V128) return false;
+  *type = (uint8_t)(0x80 - shape->results[0]);
+  return true;
+}
+
+/* Whether a loop's type, at `at`, has parameters. */
+static bool takes_values(const struct emitter *emitter, const uint8_t *at) {
+  struct reader reader = {at, at, emitter->reader.end, emitter->reader.error};
+  int64_t type;
+  if (*at >= 0x40 && *at < 0x80) return false;
+  if (read_s33(&reader, &type) || type < 0) return false;
+  return emitter->module->types.items[type].shape.param_count > 0;
+}
+
+/* ---- instructions ---- */
+
+static enum nidus_code put_loop(struct emitter *emitter, const uint8_t *at, const uint8_t *immediates,
+                                struct open_block *block) {
+  const struct region *region = &emitter->regions.items[block->region];
+  block->outside = emitter->own && !region->counts && !takes_values(emitter, immediates);
+  if (block->outside) {
+    copy_up_to(emitter, at);
+    put_byte(emitter->out, WASM_BLOCK);
+    put_bytes(emitter->out, immediates, (size_t)(emitter->reader.at - immediates));
+    put_byte(emitter->out, WASM_LOOP);
+    put_bytes(emitter->out, immediates, (size_t)(emitter->reader.at - immediates));
+    put_op(emitter, WASM_BLOCK, NO_VALUES);
+    emitter->depth += 3;
+    TRY(put_point(emitter));
+  }
+  block->depth = emitter->depth;
+  copy_up_to(emitter, emitter->reader.at);
+  if (block->outside) {
+    put_countdown(emitter, region->cost, true);
+    put_op(emitter, WASM_BR_IF, 1);
+  } else {
+    put_check(emitter, region->cost, emitter->own);
+  }
+  return put_point(emitter);
+}
+
+static enum nidus_code put_loop_end(struct emitter *emitter, const struct open_block *block) {
+  copy_up_to(emitter, emitter->reader.at);
+  put_op(emitter, WASM_BR, 2);
+  put_byte(emitter->out, WASM_END);
+  put_store(emitter);
+  put_op(emitter, WASM_CALL, emitter->indices->slow_function);
+  put_op(emitter, WASM_GLOBAL_GET, emitter->indices->count_global);
+  put_constant(emitter, emitter->regions.items[block->region].cost);
+  put_byte(emitter->out, WASM_I64_ADD);
+  put_op(emitter, WASM_LOCAL_SET, emitter->spare);
+  put_op(emitter, WASM_BR, 0);
+  put_byte(emitter->out, WASM_END);
+  put_byte(emitter->out, WASM_END);
+  emitter->depth -= 3;
+  return put_point(emitter);
+}
+
+/* Labels count the blocks between a branch and its target: there may be more of them now. */
+static enum nidus_code put_labels(struct emitter *emitter, struct reader labels, uint32_t count) {
+  for (; count > 0; count--) {
+    const uint8_t *at = labels.at;
+    uint32_t label;
+    TRY(read_u32(&labels, &label));
+    uint32_t moved = emitter->depth - 1 - emitter->blocks.items[emitter->blocks.count - 1 - label].depth;
+    if (moved == label) continue;
+    copy_up_to(emitter, at);
+    uint32_t before = emitter->out->bytes.count;
+    put_u32(emitter->out, moved);
+    emitter->copied = labels.at;
+    if (emitter->out->bytes.count - before != (size_t)(labels.at - at)) TRY(put_point(emitter));
   }
   return NIDUS_OK;
 }
 
-static void put_check(struct buffer *out, const struct check_indices *indices, uint32_t spare, uint32_t cost) {
-  put_byte(out, WASM_GLOBAL_GET);
-  put_u32(out, indices->count_global);
-  put_byte(out, WASM_I64_CONST);
-  put_s64(out, cost);
-  put_byte(out, WASM_I64_SUB);
-  put_byte(out, WASM_LOCAL_TEE);
-  put_u32(out, spare);
-  put_byte(out, WASM_GLOBAL_SET);
-  put_u32(out, indices->count_global);
-  put_byte(out, WASM_LOCAL_GET);
-  put_u32(out, spare);
-  put_byte(out, WASM_I64_CONST);
-  put_s64(out, 0);
-  put_byte(out, WASM_I64_LT_S);
-  put_byte(out, WASM_IF);
-  put_byte(out, 0x40); /* no parameters, no results */
-  put_byte(out, WASM_CALL);
-  put_u32(out, indices->slow_function);
-  put_byte(out, WASM_END);
+static enum nidus_code put_branch(struct emitter *emitter, uint32_t op, struct reader immediates) {
+  uint32_t count = 0;
+  if (instructions[op].immediates == IMM_LABELS) TRY(read_u32(&immediates, &count));
+  return put_labels(emitter, immediates, count + 1);
 }
 
-/* Copies the local declarations with one i64 more; *spare is its index. */
-static enum nidus_code put_locals(struct buffer *out, struct reader *reader, uint32_t parameters, uint32_t *spare) {
-  uint32_t groups, locals = parameters;
-  TRY(read_u32(reader, &groups));
-  const uint8_t *declarations = reader->at;
-  for (uint32_t i = 0; i < groups; i++) {
-    uint32_t count;
-    TRY(read_u32(reader, &count));
-    locals += count;
-    uint8_t type;
-    TRY(read_byte(reader, &type));
-    int64_t heap;
-    if (type == 0x63 || type == 0x64) TRY(read_s33(reader, &heap));
+static enum nidus_code put_call(struct emitter *emitter, const uint8_t *at, uint32_t op, struct reader immediates) {
+  bool plain;
+  uint32_t cost;
+  TRY(weigh_call(emitter, op, immediates, &plain, &cost));
+  if (plain) return NIDUS_OK;
+  copy_up_to(emitter, at);
+  put_store(emitter);
+  TRY(put_point(emitter));
+  if (op == WASM_RETURN_CALL || op == WASM_RETURN_CALL_INDIRECT || op == WASM_RETURN_CALL_REF) return NIDUS_OK;
+  copy_up_to(emitter, emitter->reader.at);
+  put_load(emitter);
+  return put_point(emitter);
+}
+
+static enum nidus_code put_instructions(struct emitter *emitter) {
+  struct reader *reader = &emitter->reader;
+  uint32_t loops = 0;
+  while (reader->at < reader->end) {
+    const uint8_t *at = reader->at;
+    uint32_t op;
+    TRY(decode_opcode(reader, &op));
+    struct reader immediates = *reader;
+    TRY(skip_immediates(reader, op));
+    if (rewrite_opens_block(op)) {
+      struct open_block block = {.depth = emitter->depth};
+      if (op == WASM_LOOP) {
+        block.region = ++loops;
+        TRY(put_loop(emitter, at, immediates.at, &block));
+      }
+      TRY(open_block(emitter, block));
+      emitter->depth++;
+    } else if (op == WASM_END) {
+      const struct open_block *block = &emitter->blocks.items[--emitter->blocks.count];
+      emitter->depth--;
+      if (block->outside) TRY(put_loop_end(emitter, block));
+    } else if (instructions[op].immediates == IMM_LABEL || instructions[op].immediates == IMM_LABELS) {
+      TRY(put_branch(emitter, op, immediates));
+    } else if (emitter->own && op == WASM_RETURN) {
+      copy_up_to(emitter, at);
+      put_store(emitter);
+      TRY(put_point(emitter));
+    } else if (emitter->own && rewrite_is_call(op)) {
+      TRY(put_call(emitter, at, op, immediates));
+    }
   }
-  put_u32(out, groups + 1);
-  put_bytes(out, declarations, (size_t)(reader->at - declarations));
-  put_u32(out, 1);
-  put_byte(out, 0x7E); /* i64 */
-  *spare = locals;
+  if (emitter->own) {
+    copy_up_to(emitter, reader->end - 1);
+    put_byte(emitter->out, WASM_END);
+    put_store(emitter);
+    TRY(put_point(emitter));
+  }
+  copy_up_to(emitter, reader->end);
+  return NIDUS_OK;
+}
+
+static bool has_own_count(const struct emitter *emitter, uint8_t *result) {
+  if (!result_type(emitter->shape, result)) return false;
+  for (uint32_t i = 1; i < emitter->regions.count; i++) {
+    if (!emitter->regions.items[i].counts) return true;
+  }
+  return false;
+}
+
+/* Copies the local declarations with one i64 more. */
+static enum nidus_code put_locals(struct emitter *emitter) {
+  uint32_t groups, locals;
+  struct reader reader = emitter->reader;
+  TRY(rewrite_skip_locals(&emitter->reader, &locals));
+  TRY(read_u32(&reader, &groups));
+  put_u32(emitter->out, groups + 1);
+  emitter->copied = reader.at;
+  copy_up_to(emitter, emitter->reader.at);
+  put_u32(emitter->out, 1);
+  put_byte(emitter->out, 0x7E); /* i64 */
+  emitter->spare = emitter->shape->param_count + locals;
   return NIDUS_OK;
 }
 
 /* The new body, and the points of the map relative to the two bodies' first bytes. */
-static enum nidus_code put_body(struct buffer *out, struct survey *survey, const struct check_indices *indices,
-                                struct reader *reader, uint32_t parameters, struct code_map *map) {
-  const uint8_t *start = reader->at;
-  const struct nidus_allocator *allocator = survey->allocator;
-  uint32_t spare, loop = 0;
-  TRY(put_locals(out, reader, parameters, &spare));
-  const uint8_t *instructions = reader->at;
-  TRY(survey_body(survey, reader));
-  if (!survey->calls && survey->costs.count == 1) {
-    out->bytes.count = 0;
-    put_bytes(out, start, (size_t)(reader->end - start));
+static enum nidus_code put_body(struct emitter *emitter, const struct function_plan *function) {
+  uint8_t result = NO_VALUES;
+  TRY(put_locals(emitter));
+  TRY(survey_body(emitter));
+  if (!function->checked && emitter->regions.count == 1) {
+    emitter->out->bytes.count = 0;
+    emitter->copied = emitter->start;
+    copy_up_to(emitter, emitter->reader.end);
     return NIDUS_OK;
   }
-  if (!VEC_ROOM(allocator, &map->points, survey->costs.count + 1)) return error_no_memory(reader->error);
-  put_check(out, indices, spare, survey->costs.items[0]);
-  reader->at = instructions;
-  const uint8_t *copied = instructions;
-  map->points.items[map->points.count++] =
-      (struct code_point){(uint32_t)(instructions - start), out->bytes.count};
-  while (reader->at < reader->end) {
-    uint32_t op;
-    TRY(decode_opcode(reader, &op));
-    TRY(skip_immediates(reader, op));
-    if (op != WASM_LOOP) continue;
-    put_bytes(out, copied, (size_t)(reader->at - copied));
-    copied = reader->at;
-    put_check(out, indices, spare, survey->costs.items[++loop]);
-    map->points.items[map->points.count++] = (struct code_point){(uint32_t)(copied - start), out->bytes.count};
+  emitter->own = has_own_count(emitter, &result);
+  if (function->checked) {
+    put_check(emitter, function->cost, false);
+  } else if (emitter->own) {
+    put_load(emitter);
   }
-  put_bytes(out, copied, (size_t)(reader->end - copied));
-  return NIDUS_OK;
+  emitter->depth = 0;
+  if (emitter->own) {
+    put_op(emitter, WASM_BLOCK, result);
+    emitter->depth++;
+  }
+  TRY(put_point(emitter));
+  TRY(open_block(emitter, (struct open_block){.depth = emitter->depth++}));
+  return put_instructions(emitter);
 }
 
-static enum nidus_code put_bodies(const struct nidus_module *module, uint32_t base,
-                                  const struct check_indices *indices, struct buffer *out, struct buffer *body,
-                                  struct survey *survey, struct code_map *map, struct nidus_error *error) {
+static enum nidus_code put_bodies(struct emitter *emitter, uint32_t base, struct buffer *out) {
+  const struct nidus_module *module = emitter->module;
+  const struct check_indices *indices = emitter->indices;
+  struct nidus_error *error = emitter->reader.error;
+  struct code_map *map = emitter->map;
+  struct buffer *body = emitter->out;
   if (!VEC_ROOM(out->allocator, &map->points, 1)) return error_no_memory(error);
   map->points.items[map->points.count++] = (struct code_point){0, 0};
   put_u32(out, module->bodies.count + 1);
   for (uint32_t i = 0; i < module->bodies.count; i++) {
     const struct body *from = &module->bodies.items[i];
     const uint8_t *bytes = module->bytes + from->offset;
-    struct reader reader = {module->bytes, bytes, bytes + from->size, error};
-    uint32_t parameters = module_functype(module, module->imported_funcs + i)->shape.param_count;
+    emitter->reader = (struct reader){module->bytes, bytes, bytes + from->size, error};
+    emitter->start = emitter->copied = bytes;
+    emitter->shape = &module_functype(module, module->imported_funcs + i)->shape;
     uint32_t first = map->points.count;
     if (!VEC_ROOM(out->allocator, &map->points, 1)) return error_no_memory(error);
     map->points.items[map->points.count++] = (struct code_point){0, 0};
     body->bytes.count = 0;
-    TRY(put_body(body, survey, indices, &reader, parameters, map));
+    TRY(put_body(emitter, &emitter->plan->functions[i]));
     put_u32(out, body->bytes.count);
     for (uint32_t p = first; p < map->points.count; p++) {
       map->points.items[p].from += from->offset - base;
@@ -170,6 +425,14 @@ static enum nidus_code put_bodies(const struct nidus_module *module, uint32_t ba
   put_byte(body, WASM_CALL_INDIRECT);
   put_u32(body, indices->slow_type);
   put_u32(body, indices->slow_table);
+  /* A host that leaves the count used up is asked again at the next check, not at this one. */
+  put_op(emitter, WASM_GLOBAL_GET, indices->count_global);
+  put_constant(emitter, 0);
+  put_byte(body, WASM_I64_LT_S);
+  put_op(emitter, WASM_IF, NO_VALUES);
+  put_constant(emitter, 0);
+  put_op(emitter, WASM_GLOBAL_SET, indices->count_global);
+  put_byte(body, WASM_END);
   put_byte(body, WASM_END);
   put_sized(out, body);
   return out->failed ? error_no_memory(error) : NIDUS_OK;
@@ -178,10 +441,14 @@ static enum nidus_code put_bodies(const struct nidus_module *module, uint32_t ba
 enum nidus_code rewrite_code(const struct nidus_module *module, uint32_t base, const struct check_indices *indices,
                              struct buffer *out, struct code_map *map, struct nidus_error *error) {
   struct buffer body = {.allocator = out->allocator};
-  struct survey survey = {.allocator = out->allocator};
-  enum nidus_code code = put_bodies(module, base, indices, out, &body, &survey, map, error);
-  VEC_FREE(out->allocator, &survey.costs);
-  VEC_FREE(out->allocator, &survey.open);
+  struct plan plan = {NULL};
+  struct emitter emitter = {.module = module, .plan = &plan, .indices = indices, .allocator = out->allocator,
+                            .map = map, .out = &body, .reader = {.error = error}};
+  enum nidus_code code = rewrite_plan(module, &plan, error);
+  if (!code) code = put_bodies(&emitter, base, out);
+  plan_free(module, &plan);
+  VEC_FREE(out->allocator, &emitter.regions);
+  VEC_FREE(out->allocator, &emitter.blocks);
   buffer_free(&body);
   return code;
 }

@@ -17,11 +17,20 @@ extern "C" {
 
 enum nidus_rewrite_flags {
   /*
-   * Countdown checks. A mutable i64 global, exported as "nidus:count", starts at 2^62 and is lowered at
-   * every loop head and at the entry of every function that loops or calls. A loop's check takes the
-   * instructions of its body outside inner loops, a function's those outside loops. When it falls
-   * below zero, element 0 of a table exported as "nidus:check" is called: a function () -> () that the host
-   * sets beforehand, and that may suspend, throw, or raise the count and return.
+   * Countdown checks. A mutable i64 global, exported as "nidus:count", starts at 2^62 and is lowered, by the
+   * instructions that may follow, at every loop head (what stands in its body, inner loops not counted)
+   * and at the entry of functions from which calls outside loops lead far: back to the function itself, to
+   * functions that are not known (imports, tables, references), or through more than 1000 instructions.
+   * What other functions have outside loops is counted with each direct call of them. Between two checks there
+   * is therefore a bounded number of instructions, and two runs of the same work count the same.
+   *
+   * When the count falls below zero, element 0 of a table exported as "nidus:check" is called: a function
+   * () -> () that the host sets beforehand, and that may suspend, throw, or raise the count and return. A count
+   * that it leaves below zero becomes zero, so that it is asked again at the next check.
+   *
+   * A function with a loop that calls nothing keeps the count in a local, and puts it into the global before it
+   * calls a function that counts or the one of the table, and when it returns. A trap in it thus loses what it
+   * counted since then: the global shows more than there is left, by what has run in that one function.
    */
   NIDUS_REWRITE_CHECKS = 1,
   /* Every mutable global that the module defines is exported as "nidus:global:INDEX". */

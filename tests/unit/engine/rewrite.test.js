@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -91,6 +91,121 @@ test("a check may raise the count and let the guest go on; two runs count the sa
   const first = run();
   assert.ok(Number(first[0]) > 50, `${first[0]} checks`);
   assert.deepEqual(run(), first);
+});
+
+/** Control flow of every kind that checks are put into; each export takes a number. */
+const CONTROL = readFileSync(
+  new URL("../../fuzz/corpus/rewrite/control.wat", import.meta.url),
+  "utf8",
+);
+
+/** @param {() => unknown} call */
+function outcome(call) {
+  try {
+    return String(call());
+  } catch (error) {
+    assert.ok(error instanceof WebAssembly.RuntimeError, String(error));
+    return error.message;
+  }
+}
+
+test("whatever the control flow, results stay and two runs count the same, in slices of any length", async () => {
+  const { instance } = await WebAssembly.instantiate(await assemble(CONTROL));
+  const plain = /** @type {Record<string, any>} */ (instance.exports);
+  const names = Object.keys(plain);
+  assert.deepEqual(names, ["table", "answer", "pairs", "calls", "odd", "tail", "fault"]);
+  for (const name of names) {
+    for (const n of [1, 2, 13, 14, 1000]) {
+      const expected = outcome(() => plain[name](n));
+      /** @type {unknown[]} */
+      const used = [];
+      for (const slice of [1n, 7n, 1000n, 1n << 40n]) {
+        const exports = await rewritten(CONTROL, { checks: true });
+        let [given, checks] = [slice, 0];
+        const raise = await asWasm(() => {
+          checks++;
+          do {
+            exports["nidus:count"].value += slice;
+            given += slice;
+          } while (exports["nidus:count"].value < 0n);
+        });
+        exports["nidus:check"].set(0, raise);
+        exports["nidus:count"].value = slice;
+        assert.equal(
+          outcome(() => exports[name](n)),
+          expected,
+          `${name}(${n}), ${slice} each`,
+        );
+        if (slice > 1000n) assert.equal(checks, 0);
+        if (slice === 1n && n === 1000 && name !== "answer") assert.ok(checks > 100, name);
+        if (!expected.includes("bounds")) used.push(given - exports["nidus:count"].value);
+      }
+      assert.ok(
+        used.every((count) => count === used[0]),
+        `${name}(${n}) counts ${used.join(", ")}`,
+      );
+    }
+  }
+});
+
+test("what counts nothing itself is counted by its caller; what calls itself is checked once", async () => {
+  const exports = await rewritten(
+    `(module
+       (func $leaf (param i32) (result i32) ${"(i32.add (i32.const 1) ".repeat(20)} (local.get 0) ${")".repeat(20)})
+       (func (export "loop") (param i32) (result i32)
+         (loop $l (result i32) (drop (call $leaf (i32.const 0)))
+           (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))) (local.get 0)))
+       (func $fib (export "fib") (param i32) (result i32)
+         (if (result i32) (i32.lt_s (local.get 0) (i32.const 2)) (then (local.get 0))
+           (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1)))
+                          (call $fib (i32.sub (local.get 0) (i32.const 2))))))))`,
+    { checks: true },
+  );
+  /** @param {string} name @param {number} n */
+  const cost = (name, n) => {
+    exports["nidus:count"].value = 1_000_000n;
+    exports[name](n);
+    return Number(1_000_000n - exports["nidus:count"].value);
+  };
+  const round = cost("loop", 2) - cost("loop", 1);
+  assert.ok(
+    round > 40 && round < 60,
+    `${round} a round of 41 instructions in the callee, 9 in the loop`,
+  );
+  assert.equal(cost("fib", 5) % cost("fib", 1), 0);
+  assert.equal(cost("fib", 5) / cost("fib", 1), 15);
+});
+
+test("a tree of calls that is too large for one step is checked", async () => {
+  const levels = Array.from(
+    { length: 30 },
+    (_, i) => `(func $f${i} (call $f${i + 1}) (call $f${i + 1}))`,
+  );
+  const exports = await rewritten(
+    `(module ${levels.join(" ")} (func $f30) (export "f" (func $f0)))`,
+    { checks: true },
+  );
+  exports["nidus:check"].set(
+    0,
+    await asWasm(() => {
+      throw new Error("enough");
+    }),
+  );
+  exports["nidus:count"].value = 100_000n;
+  assert.throws(() => exports.f(), /enough/);
+});
+
+test("a check that does not raise the count lets the guest go on to the next check", async () => {
+  const exports = await rewritten(
+    `(module (func (export "f") (param i32)
+       (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))`,
+    { checks: true },
+  );
+  let checks = 0;
+  exports["nidus:check"].set(0, await asWasm(() => void checks++));
+  exports["nidus:count"].value = 0n;
+  exports.f(100);
+  assert.equal(checks, 100);
 });
 
 test("a function that neither loops nor calls is copied as it is", async () => {
