@@ -17,6 +17,8 @@ const HUNG_UP = 4;
  * @property {(into: Uint8Array) => number} [read]
  * @property {(from: Uint8Array) => number} [write]
  * @property {() => number} ready bit 0: a read would not block, 1: a write would not, 2: hung up
+ * @property {() => number} [accept] of a listener: the number of the stream of the next connection
+ * @property {(how: number) => number} [shutdown] 1: reading, 2: writing, 4: it is not needed any more
  * @property {boolean} [terminal]
  * @property {(() => void) | null} [onready] set by the system, called by the stream
  * @property {boolean} [whole] all it will ever give is there from the start
@@ -57,6 +59,8 @@ export class Host {
       stream_write: (stream, ptr, len) =>
         streams.get(stream)?.write?.(memory().subarray(ptr, ptr + len)) ?? BADF,
       stream_ready: (stream) => streams.get(stream)?.ready() ?? HUNG_UP,
+      stream_accept: (stream) => streams.get(stream)?.accept?.() ?? BADF,
+      stream_shutdown: (stream, how) => streams.get(stream)?.shutdown?.(how) ?? BADF,
       ...folders,
     };
   }

@@ -138,7 +138,12 @@ struct filesystem *device_filesystem_create(struct nidus_system *system) {
 struct stream_inode {
   struct inode base;
   uint32_t stream;
+  bool accepted; /* the host made it for the kernel, and is told when it is not needed any more */
 };
+
+static const struct inode_ops stream_ops, socket_ops, listener_ops;
+
+static uint32_t stream_of(const struct inode *inode) { return ((const struct stream_inode *)inode)->stream; }
 
 /* One read of the host's, scattered over the vectors at hand: a short count is as good as a full one. */
 static wasi_errno_t stream_read(struct description *description, struct transfer *transfer, uint64_t offset) {
@@ -198,7 +203,39 @@ static uint32_t stream_ready(struct description *description) {
                                      ((struct stream_inode *)description->inode)->stream);
 }
 
-static void stream_release(struct inode *inode) { free(inode); }
+static void stream_release(struct inode *inode) {
+  struct nidus_system *system = inode->fs->system;
+  if (((struct stream_inode *)inode)->accepted) (void)host_stream_shutdown(system, stream_of(inode), NIDUS_SHUTDOWN_CLOSE);
+  free(inode);
+}
+
+/* ---- sockets of the host ---- */
+
+static wasi_errno_t socket_receive(struct description *description, struct transfer *transfer, uint32_t flags) {
+  /* The host's streams give each byte once, and what has come already can not be put back. */
+  if (flags) return WASI_ENOTSUP;
+  return stream_read(description, transfer, 0);
+}
+
+static wasi_errno_t socket_shutdown(struct description *description, uint32_t how) {
+  return host_errno(host_stream_shutdown(description->inode->fs->system, stream_of(description->inode), how));
+}
+
+static wasi_errno_t listener_accept(struct description *description, struct inode **connection) {
+  struct nidus_system *system = description->inode->fs->system;
+  /* First the memory, for a connection that has been accepted can not be given back. */
+  struct inode *made = stream_inode_create(system, 0, NIDUS_STREAM_SOCKET);
+  if (!made) return WASI_ENOMEM;
+  int32_t stream = host_stream_accept(system, stream_of(description->inode));
+  if (stream < 0) {
+    inode_drop(made);
+    return host_errno(stream);
+  }
+  ((struct stream_inode *)made)->stream = (uint32_t)stream;
+  ((struct stream_inode *)made)->accepted = true;
+  *connection = made;
+  return WASI_ESUCCESS;
+}
 
 static const struct inode_ops stream_ops = {.readlink = inode_no_readlink,
                                             .read = stream_read,
@@ -209,18 +246,42 @@ static const struct inode_ops stream_ops = {.readlink = inode_no_readlink,
                                             .set_times = device_set_times,
                                             .release = stream_release};
 
+static const struct inode_ops socket_ops = {.readlink = inode_no_readlink,
+                                            .read = stream_read,
+                                            .write = stream_write,
+                                            .receive = socket_receive,
+                                            .shutdown = socket_shutdown,
+                                            .truncate = device_truncate,
+                                            .sync = device_sync,
+                                            .ready = stream_ready,
+                                            .set_times = device_set_times,
+                                            .release = stream_release};
+
+static const struct inode_ops listener_ops = {.readlink = inode_no_readlink,
+                                              .read = inode_no_read,
+                                              .write = inode_no_read,
+                                              .accept = listener_accept,
+                                              .truncate = device_truncate,
+                                              .sync = device_sync,
+                                              .ready = stream_ready,
+                                              .set_times = device_set_times,
+                                              .release = stream_release};
+
 struct inode *stream_inode_create(struct nidus_system *system, uint32_t stream, uint32_t flags) {
   struct stream_inode *inode = calloc(1, sizeof *inode);
   if (!inode) return NULL;
   /* WASI has no filetype for pipes; libc takes a character device for a terminal, so a pipe is none. */
-  bool terminal = flags & NIDUS_STREAM_TERMINAL;
-  inode->base = (struct inode){.ops = &stream_ops,
+  bool terminal = flags & NIDUS_STREAM_TERMINAL, listens = flags & NIDUS_STREAM_LISTENER;
+  bool socket = listens || (flags & NIDUS_STREAM_SOCKET);
+  inode->base = (struct inode){.ops = listens ? &listener_ops : socket ? &socket_ops : &stream_ops,
                                .fs = system->root->fs,
                                .ino = 1ull << 63 | stream, /* no file of the root volume has such a number */
                                .nlink = 1,
                                .mode = terminal ? 0620 : 0600,
                                .references = 1,
-                               .type = terminal ? WASI_FILETYPE_CHARACTER_DEVICE : WASI_FILETYPE_UNKNOWN};
+                               .type = terminal ? WASI_FILETYPE_CHARACTER_DEVICE
+                                       : socket ? WASI_FILETYPE_SOCKET_STREAM
+                                                : WASI_FILETYPE_UNKNOWN};
   inode->stream = stream;
   return &inode->base;
 }

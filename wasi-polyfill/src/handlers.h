@@ -39,6 +39,12 @@
 
 /* Fills the 64 bytes of a filestat in guest memory. */
 MUST_CHECK wasi_errno_t wasi_filestat_out(struct process *process, struct inode *inode, uint32_t out);
+/* The call can not go on: EAGAIN on a non-blocking descriptor, or would-block. Ends a process that has hit
+ * a limit. */
+MUST_CHECK wasi_errno_t wasi_blocked(struct process *process, const struct description *description, uint32_t kind);
+/* The end of every transfer: stores the count; a fault counts only when nothing has moved. */
+MUST_CHECK wasi_errno_t wasi_transfer_end(struct process *process, const struct transfer *transfer, wasi_errno_t error,
+                                          uint32_t count_out);
 /* The times that fst_flags ask for; EINVAL when they contradict themselves. */
 MUST_CHECK wasi_errno_t wasi_chosen_times(struct inode *inode, uint64_t *atime, uint64_t *mtime, uint32_t fst_flags);
 

@@ -13,6 +13,8 @@
 HOST_IMPORT("stream_read") int32_t import_stream_read(uint32_t stream, void *bytes, uint32_t length);
 HOST_IMPORT("stream_write") int32_t import_stream_write(uint32_t stream, const void *bytes, uint32_t length);
 HOST_IMPORT("stream_ready") int32_t import_stream_ready(uint32_t stream);
+HOST_IMPORT("stream_accept") int32_t import_stream_accept(uint32_t listener);
+HOST_IMPORT("stream_shutdown") int32_t import_stream_shutdown(uint32_t stream, uint32_t how);
 HOST_IMPORT("now") double import_now(void);
 HOST_IMPORT("monotonic") double import_monotonic(void);
 HOST_IMPORT("random") void import_random(void *bytes, uint32_t length);
@@ -44,6 +46,8 @@ int32_t import_fs_readlink(uint32_t mount, const char *path, uint32_t length, ch
 #define host_stream_read(system, ...) ((void)(system), import_stream_read(__VA_ARGS__))
 #define host_stream_write(system, ...) ((void)(system), import_stream_write(__VA_ARGS__))
 #define host_stream_ready(system, stream) ((void)(system), import_stream_ready(stream))
+#define host_stream_accept(system, listener) ((void)(system), import_stream_accept(listener))
+#define host_stream_shutdown(system, ...) ((void)(system), import_stream_shutdown(__VA_ARGS__))
 /* wasm_clock.c */
 uint64_t wasm_clock(uint32_t id);
 #define WASM_CLOCK_RESOLUTION 1000u
@@ -58,6 +62,10 @@ uint64_t wasm_clock(uint32_t id);
 #define host_stream_read(system, ...) (system)->host->stream_read((system)->host->context, __VA_ARGS__)
 #define host_stream_write(system, ...) (system)->host->stream_write((system)->host->context, __VA_ARGS__)
 #define host_stream_ready(system, stream) (system)->host->stream_ready((system)->host->context, stream)
+#define host_stream_accept(system, listener) \
+  ((system)->host->stream_accept ? (system)->host->stream_accept((system)->host->context, listener) : -WASI_ENOTSUP)
+#define host_stream_shutdown(system, ...) \
+  ((system)->host->stream_shutdown ? (system)->host->stream_shutdown((system)->host->context, __VA_ARGS__) : -WASI_ENOTSUP)
 #define host_clock(system, id) (system)->host->clock((system)->host->context, id)
 #define host_clock_resolution(system, id) (system)->host->clock_resolution((system)->host->context, id)
 #define host_now(system) (system)->host->now((system)->host->context)

@@ -103,13 +103,8 @@ static int32_t place(struct process *process, uint32_t fd, struct description *d
   return -(int32_t)error;
 }
 
-static struct process *running(struct nidus_system *system, uint32_t pid) {
-  struct process *process = system_process(system, pid);
-  return process && process->exit_code < 0 ? process : NULL;
-}
-
 int32_t nidus_fd_stream(struct nidus_system *system, uint32_t pid, uint32_t fd, uint32_t stream, uint32_t flags) {
-  struct process *process = running(system, pid);
+  struct process *process = system_running(system, pid);
   if (!process) return -WASI_ESRCH;
   struct inode *inode = stream_inode_create(system, stream, flags);
   if (!inode) return -WASI_ENOMEM;
@@ -122,7 +117,7 @@ int32_t nidus_fd_stream(struct nidus_system *system, uint32_t pid, uint32_t fd, 
 
 int32_t nidus_fd_open(struct nidus_system *system, uint32_t pid, uint32_t fd, const char *path, uint32_t length,
                       uint32_t oflags, uint32_t fdflags, uint32_t access) {
-  struct process *process = running(system, pid);
+  struct process *process = system_running(system, pid);
   if (!process) return -WASI_ESRCH;
   struct opening opening = {oflags, (uint16_t)(fdflags & WASI_FDFLAG_ALL), (uint8_t)access, true};
   struct path_walk walk;
@@ -143,7 +138,7 @@ int32_t nidus_fd_open(struct nidus_system *system, uint32_t pid, uint32_t fd, co
 
 int32_t nidus_fd_preopen(struct nidus_system *system, uint32_t pid, const char *path, uint32_t length,
                          const char *name, uint32_t name_length, uint32_t flags) {
-  struct process *process = running(system, pid);
+  struct process *process = system_running(system, pid);
   if (!process) return -WASI_ESRCH;
   if (name_length >= PATH_LIMIT) return -WASI_ENAMETOOLONG;
   struct path_walk walk;
@@ -176,7 +171,7 @@ int32_t nidus_fd_preopen(struct nidus_system *system, uint32_t pid, const char *
 }
 
 int32_t nidus_fd_share(struct nidus_system *system, uint32_t pid, uint32_t fd, uint32_t from_pid, uint32_t from_fd) {
-  struct process *process = running(system, pid), *from = running(system, from_pid);
+  struct process *process = system_running(system, pid), *from = system_running(system, from_pid);
   if (!process || !from) return -WASI_ESRCH;
   struct descriptor *descriptor;
   wasi_errno_t error = descriptor_get(from, from_fd, 0, &descriptor);
@@ -189,7 +184,7 @@ int32_t nidus_fd_share(struct nidus_system *system, uint32_t pid, uint32_t fd, u
 }
 
 int32_t nidus_fd_close(struct nidus_system *system, uint32_t pid, uint32_t fd) {
-  struct process *process = running(system, pid);
+  struct process *process = system_running(system, pid);
   return process ? -(int32_t)descriptor_close(process, fd) : -WASI_ESRCH;
 }
 

@@ -64,6 +64,11 @@ struct inode_ops {
   /* May answer would-block; *awaited, zero at first, is then for the backend to know the caller again. */
   wasi_errno_t (*sync)(struct description *description, bool data_only, uint64_t *awaited);
   uint32_t (*ready)(struct description *description);
+  /* Sockets: a read with flags of sock_recv; an end of reading, writing, or both; and for those that listen,
+   * the next connection, as an inode with a reference. */
+  wasi_errno_t (*receive)(struct description *description, struct transfer *transfer, uint32_t flags);
+  wasi_errno_t (*shutdown)(struct description *description, uint32_t how);
+  wasi_errno_t (*accept)(struct description *description, struct inode **connection);
 
   wasi_errno_t (*set_times)(struct inode *inode, uint64_t atime, uint64_t mtime);
   wasi_errno_t (*set_mode)(struct inode *inode, uint32_t mode);

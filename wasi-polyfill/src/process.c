@@ -9,6 +9,8 @@
 
 struct description *description_create(void) { return calloc(1, sizeof(struct description)); }
 
+void description_discard(struct description *description) { free(description); }
+
 wasi_errno_t description_start(struct description *description, struct inode *inode, uint8_t access,
                                uint16_t fdflags, bool truncate) {
   description->inode = inode;
@@ -138,6 +140,8 @@ uint64_t rights_of(const struct inode *inode, uint8_t access) {
     }
     default: {
       uint64_t rights = common;
+      if (inode->ops->shutdown) rights |= WASI_RIGHT_SOCK_SHUTDOWN;
+      if (inode->ops->accept) rights |= WASI_RIGHT_SOCK_ACCEPT;
       if (access & NIDUS_ACCESS_READ) rights |= reading;
       if (access & NIDUS_ACCESS_WRITE) rights |= writing;
       return rights;

@@ -84,6 +84,8 @@ MUST_CHECK wasi_errno_t process_block(struct process *process, uint32_t kinds, i
  * something: description_create (NULL when memory is short), then description_start, which takes over the
  * description and the caller's reference to `inode`, also on failure. */
 struct description *description_create(void);
+/* Frees one that has not been started. */
+void description_discard(struct description *description);
 MUST_CHECK wasi_errno_t description_start(struct description *description, struct inode *inode, uint8_t access,
                                           uint16_t fdflags, bool truncate);
 /* Both steps at once: takes over the caller's reference, also on failure. */

@@ -9,6 +9,13 @@ struct process *system_process(struct nidus_system *system, uint32_t pid) {
   return pid < system->process_capacity ? system->processes[pid] : NULL;
 }
 
+struct process *system_running(struct nidus_system *system, uint32_t pid) {
+  struct process *process = system_process(system, pid);
+  return process && process->exit_code < 0 ? process : NULL;
+}
+
+uint32_t nidus_events(struct nidus_system *system) { return system->events; }
+
 struct filesystem *system_mount(struct nidus_system *system, uint32_t number) {
   return number < system->mount_capacity ? system->mounts[number] : NULL;
 }

@@ -16,10 +16,14 @@ struct nidus_system {
   uint32_t next_pid;
   struct filesystem **mounts; /* by number; NULL where unmounted */
   uint32_t mount_capacity;
+  uint32_t events;   /* how often a pipe or socket between processes has changed */
+  uint64_t channels; /* ends of such made so far */
   uint8_t *bounce; /* BOUNCE_SIZE bytes on the way between a guest and the host */
 };
 
 struct process *system_process(struct nidus_system *system, uint32_t pid);
+/* NULL also when it has ended. */
+struct process *system_running(struct nidus_system *system, uint32_t pid);
 struct filesystem *system_mount(struct nidus_system *system, uint32_t number);
 
 /* Gives the filesystem its number and hangs it in at `path`, making missing folders. `fs` is

@@ -1,5 +1,5 @@
 /*
- * wasi_io.c: system calls that move bytes: read, write and their positioned forms, readdir, sockets.
+ * wasi_io.c: system calls that move bytes: read, write and their positioned forms, readdir.
  */
 #include <string.h>
 
@@ -16,7 +16,7 @@ static wasi_errno_t descriptor_for(struct process *process, uint32_t fd, uint8_t
   return (*found)->rights_base & right ? WASI_ESUCCESS : WASI_ENOTCAPABLE;
 }
 
-static wasi_errno_t blocked(struct process *process, const struct description *description, uint32_t kind) {
+wasi_errno_t wasi_blocked(struct process *process, const struct description *description, uint32_t kind) {
   if (process->limit_hit) {
     process_end(process, NIDUS_EXIT_SIGNAL + WASI_SIGNAL_XFSZ);
     return NIDUS_WOULD_BLOCK;
@@ -25,9 +25,8 @@ static wasi_errno_t blocked(struct process *process, const struct description *d
   return process_block(process, kind, NIDUS_NO_DEADLINE);
 }
 
-/* The end of every transfer: a fault counts only when nothing has moved. */
-static wasi_errno_t finish(struct process *process, const struct transfer *transfer, wasi_errno_t error,
-                           uint32_t count_out) {
+wasi_errno_t wasi_transfer_end(struct process *process, const struct transfer *transfer, wasi_errno_t error,
+                               uint32_t count_out) {
   if (error && transfer->done == 0) return error;
   if (transfer->fault && transfer->done == 0) return WASI_EFAULT;
   return guest_write_u32(process, count_out, transfer->done) ? WASI_ESUCCESS : WASI_EFAULT;
@@ -54,9 +53,9 @@ wasi_errno_t wasi_fd_read(struct process *process, uint32_t fd, uint32_t iovs, u
   if (error) return error;
   struct description *description = descriptor->description;
   error = description->inode->ops->read(description, &transfer, description->offset);
-  if (error == NIDUS_WOULD_BLOCK) return blocked(process, description, NIDUS_WAIT_READABLE);
+  if (error == NIDUS_WOULD_BLOCK) return wasi_blocked(process, description, NIDUS_WAIT_READABLE);
   if (has_offset(description)) description->offset += transfer.done;
-  return finish(process, &transfer, error, nread_out);
+  return wasi_transfer_end(process, &transfer, error, nread_out);
 }
 
 wasi_errno_t wasi_fd_write(struct process *process, uint32_t fd, uint32_t iovs, uint32_t iovs_len,
@@ -79,9 +78,9 @@ wasi_errno_t wasi_fd_write(struct process *process, uint32_t fd, uint32_t iovs, 
   if (has_offset(description)) error = keep_file_size(process, &transfer, offset);
   if (error) return error;
   error = inode->ops->write(description, &transfer, offset);
-  if (error == NIDUS_WOULD_BLOCK) return blocked(process, description, NIDUS_WAIT_WRITABLE);
+  if (error == NIDUS_WOULD_BLOCK) return wasi_blocked(process, description, NIDUS_WAIT_WRITABLE);
   if (has_offset(description) && transfer.done > 0) description->offset = offset + transfer.done;
-  return finish(process, &transfer, error, nwritten_out);
+  return wasi_transfer_end(process, &transfer, error, nwritten_out);
 }
 
 static wasi_errno_t positioned(const struct descriptor *descriptor, uint64_t offset) {
@@ -99,7 +98,7 @@ wasi_errno_t wasi_fd_pread(struct process *process, uint32_t fd, uint32_t iovs, 
   if (!error) error = transfer_start(&transfer, process, iovs, iovs_len);
   if (error) return error;
   error = descriptor->description->inode->ops->read(descriptor->description, &transfer, offset);
-  return finish(process, &transfer, error, nread_out);
+  return wasi_transfer_end(process, &transfer, error, nread_out);
 }
 
 wasi_errno_t wasi_fd_pwrite(struct process *process, uint32_t fd, uint32_t iovs, uint32_t iovs_len, uint64_t offset,
@@ -113,7 +112,7 @@ wasi_errno_t wasi_fd_pwrite(struct process *process, uint32_t fd, uint32_t iovs,
   error = keep_file_size(process, &transfer, offset);
   if (error) return error;
   error = descriptor->description->inode->ops->write(descriptor->description, &transfer, offset);
-  return finish(process, &transfer, error, nwritten_out);
+  return wasi_transfer_end(process, &transfer, error, nwritten_out);
 }
 
 /* ---- readdir ---- */
@@ -193,34 +192,4 @@ wasi_errno_t wasi_fd_readdir(struct process *process, uint32_t fd, uint32_t buf,
   }
   if (!listing_flush(&out)) return WASI_EFAULT;
   return guest_write_u32(process, bufused_out, buf_len - out.left) ? WASI_ESUCCESS : WASI_EFAULT;
-}
-
-/* ---- sockets: no descriptor of this kernel is one yet ---- */
-
-static wasi_errno_t not_a_socket(struct process *process, uint32_t fd) {
-  struct descriptor *descriptor;
-  wasi_errno_t error = descriptor_get(process, fd, 0, &descriptor);
-  return error ? error : WASI_ENOTSOCK;
-}
-
-wasi_errno_t wasi_sock_accept(struct process *process, uint32_t fd, uint32_t flags, uint32_t fd_out) {
-  (void)flags, (void)fd_out;
-  return not_a_socket(process, fd);
-}
-
-wasi_errno_t wasi_sock_recv(struct process *process, uint32_t fd, uint32_t ri_data, uint32_t ri_data_len,
-                            uint32_t ri_flags, uint32_t ro_datalen_out, uint32_t ro_flags_out) {
-  (void)ri_data, (void)ri_data_len, (void)ri_flags, (void)ro_datalen_out, (void)ro_flags_out;
-  return not_a_socket(process, fd);
-}
-
-wasi_errno_t wasi_sock_send(struct process *process, uint32_t fd, uint32_t si_data, uint32_t si_data_len,
-                            uint32_t si_flags, uint32_t so_datalen_out) {
-  (void)si_data, (void)si_data_len, (void)si_flags, (void)so_datalen_out;
-  return not_a_socket(process, fd);
-}
-
-wasi_errno_t wasi_sock_shutdown(struct process *process, uint32_t fd, uint32_t how) {
-  (void)how;
-  return not_a_socket(process, fd);
 }

@@ -231,6 +231,18 @@ EXPORT("nidus_fd_share") int32_t export_fd_share(uint32_t pid, uint32_t fd, uint
   return nidus_fd_share(the_system, pid, fd, from_pid, from_fd);
 }
 
+EXPORT("nidus_fd_pipe")
+int32_t export_fd_pipe(uint32_t pid, uint32_t fd, uint32_t writer_pid, uint32_t writer_fd) {
+  return nidus_fd_pipe(the_system, pid, fd, writer_pid, writer_fd);
+}
+
+EXPORT("nidus_fd_pair")
+int32_t export_fd_pair(uint32_t pid, uint32_t fd, uint32_t other_pid, uint32_t other_fd) {
+  return nidus_fd_pair(the_system, pid, fd, other_pid, other_fd);
+}
+
+EXPORT("nidus_events") uint32_t export_events(void) { return nidus_events(the_system); }
+
 EXPORT("nidus_fd_close") int32_t export_fd_close(uint32_t pid, uint32_t fd) {
   return nidus_fd_close(the_system, pid, fd);
 }

@@ -58,6 +58,7 @@ enum {
   NIDUS_HOST_OPEN_TRUNCATE = 16
 };
 
+enum { NIDUS_SHUTDOWN_READ = 1, NIDUS_SHUTDOWN_WRITE = 2, NIDUS_SHUTDOWN_CLOSE = 4 };
 enum { NIDUS_STREAM_CAN_READ = 1, NIDUS_STREAM_CAN_WRITE = 2, NIDUS_STREAM_HUNG_UP = 4 };
 
 /*
@@ -71,6 +72,10 @@ struct nidus_host {
   int32_t (*stream_read)(void *context, uint32_t stream, void *bytes, uint32_t length);
   int32_t (*stream_write)(void *context, uint32_t stream, const void *bytes, uint32_t length);
   int32_t (*stream_ready)(void *context, uint32_t stream);
+  /* Both may be NULL where no stream is a socket. stream_accept gives the number of a new stream, which is the
+   * kernel's until it calls stream_shutdown with NIDUS_SHUTDOWN_CLOSE. */
+  int32_t (*stream_accept)(void *context, uint32_t listener);
+  int32_t (*stream_shutdown)(void *context, uint32_t stream, uint32_t how);
   uint64_t (*clock)(void *context, uint32_t id);
   uint64_t (*clock_resolution)(void *context, uint32_t id);
   double (*now)(void *context); /* milliseconds since 1970, for time stamps */
@@ -136,7 +141,14 @@ int32_t nidus_process_create(struct nidus_system *system, const char *argv, uint
                              const char *env, uint32_t env_length, uint32_t envc);
 int32_t nidus_process_memory(struct nidus_system *system, uint32_t pid, struct nidus_guest_memory memory);
 
-enum { NIDUS_STREAM_READABLE = 1, NIDUS_STREAM_WRITABLE = 2, NIDUS_STREAM_TERMINAL = 4 };
+/* SOCKET: the sock_ calls work on it. LISTENER: it can only be accepted from, by stream_accept. */
+enum {
+  NIDUS_STREAM_READABLE = 1,
+  NIDUS_STREAM_WRITABLE = 2,
+  NIDUS_STREAM_TERMINAL = 4,
+  NIDUS_STREAM_SOCKET = 8,
+  NIDUS_STREAM_LISTENER = 16
+};
 enum { NIDUS_ACCESS_READ = 1, NIDUS_ACCESS_WRITE = 2 };
 enum { NIDUS_PREOPEN_CLIMB = 1, NIDUS_PREOPEN_READ_ONLY = 2 };
 
@@ -146,6 +158,13 @@ int32_t nidus_fd_open(struct nidus_system *system, uint32_t pid, uint32_t fd, co
 int32_t nidus_fd_preopen(struct nidus_system *system, uint32_t pid, const char *path, uint32_t length,
                          const char *name, uint32_t name_length, uint32_t flags);
 int32_t nidus_fd_share(struct nidus_system *system, uint32_t pid, uint32_t fd, uint32_t from_pid, uint32_t from_fd);
+/* A pipe: `fd` of process `pid` reads what `writer_fd` of `writer_pid` writes. */
+int32_t nidus_fd_pipe(struct nidus_system *system, uint32_t pid, uint32_t fd, uint32_t writer_pid, uint32_t writer_fd);
+/* Two connected stream sockets. */
+int32_t nidus_fd_pair(struct nidus_system *system, uint32_t pid, uint32_t fd, uint32_t other_pid, uint32_t other_fd);
+/* Counts the changes of pipes and socket pairs. Who has seen it change must call those processes again that
+ * were blocked on a descriptor; it wraps. */
+uint32_t nidus_events(struct nidus_system *system);
 int32_t nidus_fd_close(struct nidus_system *system, uint32_t pid, uint32_t fd);
 
 /* The process's calls are (or are no longer) those of wasi_unstable, the snapshot before preview 1: the same
