@@ -16,7 +16,7 @@ void reply_text(struct reply *reply, const char *text, uint32_t length) {
     reply->bytes = bytes;
     reply->capacity = capacity;
   }
-  memcpy(reply->bytes + reply->length, text, length);
+  if (length > 0) memcpy(reply->bytes + reply->length, text, length);
   reply->length += length;
 }
 
