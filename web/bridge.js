@@ -39,6 +39,16 @@ export function copyFunctions(kernelMemory, guestBytes, shared) {
     guest = guestBytes();
     guest32 = new Uint32Array(guest.buffer, guest.byteOffset, guest.length >>> 2);
   };
+  /** Whether the guest's range is out of bounds: 1. All addresses and lengths are unsigned. */
+  const beyond = (
+    /** @type {number} */ at,
+    /** @type {number} */ kernelAt,
+    /** @type {number} */ length,
+  ) => {
+    if (at + length <= guest.length && kernelAt + length <= kernel.length) return 0;
+    refresh();
+    return at + length > guest.length ? 1 : 0;
+  };
   return {
     refresh,
 
@@ -51,19 +61,7 @@ export function copyFunctions(kernelMemory, guestBytes, shared) {
       to >>>= 0;
       from >>>= 0;
       length >>>= 0;
-      if (from + length > guest.length || to + length > kernel.length) {
-        refresh();
-        if (from + length > guest.length) return 1;
-      }
-      if (length > SMALL_COPY) kernel.set(guest.subarray(from, from + length), to);
-      else if (((to | from | length) & 3) === 0) {
-        for (let i = from >>> 2, j = to >>> 2, n = length >>> 2; n > 0; n--) {
-          kernel32[j++] = /** @type {number} */ (guest32[i++]);
-        }
-      } else {
-        for (let i = 0; i < length; i++) kernel[to + i] = /** @type {number} */ (guest[from + i]);
-      }
-      return 0;
+      return beyond(from, to, length) || copy(kernel, kernel32, to, guest, guest32, from, length);
     },
 
     /**
@@ -75,19 +73,29 @@ export function copyFunctions(kernelMemory, guestBytes, shared) {
       to >>>= 0;
       from >>>= 0;
       length >>>= 0;
-      if (to + length > guest.length || from + length > kernel.length) {
-        refresh();
-        if (to + length > guest.length) return 1;
-      }
-      if (length > SMALL_COPY) guest.set(kernel.subarray(from, from + length), to);
-      else if (((to | from | length) & 3) === 0) {
-        for (let i = from >>> 2, j = to >>> 2, n = length >>> 2; n > 0; n--) {
-          guest32[j++] = /** @type {number} */ (kernel32[i++]);
-        }
-      } else {
-        for (let i = 0; i < length; i++) guest[to + i] = /** @type {number} */ (kernel[from + i]);
-      }
-      return 0;
+      return beyond(to, from, length) || copy(guest, guest32, to, kernel, kernel32, from, length);
     },
   };
+}
+
+/**
+ * Copies bytes that are there, and room that is; answers 0.
+ * @param {Uint8Array} target
+ * @param {Uint32Array} target32 the same memory
+ * @param {number} to
+ * @param {Uint8Array} source
+ * @param {Uint32Array} source32 the same memory
+ * @param {number} from
+ * @param {number} length
+ */
+function copy(target, target32, to, source, source32, from, length) {
+  if (length > SMALL_COPY) target.set(source.subarray(from, from + length), to);
+  else if (((to | from | length) & 3) === 0) {
+    for (let i = from >>> 2, j = to >>> 2, n = length >>> 2; n > 0; n--) {
+      target32[j++] = /** @type {number} */ (source32[i++]);
+    }
+  } else {
+    for (let i = 0; i < length; i++) target[to + i] = /** @type {number} */ (source[from + i]);
+  }
+  return 0;
 }
