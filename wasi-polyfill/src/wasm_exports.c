@@ -10,6 +10,7 @@
 #include "cc.h"
 #include "handlers.h"
 #include "program.h"
+#include "rewriter.h"
 #include "spawn.h"
 
 #define EXPORT(name) __attribute__((export_name(name)))
@@ -176,6 +177,18 @@ int32_t export_spawn(const char *strings, uint32_t length, uint32_t argc, uint32
   struct reply reply = {0};
   return reply_give(&reply, spawn_process(the_system, strings, length, argc, envc, preopens, &reply));
 }
+
+/* ---- the rewriting of the toolchain's program (rewriter.h) ---- */
+
+_Static_assert(offsetof(struct rewriter, skip) == 12, "docs/kernel-abi.md");
+
+EXPORT("nidus_rewriter") struct rewriter *export_rewriter(uint32_t known) { return rewriter_create(known != 0); }
+
+EXPORT("nidus_rewriter_take") int32_t export_rewriter_take(struct rewriter *rewriter, uint32_t length) {
+  return rewriter_take(rewriter, length);
+}
+
+EXPORT("nidus_rewriter_end") void export_rewriter_end(struct rewriter *rewriter) { rewriter_destroy(rewriter); }
 
 /* ---- the calls of kernel.h, for the one system ---- */
 
