@@ -205,15 +205,17 @@ export class Kernel {
   }
 
   /**
-   * Calls a function that gives bytes out: its result, and a copy of them.
+   * Calls a function that gives bytes out: its result, and a copy of them, or what else `use` makes of them.
    * @param {string} which
    * @param {number[]} values
+   * @param {(view: Uint8Array, result: number) => Uint8Array} [use]
    * @returns {[number, Uint8Array<ArrayBuffer>]}
    */
-  take(which, values) {
+  take(which, values, use = (view) => view.slice()) {
     const result = /** @type {KernelFunction} */ (this.raw[which])(...values);
     const [ptr = 0, length = 0] = new Uint32Array(this.memory.buffer, this.raw.nidus_given(), 2);
-    return [result, this.u8().slice(ptr, ptr + length)];
+    const view = this.u8().subarray(ptr, ptr + length);
+    return [result, /** @type {Uint8Array<ArrayBuffer>} */ (use(view, result))];
   }
 
   /**

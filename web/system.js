@@ -6,7 +6,7 @@
  */
 
 import { createFs } from "./fs-promises.js";
-import { FsSync, decodeText } from "./fs.js";
+import { createSync, decodeText } from "./fs.js";
 import { Host } from "./host.js";
 import { loadKernel } from "./kernel.js";
 import { loadArchive } from "./mounts.js";
@@ -87,8 +87,7 @@ export class System {
   constructor(kernel, host, options) {
     this.kernel = kernel;
     this.host = host;
-    this.sync = new FsSync(kernel);
-    /** @type {import("./fs-promises.js").Fs} */
+    this.sync = createSync(kernel);
     this.fs = createFs(this.sync);
     this.env = options.env ?? {
       HOME: "/home",

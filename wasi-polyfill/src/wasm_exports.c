@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "cc.h"
+#include "fs.h"
 #include "handlers.h"
 #include "program.h"
 #include "rewriter.h"
@@ -190,6 +191,13 @@ EXPORT("nidus_rewriter_take") int32_t export_rewriter_take(struct rewriter *rewr
 
 EXPORT("nidus_rewriter_end") void export_rewriter_end(struct rewriter *rewriter) { rewriter_destroy(rewriter); }
 
+EXPORT("nidus_fs")
+int32_t export_fs(uint32_t operation, const char *values, uint32_t first, uint32_t second, uint32_t options, double x,
+                  double y) {
+  struct reply reply = {0};
+  return reply_give(&reply, fs_perform(the_system, operation, values, first, second, options, x, y, &reply));
+}
+
 /* ---- the calls of kernel.h, for the one system ---- */
 
 EXPORT("nidus_mount_mem") int32_t export_mount_mem(const char *path, uint32_t length, uint32_t flags) {
@@ -300,14 +308,6 @@ EXPORT("nidus_wait_kinds") int32_t export_wait_kinds(uint32_t pid) { return nidu
 EXPORT("nidus_wait_time") double export_wait_time(uint32_t pid) { return nidus_wait_time(the_system, pid); }
 EXPORT("nidus_wait_deadline") int64_t export_wait_deadline(uint32_t pid) {
   return nidus_wait_deadline(the_system, pid);
-}
-
-EXPORT("nidus_stat") int32_t export_stat(const char *path, uint32_t length, uint32_t follow, struct nidus_stat *out) {
-  return nidus_stat(the_system, path, length, follow != 0, out);
-}
-
-EXPORT("nidus_chmod") int32_t export_chmod(const char *path, uint32_t length, uint32_t mode) {
-  return nidus_chmod(the_system, path, length, mode);
 }
 
 EXPORT("nidus_volume_dirty") int32_t export_volume_dirty(uint32_t mount) {
