@@ -194,7 +194,7 @@ export class Kernel {
 
   /**
    * A copy of bytes that the kernel gives: modules, texts, and the plans of the toolchain.
-   * @param {"nidus_errno_texts" | "nidus_gate" | "nidus_bridge" | "nidus_cc_plan" | "nidus_cc_driver"} which
+   * @param {"nidus_errno_texts" | "nidus_gate" | "nidus_bridge" | "nidus_cc_plan" | "nidus_cc_driver" | "nidus_cc_prompt"} which
    * @param {number[]} values
    * @returns {Uint8Array<ArrayBuffer>}
    */

@@ -10,6 +10,7 @@
 #include "cc.h"
 #include "fs.h"
 #include "handlers.h"
+#include "prompt_object.h"
 #include "program.h"
 #include "rewriter.h"
 #include "spawn.h"
@@ -146,6 +147,13 @@ int32_t export_cc_driver(const char *text, uint32_t length, uint32_t verbose, ui
   struct cc_block block;
   int32_t result = cc_driver(text, length, verbose != 0, seed, &block);
   return give(result, block.bytes, block.length);
+}
+
+/* The object file of linked/prompt.c. */
+EXPORT("nidus_cc_prompt") int32_t export_cc_prompt(void) {
+  given.bytes = prompt_object;
+  given.length = sizeof prompt_object;
+  return 0;
 }
 
 /* ---- calls with strings (reply.h) ---- */
