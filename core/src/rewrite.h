@@ -76,6 +76,11 @@ NIDUS_CHECK enum nidus_code rewrite_code(const struct nidus_module *module, uint
                                          const struct check_indices *indices, struct buffer *out,
                                          struct code_map *map, struct nidus_error *error);
 
+/* Emits the contents of a section of code metadata behind its name; false when they are malformed. */
+bool is_code_metadata(struct nidus_name name);
+bool rewrite_metadata(const struct nidus_module *module, uint32_t base, const struct code_map *map,
+                      struct reader *reader, struct buffer *out);
+
 /* The debug sections of a module, with new contents where they were changed. */
 enum debug_section { DEBUG_INFO, DEBUG_ABBREV, DEBUG_LINE, DEBUG_RANGES, DEBUG_LOC, DEBUG_ARANGES, DEBUG_SECTIONS };
 

@@ -3,8 +3,8 @@
  *
  * The new module computes what the old one does, and besides can be counted, interrupted and looked
  * into by its host. Indices of types, functions, globals, tables and memories stay what they were: what
- * is added is added at the end of each index space. Every section is kept, names included, and the
- * code addresses in DWARF (versions 2 to 4) are moved along.
+ * is added is added at the end of each index space. Every section is kept, names included; the addresses in
+ * DWARF (versions 2 to 4) and in code metadata (branch hints) follow the code.
  */
 #ifndef NIDUS_REWRITE_H
 #define NIDUS_REWRITE_H
