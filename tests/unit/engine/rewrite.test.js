@@ -336,16 +336,22 @@ function dwarfdump() {
   return join("/usr/bin", names[0]);
 }
 
-for (const level of ["-O0", "-O2"]) {
-  test(`debug information leads to the same instructions after rewriting (${level})`, async (t) => {
+for (const options of ["-O0", "-O2", "-O2 -gdwarf-4", "-O0 -gdwarf-5", "-O2 -gdwarf-5"]) {
+  test(`debug information leads to the same instructions after rewriting (${options})`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "nidus-rewrite-"));
     t.after(() => rmSync(folder, { recursive: true }));
     const system = await boot({ "main.c": PROGRAM });
-    const built = await sh(system, `cc -g ${level} main.c -o old.wasm`);
+    const built = await sh(system, `cc -g ${options} main.c -o old.wasm`);
     assert.equal(built.code, 0, built.stderr);
     const old = await system.fs.readFile("/home/old.wasm");
     const { bytes, debugDropped } = new engine.Module(old).rewrite({ checks: true, globals: true });
     assert.equal(debugDropped, false);
+    const sections = (/** @type {string} */ name) =>
+      WebAssembly.Module.customSections(new WebAssembly.Module(bytes), name).length;
+    const five = options.includes("dwarf-5") ? 1 : 0;
+    assert.equal(sections(".debug_addr"), five);
+    assert.equal(sections(".debug_rnglists"), five);
+    assert.equal(sections(".debug_loclists"), five && options.includes("-O2") ? 1 : 0);
     await system.fs.writeFile("/home/new.wasm", bytes);
     writeFileSync(join(folder, "old.wasm"), old);
     writeFileSync(join(folder, "new.wasm"), bytes);
@@ -373,10 +379,12 @@ for (const level of ["-O0", "-O2"]) {
 
     // Every address of the entries is that of the line table's rows, or moved as its neighbours are.
     const moved = new Map(oldRows.map((row, i) => [row.address, newRows[i]?.address]));
+    const places =
+      /DW_AT_(?:low|high|return|call_return)_pc\s+\(0x([0-9a-f]+)\)|\[0x([0-9a-f]+), 0x([0-9a-f]+)\)/g;
     const addresses = (/** @type {string} */ text) =>
-      Array.from(text.matchAll(/DW_AT_(?:low|high)_pc\s+\(0x([0-9a-f]+)\)/g), ([, hex = ""]) =>
-        parseInt(hex, 16),
-      );
+      Array.from(text.matchAll(places), ([, ...hex]) =>
+        hex.filter((digits) => digits !== undefined).map((digits) => parseInt(digits, 16)),
+      ).flat();
     const [oldAt, newAt] = [
       addresses(dump("--debug-info", "old.wasm")),
       addresses(dump("--debug-info", "new.wasm")),
