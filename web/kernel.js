@@ -88,11 +88,7 @@ export class Kernel {
     this.exports = this.raw;
     this.memory = /** @type {WebAssembly.Memory} */ (memory);
     this.table = /** @type {WebAssembly.Table} */ (exports.__indirect_function_table);
-    this.#u8 = new Uint8Array(this.memory.buffer);
   }
-
-  /** @type {Uint8Array} */
-  #u8;
 
   /**
    * Makes the system, in the first instance over a memory.
@@ -115,8 +111,7 @@ export class Kernel {
 
   /** The kernel's memory, as it is now. */
   u8() {
-    if (this.#u8.buffer !== this.memory.buffer) this.#u8 = new Uint8Array(this.memory.buffer);
-    return this.#u8;
+    return new Uint8Array(this.memory.buffer);
   }
 
   /** The kernel's memory, as it is now. */

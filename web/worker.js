@@ -155,6 +155,7 @@ async function flush() {
 async function openVolume(name, kept) {
   /** @type {import("./volume.js").Store} */
   let store = {
+    name: "mem",
     read: async () => kept,
     write: async (changes) => post(0, "keep", changes),
     close() {},
@@ -166,7 +167,8 @@ async function openVolume(name, kept) {
       store = await Database.open(indexedDB, name);
       reason = null;
     } catch (error) {
-      if (error instanceof NidusError) throw error;
+      const { name: thrown } = /** @type {DOMException} */ (error);
+      if (thrown === "VersionError") system.kernel.ask("nidus_volume_failure", [name, thrown]);
       reason = `the browser denies storage (${error})`;
     }
   }

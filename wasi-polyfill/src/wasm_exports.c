@@ -14,6 +14,7 @@
 #include "program.h"
 #include "rewriter.h"
 #include "spawn.h"
+#include "volume_failure.h"
 
 #define EXPORT(name) __attribute__((export_name(name)))
 
@@ -187,6 +188,11 @@ int32_t export_spawn(const char *strings, uint32_t length, uint32_t argc, uint32
   return reply_give(&reply, spawn_process(the_system, strings, length, argc, envc, preopens, &reply));
 }
 
+EXPORT("nidus_volume_failure") int32_t export_volume_failure(const char *strings, uint32_t length) {
+  struct reply reply = {0};
+  return reply_give(&reply, volume_failure(strings, length, &reply));
+}
+
 /* ---- the rewriting of the toolchain's program (rewriter.h) ---- */
 
 _Static_assert(offsetof(struct rewriter, skip) == 12, "docs/kernel-abi.md");
@@ -206,21 +212,27 @@ int32_t export_fs(uint32_t operation, const char *values, uint32_t first, uint32
   return reply_give(&reply, fs_perform(the_system, operation, values, first, second, options, x, y, &reply));
 }
 
-/* ---- the calls of kernel.h, for the one system ---- */
+/* Mounts at a path, the one string. */
+static int32_t mounted(const char *path, int32_t mount) {
+  struct reply reply = {0};
+  return reply_give(&reply, mount < 0 ? reply_refuse(&reply, (wasi_errno_t)-mount, "mount", path, "") : mount);
+}
 
 EXPORT("nidus_mount_mem") int32_t export_mount_mem(const char *path, uint32_t length, uint32_t flags) {
-  return nidus_mount_mem(the_system, path, length, flags);
+  return mounted(path, nidus_mount_mem(the_system, path, length - 1, flags));
 }
 
 EXPORT("nidus_mount_tar")
 int32_t export_mount_tar(const char *path, uint32_t length, void *archive, uint32_t archive_length) {
-  return nidus_mount_tar(the_system, path, length, archive, archive_length);
+  return mounted(path, nidus_mount_tar(the_system, path, length - 1, archive, archive_length));
 }
 
 EXPORT("nidus_mount_host")
 int32_t export_mount_host(const char *path, uint32_t length, uint32_t host_mount, uint32_t flags) {
-  return nidus_mount_host(the_system, path, length, host_mount, flags);
+  return mounted(path, nidus_mount_host(the_system, path, length - 1, host_mount, flags));
 }
+
+/* ---- the calls of kernel.h, for the one system ---- */
 
 EXPORT("nidus_unmount") int32_t export_unmount(uint32_t mount) { return nidus_unmount(the_system, mount); }
 

@@ -25,17 +25,18 @@ export function newDatabase() {
  * @param {import("../../../web/volume.js").Listener} [on]
  */
 export async function mount(source, on) {
-  const store = "read" in source ? source : await Database.open(source, "test");
-  const volume = new Volume(store, null, on);
   const surroundings = new Host();
   const kernel = await loadKernel({
     source: kernelBytes,
     host: surroundings,
   });
-  const number = kernel.check(
-    kernel.withPath("/home", (ptr, len) => kernel.exports.nidus_mount_mem(ptr, len, 1)),
-    "mount",
-  );
+  /** As the worker does. @param {Error} error */
+  const newer = ({ name }) => {
+    throw kernel.ask("nidus_volume_failure", ["test", name]);
+  };
+  const [number] = kernel.ask("nidus_mount_mem", ["/home"], 1);
+  const store = "read" in source ? source : await Database.open(source, "test").catch(newer);
+  const volume = new Volume(store, null, on);
   await volume.load(kernel, number);
   return {
     volume,

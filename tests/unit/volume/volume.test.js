@@ -157,6 +157,7 @@ test("whichever change of a flush fails, the database keeps the flush before, an
     assert.deepEqual(events, ["flush", "flusherror"]);
     // A kernel that knows nothing of the failed flush, as after a crash; it makes itself the writer ...
     assert.deepEqual(await stored(db), before);
+    await assert.rejects(volume.close(), { code: "EBUSY" });
 
     // ... so the rest is told with a database of its own.
     const other = newDatabase();
@@ -283,6 +284,7 @@ test("a lost connection is opened again", async () => {
 test("a volume in memory is kept by the page, so another worker goes on from its last flush", async () => {
   const kept = new KeptVolume();
   const store = {
+    name: "mem",
     read: async () => kept.read(),
     write: async (/** @type {import("../../../web/volume.js").Change[]} */ changes) =>
       kept.write(structuredClone(changes)),
