@@ -61,7 +61,7 @@ async function boot({ mounts = {}, env, toolchain = false, signal } = {}) {
     waitSync: waitForClock,
     waitsForInput: false,
   });
-  system.sync.mkdir("/home", { recursive: true });
+  system.sync.mkdirs("/home");
   for (const [path, spec] of Object.entries(mounts)) {
     signal?.throwIfAborted();
     await system.mount(path, spec);

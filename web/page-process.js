@@ -10,14 +10,11 @@
 
 import { NidusError, signalNumber } from "./errors.js";
 import { INPUT_WINDOW, KILL_GRACE, MESSAGE_COST } from "./protocol.js";
-import { ACKED, ENDED, HEAD, KILLED, POSTED, createRing } from "./ring.js";
+import { ACKED, ENDED, HEAD, KILLED, POSTED, createRing, tellRing, wordsOf } from "./ring.js";
 import { concat, toBytes } from "./streams.js";
 
 /** @typedef {import("./protocol.js").ExitStatus} ExitStatus */
 /** @typedef {import("./protocol.js").ProcessEvents} ProcessEvents */
-
-/** Input goes in pieces of this size at most. */
-const PIECE = INPUT_WINDOW / 2;
 
 /**
  * See `system.spawn`.
@@ -47,11 +44,10 @@ const PIECE = INPUT_WINDOW / 2;
  * @param {(signal: string) => void} stuck a kill had no effect in time
  * @param {boolean} shared the process waits for input synchronously
  * @param {boolean} terminal
- * @param {string | Uint8Array} [input] all there will be, known from the start
+ * @param {Uint8Array} [input] all there will be, known from the start
  */
 export function createProcess(post, stuck, shared, terminal, input) {
-  const whole = input === undefined ? null : toBytes(input);
-  const ring = createRing(shared, whole ? whole.length : INPUT_WINDOW);
+  const ring = createRing(shared, input?.length ?? INPUT_WINDOW);
   let ended = false;
   let waiting = false;
   /** @type {PageProcess["onwaiting"]} */
@@ -68,9 +64,9 @@ export function createProcess(post, stuck, shared, terminal, input) {
   const tell = (word, value) => {
     if (ended) return;
     // One that has not started may be started by another worker, which is given all this.
-    if (shared || process.pid === 0) ring.tell(word, value);
+    if (shared || process.pid === 0) tellRing(ring, word, value);
     if (!shared) post(word, value);
-    else if (!Atomics.exchange(ring.words, POSTED, 1)) post(POSTED, -1);
+    else if (Atomics.exchange(wordsOf(ring), POSTED, 1) === 0) post(POSTED, -1);
   };
 
   /** @param {boolean} now */
@@ -86,9 +82,9 @@ export function createProcess(post, stuck, shared, terminal, input) {
   const first = incoming(credit);
   const second = terminal ? first : incoming(credit);
 
-  if (whole) {
-    ring.tell(HEAD, whole);
-    ring.tell(ENDED, 1);
+  if (input) {
+    tellRing(ring, HEAD, input);
+    tellRing(ring, ENDED, 1);
   }
 
   /** @type {PageProcess} */
@@ -101,14 +97,15 @@ export function createProcess(post, stuck, shared, terminal, input) {
     stderr: second.readable,
     stdin: new WritableStream({
       async write(chunk) {
-        const bytes = toBytes(chunk);
-        for (let at = 0; at < bytes.length; at += PIECE) {
-          while (!ended && sent > INPUT_WINDOW - PIECE) {
+        let rest = toBytes(chunk);
+        while (rest.length > 0) {
+          while (!ended && sent >= INPUT_WINDOW) {
             await new Promise((resolve) => (room = () => resolve(undefined)));
           }
           if (ended)
             throw new NidusError("EPIPE", "EPIPE: broken pipe, write: the process has ended");
-          const part = bytes.slice(at, at + PIECE);
+          const part = rest.slice(0, INPUT_WINDOW - sent);
+          rest = rest.subarray(part.length);
           sent += part.length;
           wait(false);
           tell(HEAD, part);
@@ -120,7 +117,10 @@ export function createProcess(post, stuck, shared, terminal, input) {
     get waiting() {
       return waiting;
     },
-    set onwaiting(/** @type {((waiting: boolean) => void) | null} */ listener) {
+    get onwaiting() {
+      return onwaiting;
+    },
+    set onwaiting(listener) {
       onwaiting = listener;
       if (waiting) listener?.(true);
     },
@@ -144,11 +144,11 @@ export function createProcess(post, stuck, shared, terminal, input) {
       room();
       wait(waits);
     },
-    exit({ diagnostics = null, ...status }) {
+    exit({ diagnostics, ...status }) {
       if (ended) return;
       ended = true;
       clearTimeout(grace);
-      process.diagnostics = /** @type {PageProcess["diagnostics"]} */ (diagnostics);
+      process.diagnostics = /** @type {PageProcess["diagnostics"]} */ (diagnostics ?? null);
       first.end();
       second.end();
       room();
@@ -160,7 +160,7 @@ export function createProcess(post, stuck, shared, terminal, input) {
       if (process.pid) events.exit({ code: null, signal, trap: null });
     },
   };
-  return { process, events, ring: ring.memory };
+  return { process, events, ring };
 }
 
 /**

@@ -13,6 +13,7 @@ import { Database } from "./database.js";
 import { NidusError } from "./errors.js";
 import { hasJSPI } from "./process.js";
 import { perform } from "./protocol.js";
+import { tellRing } from "./ring.js";
 import { System } from "./system.js";
 import { Volume } from "./volume.js";
 import { pageStreams, tookTurn } from "./worker-streams.js";
@@ -78,18 +79,18 @@ const verbs = {
       };
     }
     begin();
-    return { capabilities: can, volume: volumeState(), fs: Object.keys(fs) };
+    const { persistent, reason } = volume;
+    return { capabilities: can, volume: { persistent, reason }, fs: Object.keys(fs) };
   },
 
   async spawn(id, command, args, settings, ring) {
+    const streams = pageStreams(ring, Boolean(settings.terminal), can.waiting, {
+      output: (fd, bytes) => post(id, "output", fd, bytes),
+      stdin: (taken, waiting) => post(id, "stdin", taken, waiting),
+      wake: () => system.wake(),
+    });
     /** @type {Job} */
-    const job = pageStreams(
-      ring,
-      Boolean(settings.terminal),
-      can.waiting,
-      (...event) => post(id, ...event),
-      () => system.wake(),
-    );
+    const job = streams;
     jobs.set(id, job);
     try {
       await flush();
@@ -113,7 +114,7 @@ const verbs = {
   tell(id, word, value) {
     const job = jobs.get(id);
     if (!job) return;
-    job.tell(word, value);
+    tellRing(job.ring, word, value);
     killIfAsked(job);
     system.wake();
   },
@@ -131,9 +132,9 @@ globalThis.onmessage = async (/** @type {MessageEvent} */ { data: [id, verb, arg
   try {
     if (verb !== "boot") await booted;
     const value = await perform(verbs, verb, args);
-    if (id !== null) post(id, "resolve", value);
+    if (id) post(id, "resolve", value);
   } catch (error) {
-    if (id !== null) post(id, "reject", NidusError.toRecord(error));
+    if (id) post(id, "reject", NidusError.toRecord(error));
   }
 };
 
@@ -155,38 +156,30 @@ async function flush() {
 async function openVolume(name, kept) {
   /** @type {import("./volume.js").Store} */
   let store = {
-    name: "mem",
     read: async () => kept,
     write: async (changes) => post(0, "keep", changes),
     close() {},
   };
-  /** @type {string | null} */
-  let reason = "they were asked for in memory";
-  if (name !== undefined) {
+  let reason = null;
+  if (name === undefined) reason = "they were asked for in memory";
+  else {
     try {
-      store = await Database.open(indexedDB, name);
-      reason = null;
+      store = await Database.open(globalThis.indexedDB, name);
     } catch (error) {
-      const { name: thrown } = /** @type {DOMException} */ (error);
-      if (thrown === "VersionError") system.kernel.ask("nidus_volume_failure", [name, thrown]);
-      reason = `the browser denies storage (${error})`;
+      if (error instanceof NidusError) throw error;
+      reason = `the browser denies storage (${String(error)})`;
     }
   }
   return new Volume(store, reason, (event, error) =>
-    post(0, "event", event, error && error.toJSON(), volumeState()),
+    post(0, "event", event, error?.toJSON() ?? null),
   );
-}
-
-function volumeState() {
-  const { persistent, reason } = volume;
-  return { persistent, reason };
 }
 
 /** @type {NonNullable<import("./system.js").SystemOptions["waitSync"]>} */
 function waitSync(pid, kinds, deadline) {
   for (const { process, wait } of jobs.values()) {
     if (process?.pid === pid && !(kinds & 8)) {
-      return wait(kinds & 1 ? Number(deadline) / 1e6 - performance.now() : Infinity);
+      return wait(kinds, kinds & 1 ? Number(deadline) / 1e6 : Infinity);
     }
   }
   throw new NidusError(
@@ -198,7 +191,8 @@ function waitSync(pid, kinds, deadline) {
 
 /** @returns {Capabilities} */
 function capabilities() {
-  const isolated = Boolean(globalThis.crossOriginIsolated);
+  const isolated =
+    globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer === "function";
   const jspi = hasJSPI();
   const multiMemory = hasMultiMemory();
   const waiting = jspi ? "jspi" : isolated ? "shared" : "interp";

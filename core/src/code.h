@@ -19,6 +19,40 @@ enum op {
 /* Units of 16 bits per operation, the jumps of a BR_TABLE not counted. */
 extern const uint8_t op_units[OP_COUNT];
 
+/*
+ * Where a frame holds references, for the collector. Locals that are references are so all the time.
+ * Of the operands, point i says which hold references before the operation at its unit, and at all units up to
+ * the next point: those of its node, of the node's parent, and so on.
+ */
+struct root_node {
+    uint32_t parent; /* NO_INDEX ends it */
+    uint16_t slot;
+};
+
+struct root_point {
+    uint32_t unit;
+    uint32_t node; /* NO_INDEX for none */
+};
+
+#define NO_SLOT UINT16_MAX
+
+/*
+ * One catch clause, or with HANDLER_DELEGATE a delegate: exceptions of units from start to before end
+ * go to it. Clauses of inner blocks come before those of outer ones.
+ */
+enum handler_kind { HANDLER_CATCH, HANDLER_DELEGATE };
+
+struct handler {
+    uint32_t start;
+    uint32_t end;
+    uint32_t unit;   /* where to go on; of a delegate: the level of the block that it names */
+    uint32_t tag;    /* in its module; NO_INDEX catches all */
+    uint32_t level;  /* how many labels are around its block */
+    uint16_t values; /* the slots that get the exception's values */
+    uint16_t caught; /* the slot that gets the exception itself, or NO_SLOT */
+    uint8_t kind;
+};
+
 struct code {
     uint16_t *units;
     uint64_t *image;       /* what the slots after the parameters start as: zeros and constants */
@@ -28,6 +62,14 @@ struct code {
     uint32_t frame_cells;  /* all slots of a frame, and room for its results */
     uint32_t entry_cost;   /* fuel */
     uint32_t unit_count;
+    struct root_node *root_nodes;
+    struct root_point *root_points;
+    uint16_t *ref_locals;
+    struct handler *handlers;
+    uint32_t root_node_count;
+    uint32_t root_point_count;
+    uint32_t ref_local_count;
+    uint32_t handler_count;
     uint8_t too_large;     /* needs more slots than operands can name: calling it traps */
 };
 

@@ -73,7 +73,7 @@ static enum nidus_code decode_start(struct decoder *decoder)
         return READER_FAIL(reader, NIDUS_ERROR_INVALID, where,
                            "Unknown function %u: the start function does not exist.",
                            module->start);
-    const struct functype *type = module_functype(module, module->start);
+    const struct deftype *type = module_functype(module, module->start);
     if (type->shape.param_count || type->shape.result_count)
         return READER_FAIL(reader, NIDUS_ERROR_INVALID, where,
                            "The start function must take and return nothing.");

@@ -22,107 +22,36 @@ static uint32_t hash_room(uint32_t count)
     return room;
 }
 
-/* ---- Types ---- */
-
-static enum nidus_code decode_type_list(struct decoder *decoder, uint32_t *count,
-                                        const nidus_type **types, uint32_t *cells)
-{
-    struct reader *reader = &decoder->reader;
-    TRY(decode_count(decoder, 1000, "parameters or results", count));
-    nidus_type *list = pool_new(decoder->allocator, *count, sizeof *list);
-    if (!list)
-        return error_no_memory(reader->error);
-    *types = list;
-    *cells = 0;
-    for (uint32_t i = 0; i < *count; i++) {
-        TRY(decode_value_type(decoder->module, reader, &list[i]));
-        *cells += type_cells(list[i]);
-    }
-    return NIDUS_OK;
-}
-
-static int same_shape(const struct nidus_functype *a, const struct nidus_functype *b)
-{
-    return a->param_count == b->param_count && a->result_count == b->result_count &&
-           memcmp(a->params, b->params, a->param_count * sizeof *a->params) == 0 &&
-           memcmp(a->results, b->results, a->result_count * sizeof *a->results) == 0;
-}
-
-/* Value types hold canonical indices, so equal shapes are equal bytes. */
-static uint32_t canonical_type(const struct nidus_module *module, uint32_t *table, uint32_t room,
-                               uint32_t index)
-{
-    const struct nidus_functype *shape = &module->types.items[index].shape;
-    uint32_t hash = hash_bytes(2166136261u, shape->params, shape->param_count * sizeof(nidus_type));
-    hash = hash_bytes(hash ^ shape->param_count, shape->results,
-                      shape->result_count * sizeof(nidus_type));
-    for (uint32_t at = hash & (room - 1);; at = (at + 1) & (room - 1)) {
-        if (table[at] == 0) {
-            table[at] = index + 1;
-            return index;
-        }
-        if (same_shape(&module->types.items[table[at] - 1].shape, shape))
-            return table[at] - 1;
-    }
-}
-
-static enum nidus_code decode_types(struct decoder *decoder, uint32_t count, uint32_t *table,
-                                    uint32_t room)
-{
-    struct nidus_module *module = decoder->module;
-    struct reader *reader = &decoder->reader;
-    for (uint32_t i = 0; i < count; i++) {
-        const uint8_t *where = reader->at;
-        uint8_t form;
-        TRY(read_byte(reader, &form));
-        if (form != 0x60) {
-            int newer = form == 0x4e || form == 0x4f || form == 0x50 || form == 0x5e || form == 0x5f;
-            return READER_FAIL(reader, newer ? NIDUS_ERROR_UNSUPPORTED : NIDUS_ERROR_MALFORMED,
-                               where,
-                               newer ? "Type form 0x%x needs garbage collection, which this engine "
-                                       "does not have."
-                                     : "Malformed type form 0x%x.",
-                               (uint32_t)form);
-        }
-        struct functype *type = &module->types.items[module->types.count];
-        enum nidus_code code = decode_type_list(decoder, &type->shape.param_count,
-                                                &type->shape.params, &type->param_cells);
-        if (code == NIDUS_OK)
-            code = decode_type_list(decoder, &type->shape.result_count, &type->shape.results,
-                                    &type->result_cells);
-        module->types.count++; /* counted even when it failed, so that its lists are freed */
-        TRY(code);
-        type->canonical = canonical_type(module, table, room, i);
-    }
-    return NIDUS_OK;
-}
-
-enum nidus_code decode_type_section(struct decoder *decoder)
-{
-    struct nidus_module *module = decoder->module;
-    uint32_t count;
-    TRY(decode_count(decoder, MANY, "types", &count));
-    if (!VEC_ROOM(decoder->allocator, &module->types, count))
-        return error_no_memory(decoder->reader.error);
-    uint32_t room = hash_room(count);
-    uint32_t *table = pool_new(decoder->allocator, room, sizeof *table);
-    if (!table)
-        return error_no_memory(decoder->reader.error);
-    enum nidus_code code = decode_types(decoder, count, table, room);
-    pool_free(decoder->allocator, table, room, sizeof *table);
-    return code;
-}
-
 enum nidus_code decode_type_index(struct decoder *decoder, uint32_t *type)
 {
     const uint8_t *where = decoder->reader.at;
     TRY(read_u32(&decoder->reader, type));
     if (*type >= decoder->module->types.count)
         return READER_FAIL(&decoder->reader, NIDUS_ERROR_INVALID, where, "Unknown type %u.", *type);
+    if (decoder->module->types.items[*type].kind != KIND_FUNC)
+        return READER_FAIL(&decoder->reader, NIDUS_ERROR_INVALID, where,
+                           "Type mismatch: type %u is not a function type.", *type);
     return NIDUS_OK;
 }
 
 /* ---- Tables, memories, globals ---- */
+
+/* The custom-page-sizes proposal allows pages of one byte, and of the ordinary 65,536. */
+static enum nidus_code decode_page_size(struct reader *reader, struct limits *limits)
+{
+    const uint8_t *where = reader->at;
+    uint32_t shift;
+    TRY(read_u32(reader, &shift));
+    if (shift >= 64)
+        return READER_FAIL(reader, NIDUS_ERROR_MALFORMED, where,
+                           "Invalid custom page size: 2^%u bytes.", shift);
+    if (shift != 0 && shift != DEFAULT_PAGE_SHIFT)
+        return READER_FAIL(reader, NIDUS_ERROR_INVALID, where,
+                           "Invalid custom page size: 2^%u bytes, where 1 and 65536 are allowed.",
+                           shift);
+    limits->page_shift = (uint8_t)shift;
+    return NIDUS_OK;
+}
 
 static enum nidus_code decode_limits(struct decoder *decoder, struct limits *limits, int is_memory)
 {
@@ -130,25 +59,27 @@ static enum nidus_code decode_limits(struct decoder *decoder, struct limits *lim
     const uint8_t *where = reader->at;
     uint8_t flags;
     TRY(read_byte(reader, &flags));
-    if (flags > 7 || (!is_memory && flags & 2))
+    if (flags > 15 || (!is_memory && flags & 10))
         return READER_FAIL(reader, NIDUS_ERROR_MALFORMED, where, "Malformed limits flags 0x%x.",
                            (uint32_t)flags);
     limits->shared = flags >> 1 & 1;
     limits->is64 = flags >> 2 & 1;
+    limits->page_shift = DEFAULT_PAGE_SHIFT;
     limits->maximum = NIDUS_NO_MAXIMUM;
     TRY(read_u64(reader, &limits->minimum));
     if (flags & 1)
         TRY(read_u64(reader, &limits->maximum));
+    if (flags & 8)
+        TRY(decode_page_size(reader, limits));
     if (limits->shared && !(flags & 1))
         return READER_FAIL(reader, NIDUS_ERROR_INVALID, where,
                            "Shared memory must have maximum.");
     if (flags & 1 && limits->minimum > limits->maximum)
         return READER_FAIL(reader, NIDUS_ERROR_INVALID, where,
                            "Size minimum must not be greater than maximum.");
-    /* What an address of that type can reach. */
-    uint64_t most = is_memory        ? (limits->is64 ? UINT64_C(1) << 48 : 65536)
+    uint64_t most = is_memory      ? memory_most_pages(limits)
                     : limits->is64 ? UINT64_MAX
-                                     : UINT32_MAX;
+                                   : UINT32_MAX;
     if (limits->minimum > most || (flags & 1 && limits->maximum > most))
         return READER_FAIL(reader, NIDUS_ERROR_INVALID, where, "%s size must be at most %l %s.",
                            is_memory ? "Memory" : "Table", most, is_memory ? "pages" : "elements");

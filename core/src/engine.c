@@ -27,6 +27,7 @@ void nidus_config_default(struct nidus_config *config)
                    .memory_bytes = UINT64_C(1) << 32,
                    .table_elements = 10000000,
                    .call_depth = 20000,
+                   .heap_bytes = UINT64_C(1) << 30,
                    .stack_bytes = 8u << 20},
     };
 }
@@ -63,16 +64,9 @@ void nidus_module_free(struct nidus_module *module)
     if (!module || --module->references > 0)
         return;
     const struct nidus_allocator *allocator = &module->engine->config.allocator;
-    for (uint32_t i = 0; i < module->types.count; i++) {
-        const struct nidus_functype *shape = &module->types.items[i].shape;
-        pool_free(allocator, (void *)(uintptr_t)shape->params, shape->param_count,
-                  sizeof *shape->params);
-        pool_free(allocator, (void *)(uintptr_t)shape->results, shape->result_count,
-                  sizeof *shape->results);
-    }
+    types_free(allocator, &module->types);
     for (uint32_t i = 0; i < module->bodies.count; i++)
         code_free(allocator, module->bodies.items[i].code);
-    VEC_FREE(allocator, &module->types);
     VEC_FREE(allocator, &module->imports);
     VEC_FREE(allocator, &module->funcs);
     VEC_FREE(allocator, &module->tables);

@@ -7,45 +7,12 @@
 #include "instructions.h"
 #include "runtime.h"
 
-/* ---- Types ---- */
-
-nidus_type store_value_type(const struct nidus_instance *instance, nidus_type type)
-{
-    uint32_t heap = NIDUS_TYPE_HEAP(type);
-    if (!type_is_ref(type) || heap >= HEAP_ABSTRACT)
-        return type;
-    return TYPE_REF(instance->types[heap], type_is_nullable(type));
-}
-
-/* Types name only earlier ones, so one pass in order suffices. */
-static enum nidus_code map_types(struct nidus_instance *instance)
-{
-    struct nidus_store *store = instance->head.store;
-    const struct nidus_module *module = instance->module;
-    for (uint32_t i = 0; i < module->types.count; i++) {
-        const struct functype *type = &module->types.items[i];
-        if (type->canonical != i) {
-            instance->types[i] = instance->types[type->canonical];
-            continue;
-        }
-        nidus_type params[1000];
-        nidus_type results[1000];
-        struct nidus_functype shape = {type->shape.param_count, type->shape.result_count, params,
-                                       results};
-        for (uint32_t k = 0; k < shape.param_count; k++)
-            params[k] = store_value_type(instance, type->shape.params[k]);
-        for (uint32_t k = 0; k < shape.result_count; k++)
-            results[k] = store_value_type(instance, type->shape.results[k]);
-        TRY(store_type(store, &shape, &instance->types[i]));
-    }
-    return NIDUS_OK;
-}
-
 /* ---- Imports ---- */
 
 static int limits_match(uint64_t size, const struct limits *found, const struct limits *wanted)
 {
     return found->is64 == wanted->is64 && found->shared == wanted->shared &&
+           found->page_shift == wanted->page_shift &&
            size >= wanted->minimum && found->maximum <= wanted->maximum;
 }
 
@@ -72,7 +39,8 @@ static enum nidus_code link_import(struct nidus_instance *instance, const struct
                          &import->name);
     switch (import->kind) {
     case NIDUS_FUNC:
-        if (item->of.func->type != instance->types[module->funcs.items[import->index]])
+        if (!store_type_is(store, item->of.func->type,
+                           instance->types[module->funcs.items[import->index]]))
             return refuse(error, import, "has another function type");
         instance->funcs[import->index] = item->of.func;
         return NIDUS_OK;
@@ -95,7 +63,7 @@ static enum nidus_code link_import(struct nidus_instance *instance, const struct
         return NIDUS_OK;
     }
     case NIDUS_TAG: {
-        struct nidus_tag *tag = item->of.any;
+        struct nidus_tag *tag = item->of.tag;
         if (tag->type != instance->types[module->tags.items[import->index]])
             return refuse(error, import, "has another tag type");
         instance->tags[import->index] = tag;
@@ -107,99 +75,12 @@ static enum nidus_code link_import(struct nidus_instance *instance, const struct
         nidus_type type = store_value_type(instance, wanted->type);
         if (global->mutable_ != wanted->mutable_)
             return refuse(error, import, "has another mutability");
-        if (wanted->mutable_ ? global->type != type : !type_matches(NULL, global->type, type))
+        if (wanted->mutable_ ? global->type != type : !types_match(&store->types, global->type, type))
             return refuse(error, import, "has another type");
         instance->globals[import->index] = global;
         return NIDUS_OK;
     }
     }
-}
-
-/* ---- Constant expressions: validated, so nothing is checked but memory ---- */
-
-typedef VEC(union slot) slot_stack;
-
-static enum nidus_code evaluate_step(struct nidus_instance *instance, struct reader *reader,
-                                     slot_stack *stack, uint32_t id)
-{
-    const struct nidus_allocator *allocator = instance->head.store->allocator;
-    if (!VEC_ROOM(allocator, stack, 2))
-        return NIDUS_ERROR_NO_MEMORY;
-    union slot *top = &stack->items[stack->count];
-    const uint8_t *bytes;
-    int32_t i32;
-    uint32_t index;
-    int64_t s33;
-    *top = (union slot){.u64 = 0};
-    switch (id) {
-    case WASM_I32_CONST:
-        TRY(read_s32(reader, &i32));
-        top->i32 = i32;
-        break;
-    case WASM_I64_CONST:
-        TRY(read_s64(reader, &top->i64));
-        break;
-    case WASM_F32_CONST:
-    case WASM_F64_CONST:
-    case WASM_V128_CONST: {
-        size_t size = id == WASM_F32_CONST ? 4 : id == WASM_F64_CONST ? 8 : 16;
-        TRY(read_bytes(reader, size, &bytes));
-        memcpy(top, bytes, size);
-        stack->count += id == WASM_V128_CONST;
-        break;
-    }
-    case WASM_REF_NULL:
-        TRY(read_s33(reader, &s33));
-        break;
-    case WASM_REF_FUNC:
-        TRY(read_u32(reader, &index));
-        top->u64 = (uintptr_t)instance->funcs[index];
-        break;
-    case WASM_GLOBAL_GET:
-        TRY(read_u32(reader, &index));
-        memcpy(top, instance->globals[index]->value, sizeof instance->globals[index]->value);
-        stack->count += instance->globals[index]->type == NIDUS_V128;
-        break;
-    default: {
-        union slot *a = top - 2;
-        const union slot *b = top - 1;
-        stack->count -= 2;
-        if (id == WASM_I32_ADD)
-            a->u32 += b->u32;
-        else if (id == WASM_I32_SUB)
-            a->u32 -= b->u32;
-        else if (id == WASM_I32_MUL)
-            a->u32 *= b->u32;
-        else if (id == WASM_I64_ADD)
-            a->u64 += b->u64;
-        else if (id == WASM_I64_SUB)
-            a->u64 -= b->u64;
-        else
-            a->u64 *= b->u64;
-    }
-    }
-    stack->count++;
-    return NIDUS_OK;
-}
-
-/* Leaves the reader after the expression; `value` is two slots. */
-static enum nidus_code evaluate(struct nidus_instance *instance, struct reader *reader,
-                                union slot *value)
-{
-    slot_stack stack = {0};
-    enum nidus_code code = NIDUS_OK;
-    for (;;) {
-        uint32_t id;
-        if ((code = decode_opcode(reader, &id)) != NIDUS_OK || id == WASM_END)
-            break;
-        if ((code = evaluate_step(instance, reader, &stack, id)) != NIDUS_OK)
-            break;
-    }
-    memset(value, 0, 2 * sizeof *value);
-    if (code == NIDUS_OK)
-        memcpy(value, stack.items, stack.count * sizeof *value);
-    VEC_FREE(instance->head.store->allocator, &stack);
-    return code;
 }
 
 static enum nidus_code evaluate_at(struct nidus_instance *instance, uint32_t offset,
@@ -209,7 +90,7 @@ static enum nidus_code evaluate_at(struct nidus_instance *instance, uint32_t off
     const struct nidus_module *module = instance->module;
     struct reader reader = {module->bytes, module->bytes + offset, module->bytes + module->size,
                             &ignored};
-    return evaluate(instance, &reader, value);
+    return constant_evaluate(instance, &reader, value);
 }
 
 /* ---- Allocation ---- */
@@ -252,11 +133,10 @@ static enum nidus_code allocate_objects(struct nidus_instance *instance, struct 
         instance->funcs[index] = func;
     }
     for (uint32_t i = module->imported_tags; i < module->tags.count; i++) {
-        struct nidus_tag *tag = store_object(store, OBJECT_TAG, sizeof *tag);
-        if (!tag)
+        instance->tags[i] = store_object(store, OBJECT_TAG, sizeof *instance->tags[i]);
+        if (!instance->tags[i])
             return NIDUS_ERROR_NO_MEMORY;
-        tag->type = instance->types[module->tags.items[i]];
-        instance->tags[i] = tag;
+        instance->tags[i]->type = instance->types[module->tags.items[i]];
     }
     for (uint32_t i = module->imported_memories; i < module->memories.count; i++) {
         code = memory_create(store, &module->memories.items[i], &instance->memories[i]);
@@ -310,7 +190,7 @@ static enum nidus_code evaluate_elems(struct nidus_instance *instance)
             union slot value[2];
             uint32_t function;
             if (elem->expressions) {
-                TRY(evaluate(instance, &reader, value));
+                TRY(constant_evaluate(instance, &reader, value));
                 items->items[k] = value[0].u64;
             } else {
                 TRY(read_u32(&reader, &function));
@@ -379,7 +259,7 @@ enum nidus_code nidus_instance_new(struct nidus_store *store, struct nidus_modul
     module->references++;
     enum nidus_code code = allocate_arrays(fresh);
     if (code == NIDUS_OK)
-        code = map_types(fresh);
+        code = store_map_types(fresh);
     for (uint32_t i = 0; i < import_count && code == NIDUS_OK; i++)
         code = link_import(fresh, &module->imports.items[i], &imports[i], error);
     if (code == NIDUS_OK)
@@ -428,7 +308,7 @@ struct nidus_extern nidus_instance_export(struct nidus_instance *instance, uint3
         item.of.memory = instance->memories[export->index];
         break;
     case NIDUS_TAG:
-        item.of.any = instance->tags[export->index];
+        item.of.tag = instance->tags[export->index];
         break;
     default:
         item.of.global = instance->globals[export->index];

@@ -16,6 +16,7 @@ enum immediates {
     IMM_FUNC,
     IMM_TYPE,
     IMM_TYPE_TABLE,    /* type, table */
+    IMM_TYPE_INDEX,    /* type; a field, a segment, a count or another type */
     IMM_TYPES,         /* vector of value types */
     IMM_LOCAL,
     IMM_GLOBAL,
@@ -37,6 +38,9 @@ enum immediates {
     IMM_SHUFFLE,
     IMM_LANE,
     IMM_HEAP,          /* heap type */
+    IMM_CAST,          /* flags, label, two heap types */
+    IMM_TAG,
+    IMM_CATCHES,       /* block type, vector of catch clauses */
     IMM_FENCE          /* a zero byte */
 };
 
@@ -50,7 +54,7 @@ enum signature {
 enum wasm_op {
 #define INSTRUCTION(id, identifier, text, immediates, signature, alignment) WASM_##identifier = id,
 #include "instructions.def"
-    WASM_OP_COUNT = 0x450
+    WASM_OP_COUNT = 0x470
 };
 
 #define SIG_ADDRESS 15 /* stands for i32 or i64 as the memory says */

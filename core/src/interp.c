@@ -76,7 +76,8 @@ enum nidus_trap interp_indirect(struct nidus_instance *instance, const uint16_t 
     struct nidus_func *func = (struct nidus_func *)(uintptr_t)table->items[index];
     if (UNLIKELY(!func))
         return NIDUS_TRAP_UNINITIALIZED_ELEMENT;
-    if (UNLIKELY(func->type != instance->types[unit32(pc + 2)]))
+    if (UNLIKELY(func->type != instance->types[unit32(pc + 2)]) &&
+        !store_type_is(instance->head.store, func->type, instance->types[unit32(pc + 2)]))
         return NIDUS_TRAP_INDIRECT_TYPE;
     *callee = func;
     return NIDUS_TRAP_NONE;
@@ -180,6 +181,21 @@ NOINLINE void interp_simd(union slot *fp, const uint16_t *pc)
     }
 }
 
+NOINLINE enum nidus_trap interp_host_refs(struct nidus_run *run, const struct nidus_func *callee,
+                                          const union slot *args)
+{
+    const struct deftype *type = &run->head.store->types.items[callee->type];
+    for (uint32_t i = 0; i < type->shape.param_count; i++) {
+        if (type_is_ref(type->shape.params[i])) {
+            if (!VEC_ROOM(run->head.store->allocator, &run->host_refs, 1))
+                return NIDUS_TRAP_NO_MEMORY;
+            run->host_refs.items[run->host_refs.count++] = args->u64;
+        }
+        args += type_cells(type->shape.params[i]);
+    }
+    return NIDUS_TRAP_NONE;
+}
+
 #define INTERP_STEP 0
 #include "interp_loop.h"
 #undef INTERP_STEP
@@ -213,5 +229,10 @@ NOINLINE void interp_simd(union slot *fp, const uint16_t *pc)
 #undef RELOAD_MEMORY
 #undef INTEGER
 #undef FLOAT
+#undef MOVED
+#undef SAVE
+#undef OBJECT
+#undef ELEMENT
+#undef HEAP
 #define INTERP_STEP 1
 #include "interp_loop.h"

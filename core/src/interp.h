@@ -37,6 +37,9 @@ enum nidus_trap interp_grow_slots(struct nidus_run *run, union slot **fp, union 
 enum nidus_trap interp_grow_frames(struct nidus_run *run);
 /* Translates the function. */
 enum nidus_trap interp_prepare(struct nidus_func *func);
+/* Notes the references among the arguments of a host function, which may overwrite its slots. */
+enum nidus_trap interp_host_refs(struct nidus_run *run, const struct nidus_func *callee,
+                                 const union slot *args);
 /* The callee of call_indirect. */
 enum nidus_trap interp_indirect(struct nidus_instance *instance, const uint16_t *pc,
                                 const union slot *fp, struct nidus_func **callee);

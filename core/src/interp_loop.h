@@ -33,6 +33,14 @@
     } while (0)
 #endif
 
+/* Behind an operation that only moves values: a single step goes on, for the moves before a branch are
+ * half of an instruction, in the middle of which nobody may look for references. */
+#define MOVED(units)                                                                               \
+    do {                                                                                           \
+        pc += (units);                                                                             \
+        DISPATCH();                                                                                \
+    } while (0)
+
 #define R(i) fp[pc[i]]
 #define K(i) ((int16_t)pc[i])
 #define TRAP(code)                                                                                 \
@@ -46,6 +54,26 @@
         if (UNLIKELY(trap != NIDUS_TRAP_NONE))                                                     \
             goto trapped;                                                                          \
     } while (0)
+
+/* For those who look at the run: the collector, and whoever catches an exception. */
+#define SAVE()                                                                                     \
+    do {                                                                                           \
+        run->pc = pc;                                                                              \
+        run->fp = fp;                                                                              \
+        run->func = func;                                                                          \
+    } while (0)
+#define HEAP() (instance->head.store->heap)
+#define OBJECT(slot)                                                                               \
+    const nidus_ref ref = R(slot).u64;                                                             \
+    if (UNLIKELY(ref == NIDUS_NULL))                                                               \
+        TRAP(NIDUS_TRAP_NULL_REFERENCE);                                                           \
+    uint8_t *const object = ref_address(ref)
+#define ELEMENT(slot, index, size)                                                                 \
+    OBJECT(slot);                                                                                  \
+    const uint32_t at = R(index).u32;                                                              \
+    if (UNLIKELY(at >= ((const struct heap_array *)object)->length))                               \
+        TRAP(NIDUS_TRAP_ARRAY_BOUNDS);                                                             \
+    uint8_t *const element = object + ARRAY_HEAD + (size_t)at * (size)
 
 #define UNARY(name, to, from, expression)                                                          \
     CASE(name)                                                                                     \
@@ -326,12 +354,12 @@ dispatch:
     CASE(COPY32)
     {
         R(1).u32 = R(2).u32;
-        NEXT(3);
+        MOVED(3);
     }
     CASE(COPY64)
     {
         R(1).u64 = R(2).u64;
-        NEXT(3);
+        MOVED(3);
     }
     CASE(COPY128)
     {
@@ -339,40 +367,40 @@ dispatch:
         const uint64_t high = (&R(2))[1].u64;
         R(1).u64 = low;
         (&R(1))[1].u64 = high;
-        NEXT(3);
+        MOVED(3);
     }
     CASE(COPY2_32)
     {
         R(1).u32 = R(2).u32;
         R(3).u32 = R(4).u32;
-        NEXT(5);
+        MOVED(5);
     }
     CASE(COPY2_64)
     {
         R(1).u64 = R(2).u64;
         R(3).u64 = R(4).u64;
-        NEXT(5);
+        MOVED(5);
     }
     CASE(CONST32)
     {
         R(1).u32 = unit32(pc + 2);
-        NEXT(4);
+        MOVED(4);
     }
     CASE(CONST64S)
     {
         R(1).i64 = (int32_t)unit32(pc + 2);
-        NEXT(4);
+        MOVED(4);
     }
     CASE(CONST64)
     {
         R(1).u64 = unit64(pc + 2);
-        NEXT(6);
+        MOVED(6);
     }
     CASE(CONST128)
     {
         R(1).u64 = unit64(pc + 2);
         (&R(1))[1].u64 = unit64(pc + 6);
-        NEXT(10);
+        MOVED(10);
     }
     CASE(SELECT32)
     {
@@ -596,18 +624,26 @@ call_host: {
         cells = run->head.store->types.items[callee->type].result_cells;
     if (UNLIKELY(cells > (size_t)(run->slots + run->slot_room - args)))
         GROW_SLOTS(args, cells);
-    /* The host may look at the run. */
-    run->pc = pc;
-    run->fp = fp;
-    run->func = func;
+    /* The host may look at the run, and collect. */
+    SAVE();
     run->trap = NIDUS_TRAP_NONE;
+    if (run->head.store->types.items[callee->type].ref_count)
+        TRY_TRAP(interp_host_refs(run, callee, args));
+    run->host_args = args;
+    run->in_host = 1;
     enum nidus_host_result answer = callee->host(callee->context, &host_call, &args->u64);
+    run->in_host = 0;
+    run->host_refs.count = 0;
     if (UNLIKELY(answer == NIDUS_HOST_BLOCK)) {
         stop = STOP_BLOCK;
         goto leave;
     }
     if (UNLIKELY(answer == NIDUS_HOST_TRAP))
         TRAP(run->trap != NIDUS_TRAP_NONE ? run->trap : NIDUS_TRAP_HOST);
+    if (UNLIKELY(answer == NIDUS_HOST_THROW)) {
+        trap = interp_throw(run, run->exception, 0);
+        goto thrown;
+    }
     RELOAD_MEMORY();
     fuel -= 1;
     pc += call_units;
@@ -641,22 +677,31 @@ tail_call: {
     /* The callee takes the frame over. A host function answers into it and it returns at once. */
     if (callee->host) {
         struct nidus_call host_call = {run, instance};
-        const struct functype *type = &run->head.store->types.items[callee->type];
+        const struct deftype *type = &run->head.store->types.items[callee->type];
         size_t cells = type->param_cells > type->result_cells ? type->param_cells
                                                               : type->result_cells;
         if (UNLIKELY(cells > (size_t)(run->slots + run->slot_room - args)))
             GROW_SLOTS(args, cells);
-        run->pc = pc;
-        run->fp = fp;
-        run->func = func;
+        SAVE();
         run->trap = NIDUS_TRAP_NONE;
+        if (type->ref_count)
+            TRY_TRAP(interp_host_refs(run, callee, args));
+        run->host_args = args;
+        run->in_host = 1;
         enum nidus_host_result answer = callee->host(callee->context, &host_call, &args->u64);
+        run->in_host = 0;
+        run->host_refs.count = 0;
         if (UNLIKELY(answer == NIDUS_HOST_BLOCK)) {
             stop = STOP_BLOCK;
             goto leave;
         }
         if (UNLIKELY(answer == NIDUS_HOST_TRAP))
             TRAP(run->trap != NIDUS_TRAP_NONE ? run->trap : NIDUS_TRAP_HOST);
+        if (UNLIKELY(answer == NIDUS_HOST_THROW)) {
+            /* The frame has been left by the tail call: its handlers do not count. */
+            trap = interp_throw(run, run->exception, 1);
+            goto thrown;
+        }
         memmove(fp, args, type->result_cells * sizeof *fp);
         const struct call_frame *frame = &run->frames[--run->depth];
         pc = frame->pc;
@@ -714,6 +759,142 @@ do_return: {
     }
     NEXT(0);
 }
+
+    /* ---- Exceptions ---- */
+
+    CASE(THROW)
+    {
+        SAVE();
+        trap = interp_throw_tag(run);
+        goto thrown;
+    }
+    CASE(THROW_REF)
+    {
+        const nidus_ref ref = R(1).u64;
+        if (UNLIKELY(ref == NIDUS_NULL))
+            TRAP(NIDUS_TRAP_NULL_REFERENCE);
+        SAVE();
+        trap = interp_throw(run, ref, 0);
+        goto thrown;
+    }
+thrown: {
+    if (UNLIKELY(trap != NIDUS_TRAP_NONE))
+        goto trapped;
+    pc = run->pc;
+    fp = run->fp;
+    func = run->func;
+    instance = func->instance;
+    RELOAD_MEMORY();
+    NEXT(0);
+}
+
+    /* ---- Structs and arrays ---- */
+
+    CASE(STRUCT_NEW)
+    CASE(ARRAY_NEW_FIXED)
+    {
+        SAVE();
+        TRY_TRAP(interp_new_fixed(run));
+        NEXT(5 + pc[4]);
+    }
+    CASE(STRUCT_GET32)
+    {
+        OBJECT(2);
+        memcpy(&R(1).u32, object + pc[3], 4);
+        NEXT(4);
+    }
+    CASE(STRUCT_GET64)
+    {
+        OBJECT(2);
+        memcpy(&R(1).u64, object + pc[3], 8);
+        NEXT(4);
+    }
+    CASE(STRUCT_SET32)
+    {
+        OBJECT(1);
+        memcpy(object + pc[3], &R(2), 4);
+        NEXT(4);
+    }
+    CASE(STRUCT_SET64)
+    {
+        OBJECT(1);
+        memcpy(object + pc[3], &R(2), 8);
+        NEXT(4);
+    }
+    CASE(STRUCT_SET_REF)
+    {
+        OBJECT(1);
+        heap_overwrite(HEAP(), (const nidus_ref *)(object + pc[3]));
+        memcpy(object + pc[3], &R(2), 8);
+        NEXT(4);
+    }
+    CASE(ARRAY_GET32)
+    {
+        ELEMENT(2, 3, 4);
+        memcpy(&R(1).u32, element, 4);
+        NEXT(4);
+    }
+    CASE(ARRAY_GET64)
+    {
+        ELEMENT(2, 3, 8);
+        memcpy(&R(1).u64, element, 8);
+        NEXT(4);
+    }
+    CASE(ARRAY_SET32)
+    {
+        ELEMENT(1, 2, 4);
+        memcpy(element, &R(3), 4);
+        NEXT(4);
+    }
+    CASE(ARRAY_SET64)
+    {
+        ELEMENT(1, 2, 8);
+        memcpy(element, &R(3), 8);
+        NEXT(4);
+    }
+    CASE(ARRAY_SET_REF)
+    {
+        ELEMENT(1, 2, 8);
+        heap_overwrite(HEAP(), (const nidus_ref *)element);
+        memcpy(element, &R(3), 8);
+        NEXT(4);
+    }
+    CASE(ARRAY_LEN)
+    {
+        OBJECT(2);
+        R(1).u32 = ((const struct heap_array *)object)->length;
+        NEXT(3);
+    }
+    CASE(I31_NEW)
+    {
+        R(1).u64 = REF_I31 | (R(2).u32 & 0x7fffffff);
+        NEXT(3);
+    }
+    CASE(I31_GET_S)
+    {
+        if (UNLIKELY(R(2).u64 == NIDUS_NULL))
+            TRAP(NIDUS_TRAP_NULL_REFERENCE);
+        R(1).i32 = (int32_t)(R(2).u32 << 1) >> 1;
+        NEXT(3);
+    }
+    CASE(I31_GET_U)
+    {
+        if (UNLIKELY(R(2).u64 == NIDUS_NULL))
+            TRAP(NIDUS_TRAP_NULL_REFERENCE);
+        R(1).u32 = R(2).u32 & 0x7fffffff;
+        NEXT(3);
+    }
+    CASE(OBJECT)
+    {
+        SAVE();
+        TRY_TRAP(interp_object(run));
+        NEXT(12);
+    }
+    CASE(WIDE)
+    {
+        interp_wide(fp, pc);
+        NEXT(7);
+    }
 
     CASE(UNREACHABLE)
     TRAP(NIDUS_TRAP_UNREACHABLE);

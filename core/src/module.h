@@ -12,43 +12,10 @@
 
 #include "memory_pool.h"
 #include "reader.h"
+#include "types.h"
 
 struct nidus_engine {
     struct nidus_config config;
-};
-
-#define NO_INDEX UINT32_MAX
-
-/* Value types; see nidus_type. 0 is the type of operands in unreachable code: a subtype of all. */
-#define TYPE_ANY ((nidus_type)0)
-#define HEAP_ABSTRACT 0xFFFF00u
-#define HEAP_FUNC 0xFFFF70u
-#define HEAP_EXTERN 0xFFFF6Fu
-#define HEAP_NOFUNC 0xFFFF73u
-#define HEAP_NOEXTERN 0xFFFF72u
-#define TYPE_REF(heap, nullable) (NIDUS_REF | (nullable ? NIDUS_NULLABLE : 0) | (heap) << 8)
-
-static inline int type_is_ref(nidus_type type)
-{
-    return NIDUS_TYPE_KIND(type) == NIDUS_REF;
-}
-
-static inline int type_is_nullable(nidus_type type)
-{
-    return (type & NIDUS_NULLABLE) != 0;
-}
-
-/* Slots a value takes in a frame. */
-static inline uint32_t type_cells(nidus_type type)
-{
-    return type == NIDUS_V128 ? 2 : 1;
-}
-
-struct functype {
-    struct nidus_functype shape;
-    uint32_t canonical;    /* the first type index of the module with the same shape */
-    uint32_t param_cells;
-    uint32_t result_cells;
 };
 
 struct limits {
@@ -56,7 +23,17 @@ struct limits {
     uint64_t maximum; /* NIDUS_NO_MAXIMUM for none */
     uint8_t is64;
     uint8_t shared;
+    uint8_t page_shift; /* of a memory: its pages are 1 << page_shift bytes */
 };
+
+#define DEFAULT_PAGE_SHIFT 16
+
+/* What addresses of that type can reach. */
+static inline uint64_t memory_most_pages(const struct limits *limits)
+{
+    uint64_t bytes_less_one = limits->is64 ? UINT64_MAX : UINT32_MAX;
+    return limits->page_shift ? (bytes_less_one >> limits->page_shift) + 1 : bytes_less_one;
+}
 
 struct table_type {
     nidus_type element;
@@ -115,6 +92,7 @@ struct body {
     uint32_t offset; /* of the locals declarations */
     uint32_t size;
     uint32_t loop_constants; /* constant instructions inside loops, counted by validation */
+    uint32_t try_depth;      /* legacy try blocks within one another, counted by validation */
     struct code *code;       /* NULL until translated */
 };
 
@@ -123,16 +101,17 @@ struct nidus_module {
     uint32_t references;
     uint8_t owns_bytes;
     uint8_t has_data_count;
+    uint8_t managed; /* names references that a collector looks after: all but functions */
     const uint8_t *bytes;
     size_t size;
 
-    VEC(struct functype) types;
+    struct type_table types;
     VEC(struct import) imports;
     VEC(uint32_t) funcs; /* type index of every function, imports first */
     VEC(struct table_type) tables;
     VEC(struct limits) memories;
     VEC(struct global_type) globals;
-    VEC(uint32_t) tags; /* type index of every tag; they can be linked, but not thrown yet */
+    VEC(uint32_t) tags; /* type index of every tag */
     VEC(struct export) exports;
     VEC(struct elem_segment) elems;
     VEC(struct data_segment) datas;
@@ -149,7 +128,7 @@ struct nidus_module {
     size_t internal_bytes;
 };
 
-static inline const struct functype *module_functype(const struct nidus_module *module,
+static inline const struct deftype *module_functype(const struct nidus_module *module,
                                                      uint32_t function)
 {
     return &module->types.items[module->funcs.items[function]];
@@ -161,6 +140,7 @@ static inline void module_limits(const struct limits *from, struct nidus_limits_
     to->maximum = from->maximum;
     to->is64 = from->is64;
     to->shared = from->shared;
+    to->byte_pages = from->page_shift == 0;
 }
 
 /* ---- decode.c, decode_sections.c ---- */
@@ -169,16 +149,16 @@ static inline void module_limits(const struct limits *from, struct nidus_limits_
 NIDUS_CHECK enum nidus_code decode_module(struct nidus_module *module, struct nidus_error *error);
 
 /* The parts of the type grammar that function bodies need too. */
-NIDUS_CHECK enum nidus_code decode_heap_type(const struct nidus_module *module,
-                                             struct reader *reader, uint32_t *heap);
-NIDUS_CHECK enum nidus_code decode_value_type(const struct nidus_module *module,
-                                              struct reader *reader, nidus_type *type);
+NIDUS_CHECK enum nidus_code decode_heap_type(struct nidus_module *module, struct reader *reader,
+                                             uint32_t *heap);
+NIDUS_CHECK enum nidus_code decode_value_type(struct nidus_module *module, struct reader *reader,
+                                              nidus_type *type);
 /* The id of the instruction at the cursor; see instructions.def. Fails on an unknown one. */
 NIDUS_CHECK enum nidus_code decode_opcode(struct reader *reader, uint32_t *id);
 
-/* Whether a value of type `sub` may stand where `super` is expected. */
-int type_matches(const struct nidus_module *module, nidus_type sub, nidus_type super);
-/* "i32", "(ref null func)", ... for messages. */
-const char *type_name(nidus_type type);
+static inline int type_matches(const struct nidus_module *module, nidus_type sub, nidus_type super)
+{
+    return types_match(&module->types, sub, super);
+}
 
 #endif

@@ -34,6 +34,11 @@ bool rewrite_is_call(uint32_t op) {
          op == WASM_RETURN_CALL || op == WASM_RETURN_CALL_INDIRECT || op == WASM_RETURN_CALL_REF;
 }
 
+/* Instructions whose labels, and ways out of a loop, the rewriter does not follow. */
+static bool is_unknown(uint32_t op) {
+  return op == WASM_TRY || op == WASM_TRY_TABLE || op == WASM_BR_ON_CAST || op == WASM_BR_ON_CAST_FAIL;
+}
+
 enum nidus_code rewrite_skip_locals(struct reader *reader, uint32_t *locals) {
   uint32_t groups;
   *locals = 0;
@@ -64,7 +69,11 @@ static enum nidus_code note_body(struct planner *planner, uint32_t i) {
   function->plain = true;
   while (reader.at < reader.end) {
     uint32_t op, callee;
+    const uint8_t *where = reader.at;
     TRY(decode_opcode(&reader, &op));
+    if (is_unknown(op))
+      return READER_FAIL(&reader, NIDUS_ERROR_UNSUPPORTED, where, "%s cannot be rewritten with checks: interpret this module.",
+                         instruction_name(op));
     struct reader immediates = reader;
     TRY(skip_immediates(&reader, op));
     if (rewrite_opens_block(op)) {

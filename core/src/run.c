@@ -18,6 +18,7 @@ void run_release(struct nidus_run *run)
     const struct nidus_allocator *allocator = run->head.store->allocator;
     pool_free(allocator, run->slots, run->slot_room, sizeof *run->slots);
     pool_free(allocator, run->frames, run->frame_room, sizeof *run->frames);
+    VEC_FREE(allocator, &run->host_refs);
 }
 
 /* ---- Fuel ---- */
@@ -40,49 +41,15 @@ uint64_t nidus_run_fuel_used(const struct nidus_run *run)
     return run->fuel_used;
 }
 
-/* ---- Values and slots ---- */
-
-static size_t put_value(union slot *slot, const struct nidus_value *value)
-{
-    if (value->type == NIDUS_V128) {
-        memcpy(slot, value->of.v128, 16);
-        return 2;
-    }
-    slot->u64 = value->type == NIDUS_I32 || value->type == NIDUS_F32 ? value->of.f32
-                                                                     : value->of.f64;
-    return 1;
-}
-
-static size_t get_value(const union slot *slot, nidus_type type, struct nidus_value *value)
-{
-    value->type = type;
-    memset(&value->of, 0, sizeof value->of);
-    if (type == NIDUS_V128) {
-        memcpy(value->of.v128, slot, 16);
-        return 2;
-    }
-    if (type == NIDUS_I32 || type == NIDUS_F32)
-        value->of.f32 = slot->u32;
-    else
-        value->of.f64 = slot->u64;
-    return 1;
-}
-
 /* ---- Start ---- */
 
 enum nidus_code nidus_run_start(struct nidus_run *run, struct nidus_func *func,
                                 const struct nidus_value *args, size_t arg_count)
 {
-    const struct functype *type = &func->head.store->types.items[func->type];
+    const struct deftype *type = &func->head.store->types.items[func->type];
     if (run->executing || func->head.store != run->head.store ||
-        arg_count != type->shape.param_count)
+        !values_match(run->head.store, &type->shape, args, arg_count))
         return NIDUS_ERROR_USAGE;
-    for (size_t i = 0; i < arg_count; i++) {
-        nidus_type wanted = type->shape.params[i];
-        if (NIDUS_TYPE_KIND(args[i].type) != NIDUS_TYPE_KIND(wanted) ||
-            (type_is_ref(wanted) && !type_is_nullable(wanted) && args[i].of.ref == NIDUS_NULL))
-            return NIDUS_ERROR_USAGE;
-    }
     size_t cells = type->param_cells > type->result_cells ? type->param_cells : type->result_cells;
     union slot *base = run->slots;
     run->fp = run->slots;
@@ -92,7 +59,7 @@ enum nidus_code nidus_run_start(struct nidus_run *run, struct nidus_func *func,
         return NIDUS_ERROR_NO_MEMORY;
     union slot *slot = run->slots;
     for (size_t i = 0; i < arg_count; i++)
-        slot += put_value(slot, &args[i]);
+        slot += value_put(slot, &args[i]);
     run->stub.head.store = run->head.store;
     run->pc = interp_stub;
     run->func = &run->stub;
@@ -100,6 +67,8 @@ enum nidus_code nidus_run_start(struct nidus_run *run, struct nidus_func *func,
     run->trap = NIDUS_TRAP_NONE;
     run->trap_text[0] = 0;
     run->trap_value = 0;
+    run->exception = NIDUS_NULL;
+    run->host_refs.count = 0;
     run->status = NIDUS_RUN_READY;
     return NIDUS_OK;
 }
@@ -171,7 +140,7 @@ void nidus_run_results(const struct nidus_run *run, struct nidus_value *results)
     const struct nidus_functype *shape = &run->head.store->types.items[run->entry->type].shape;
     const union slot *slot = run->slots;
     for (uint32_t i = 0; i < shape->result_count; i++)
-        slot += get_value(slot, shape->results[i], &results[i]);
+        slot += value_get(slot, shape->results[i], &results[i]);
 }
 
 /* ---- Whole calls ---- */
@@ -253,18 +222,35 @@ const char *nidus_trap_text(enum nidus_trap trap)
         [NIDUS_TRAP_NO_MEMORY] = "the engine has no memory left",
         [NIDUS_TRAP_TOO_LARGE] = "function with too many locals and operands",
         [NIDUS_TRAP_HOST] = "ended by the host",
+        [NIDUS_TRAP_ARRAY_BOUNDS] = "out of bounds array access",
+        [NIDUS_TRAP_CAST] = "cast failure",
+        [NIDUS_TRAP_HEAP] = "the heap of objects is full",
+        [NIDUS_TRAP_EXCEPTION] = "uncaught exception",
     };
     return (unsigned)trap < NIDUS_TRAP_COUNT ? texts[trap] : "unknown trap";
+}
+
+/* What was null, as the specification's tests call it. */
+static const char *null_text(const uint16_t *pc)
+{
+    uint32_t op = pc[0];
+    if (op == OP_OBJECT)
+        return pc[1] >= WASM_STRUCT_NEW && pc[1] <= WASM_STRUCT_SET ? "null structure reference"
+                                                                    : "null array reference";
+    return op == OP_CALL_REF || op == OP_RETURN_CALL_REF         ? "null function reference"
+           : op >= OP_STRUCT_GET32 && op <= OP_STRUCT_SET_REF ? "null structure reference"
+           : op >= OP_ARRAY_GET32 && op <= OP_ARRAY_LEN       ? "null array reference"
+           : op == OP_I31_GET_S || op == OP_I31_GET_U           ? "null i31 reference"
+           : op == OP_THROW_REF                                  ? "null exception reference"
+                                                                 : "null reference";
 }
 
 enum nidus_trap nidus_run_trap(const struct nidus_run *run, const char **text)
 {
     if (text)
-        *text = run->trap_text[0] ? run->trap_text
-                : run->trap == NIDUS_TRAP_NULL_REFERENCE &&
-                        (*run->pc == OP_CALL_REF || *run->pc == OP_RETURN_CALL_REF)
-                    ? "null function reference"
-                    : nidus_trap_text(run->trap);
+        *text = run->trap_text[0]                        ? run->trap_text
+                : run->trap == NIDUS_TRAP_NULL_REFERENCE ? null_text(run->pc)
+                                                         : nidus_trap_text(run->trap);
     return run->trap;
 }
 

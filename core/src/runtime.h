@@ -11,6 +11,7 @@
 #include <nidus/engine.h>
 
 #include "code.h"
+#include "heap.h"
 
 union slot {
     int32_t i32;
@@ -44,9 +45,10 @@ struct nidus_store {
     struct nidus_engine *engine;
     const struct nidus_allocator *allocator;
     struct object *objects;
-    /* Function types of all modules and host functions, each shape once. Their value types name
-     * other types by index here, not by a module's indices. */
-    VEC(struct functype) types;
+    struct heap *heap;
+    /* Types of all modules and host functions, each group once. Their value types name other types
+     * by index here, not by a module's indices. */
+    struct type_table types;
 };
 
 struct nidus_func {
@@ -82,7 +84,7 @@ struct nidus_global {
     uint8_t mutable_;
 };
 
-/* The type of an exception. Tags can be linked; nothing throws yet. */
+/* The type of an exception. */
 struct nidus_tag {
     struct object head;
     uint32_t type; /* in the store */
@@ -142,6 +144,10 @@ struct nidus_run {
 
     struct nidus_func stub;  /* stands for the host that started the run; has no instance */
     struct nidus_func *entry;
+    nidus_ref exception;     /* in flight, or what ended the run */
+    uint8_t in_host;         /* a host function is executing: */
+    union slot *host_args;   /* ... its slots, which the host may overwrite ... */
+    VEC(nidus_ref) host_refs; /* ... and the references that were among its arguments */
     uint64_t fuel;           /* NIDUS_UNLIMITED, or what is left */
     uint64_t fuel_used;
     int64_t debt;            /* what the latest charge overdrew */
@@ -151,9 +157,19 @@ struct nidus_run {
 /* ---- store.c ---- */
 
 NIDUS_CHECK void *store_object(struct nidus_store *store, enum object_kind kind, size_t size);
-/* The store's index of a shape given in the store's terms. */
+/* The store's index of a function type given in the store's terms. */
 NIDUS_CHECK enum nidus_code store_type(struct nidus_store *store, const struct nidus_functype *shape,
                                        uint32_t *index);
+/* Fills in instance->types. */
+NIDUS_CHECK enum nidus_code store_map_types(struct nidus_instance *instance);
+static inline int store_type_is(const struct nidus_store *store, uint32_t sub, uint32_t super)
+{
+    const struct deftype *type = &store->types.items[sub];
+    uint32_t depth = store->types.items[super].depth;
+    return sub == super || (type->depth > depth && type->supers[depth] == super);
+}
+/* Whether a reference that is not null is of a heap type in the store's terms. */
+int store_ref_is(const struct nidus_store *store, nidus_ref ref, uint32_t heap);
 /* A module's value type in the store's terms. */
 nidus_type store_value_type(const struct nidus_instance *instance, nidus_type type);
 NIDUS_CHECK enum nidus_code memory_create(struct nidus_store *store, const struct limits *limits,
@@ -162,14 +178,38 @@ NIDUS_CHECK enum nidus_code table_create(struct nidus_store *store, nidus_type e
                                          const struct limits *limits, nidus_ref init,
                                          struct nidus_table **table);
 void run_release(struct nidus_run *run);
+/* A constant expression; leaves the reader behind it. `value` is two slots. */
+NIDUS_CHECK enum nidus_code constant_evaluate(struct nidus_instance *instance,
+                                              struct reader *reader, union slot *value);
 
-/* ---- interp_memory.c, interp_bulk.c, interp_convert.c: families outside the loop. pc is at the
+/* ---- interp_memory.c, interp_bulk.c, interp_objects.c, interp.c: families outside the loop. pc is at the
  * operation; the answer is NIDUS_TRAP_NONE or a trap. ---- */
 
 enum nidus_trap interp_memory(struct nidus_instance *instance, union slot *fp, const uint16_t *pc);
 enum nidus_trap interp_bulk(struct nidus_instance *instance, union slot *fp, const uint16_t *pc);
 enum nidus_trap interp_convert(uint32_t op, union slot *d, const union slot *a);
 void interp_simd(union slot *fp, const uint16_t *pc);
+/* The run's pc, fp and func are up to date for these, since they may collect. */
+enum nidus_trap interp_new_fixed(struct nidus_run *run);
+enum nidus_trap interp_object(struct nidus_run *run);
+void interp_wide(union slot *fp, const uint16_t *pc);
+
+/* ---- reference.c ---- */
+
+/* Between values and slots; answer how many slots the value takes. */
+size_t value_put(union slot *slot, const struct nidus_value *value);
+size_t value_get(const union slot *slot, nidus_type type, struct nidus_value *value);
+/* Whether the values are of the types of a function's parameters. */
+int values_match(const struct nidus_store *store, const struct nidus_functype *shape,
+                 const struct nidus_value *values, size_t count);
+
+/* ---- exception.c ---- */
+
+/* Goes on at the handler of the exception, with the run's pc, fp, func and depth; or answers
+ * NIDUS_TRAP_EXCEPTION and leaves the frames. */
+enum nidus_trap interp_throw(struct nidus_run *run, nidus_ref ref, int skip_innermost);
+/* OP_THROW. */
+enum nidus_trap interp_throw_tag(struct nidus_run *run);
 
 /* table.init and memory.init; also for active segments. */
 enum nidus_trap table_init(struct nidus_instance *instance, uint32_t table, uint32_t elem,

@@ -23,6 +23,12 @@ enum nidus_code nidus_store_new(struct nidus_engine *engine, struct nidus_store 
         return NIDUS_ERROR_NO_MEMORY;
     fresh->engine = engine;
     fresh->allocator = allocator;
+    fresh->heap = pool_new(allocator, 1, sizeof *fresh->heap);
+    if (!fresh->heap) {
+        pool_free(allocator, fresh, 1, sizeof *fresh);
+        return NIDUS_ERROR_NO_MEMORY;
+    }
+    heap_init(fresh->heap, fresh);
     *store = fresh;
     return NIDUS_OK;
 }
@@ -102,52 +108,10 @@ void nidus_store_free(struct nidus_store *store)
         store->objects = object->next;
         free_object(allocator, object);
     }
-    for (uint32_t i = 0; i < store->types.count; i++) {
-        const struct nidus_functype *shape = &store->types.items[i].shape;
-        pool_free(allocator, (void *)(uintptr_t)shape->params,
-                  (size_t)shape->param_count + shape->result_count, sizeof *shape->params);
-    }
-    VEC_FREE(allocator, &store->types);
+    heap_free(store->heap);
+    pool_free(allocator, store->heap, 1, sizeof *store->heap);
+    types_free(allocator, &store->types);
     pool_free(allocator, store, 1, sizeof *store);
-}
-
-/* ---- Types ---- */
-
-enum nidus_code store_type(struct nidus_store *store, const struct nidus_functype *shape,
-                           uint32_t *index)
-{
-    size_t param_bytes = shape->param_count * sizeof(nidus_type);
-    size_t result_bytes = shape->result_count * sizeof(nidus_type);
-    for (uint32_t i = 0; i < store->types.count; i++) {
-        const struct nidus_functype *other = &store->types.items[i].shape;
-        if (other->param_count == shape->param_count &&
-            other->result_count == shape->result_count &&
-            (!param_bytes || memcmp(other->params, shape->params, param_bytes) == 0) &&
-            (!result_bytes || memcmp(other->results, shape->results, result_bytes) == 0)) {
-            *index = i;
-            return NIDUS_OK;
-        }
-    }
-    if (!VEC_ROOM(store->allocator, &store->types, 1))
-        return NIDUS_ERROR_NO_MEMORY;
-    nidus_type *list = pool_new(store->allocator, (size_t)shape->param_count + shape->result_count,
-                                sizeof *list);
-    if (!list)
-        return NIDUS_ERROR_NO_MEMORY;
-    struct functype *type = &store->types.items[store->types.count];
-    *type = (struct functype){.shape = {shape->param_count, shape->result_count, list,
-                                        list + shape->param_count},
-                              .canonical = store->types.count};
-    for (uint32_t i = 0; i < shape->param_count; i++) {
-        list[i] = shape->params[i];
-        type->param_cells += type_cells(list[i]);
-    }
-    for (uint32_t i = 0; i < shape->result_count; i++) {
-        list[shape->param_count + i] = shape->results[i];
-        type->result_cells += type_cells(shape->results[i]);
-    }
-    *index = store->types.count++;
-    return NIDUS_OK;
 }
 
 /* ---- Functions ---- */
@@ -175,13 +139,13 @@ void nidus_func_type(const struct nidus_func *func, struct nidus_functype *type)
 
 /* ---- Memories ---- */
 
-#define PAGE UINT64_C(65536)
-
 enum nidus_code memory_create(struct nidus_store *store, const struct limits *limits,
                               struct nidus_memory **memory)
 {
-    uint64_t most = store->engine->config.limits.memory_bytes / PAGE;
-    if (limits->minimum > most || limits->minimum * PAGE > SIZE_MAX / 2)
+    uint64_t most = store->engine->config.limits.memory_bytes;
+    if (most > SIZE_MAX / 2)
+        most = SIZE_MAX / 2;
+    if (limits->minimum > most >> limits->page_shift)
         return NIDUS_ERROR_LIMIT;
     struct nidus_memory *fresh = store_object(store, OBJECT_MEMORY, sizeof *fresh);
     if (!fresh)
@@ -197,7 +161,8 @@ enum nidus_code memory_create(struct nidus_store *store, const struct limits *li
 enum nidus_code nidus_memory_new(struct nidus_store *store, const struct nidus_limits_type *limits,
                                  struct nidus_memory **memory)
 {
-    struct limits inner = {limits->minimum, limits->maximum, limits->is64, limits->shared};
+    struct limits inner = {limits->minimum, limits->maximum, limits->is64, limits->shared,
+                           limits->byte_pages ? 0 : DEFAULT_PAGE_SHIFT};
     if (limits->minimum > limits->maximum ||
         (limits->shared && limits->maximum == NIDUS_NO_MAXIMUM))
         return NIDUS_ERROR_USAGE;
@@ -212,23 +177,24 @@ uint8_t *nidus_memory_data(const struct nidus_memory *memory, size_t *size)
 
 uint64_t nidus_memory_pages(const struct nidus_memory *memory)
 {
-    return memory->length / PAGE;
+    return memory->length >> memory->limits.page_shift;
 }
 
 bool nidus_memory_grow(struct nidus_memory *memory, uint64_t pages)
 {
     const struct nidus_store *store = memory->head.store;
-    uint64_t now = memory->length / PAGE;
-    uint64_t most = memory->limits.is64 ? UINT64_C(1) << 48 : 65536;
+    unsigned shift = memory->limits.page_shift;
+    uint64_t now = memory->length >> shift;
+    uint64_t most = memory_most_pages(&memory->limits);
     if (memory->limits.maximum < most)
         most = memory->limits.maximum;
-    if (store->engine->config.limits.memory_bytes / PAGE < most)
-        most = store->engine->config.limits.memory_bytes / PAGE;
-    if (SIZE_MAX / 2 / PAGE < most)
-        most = SIZE_MAX / 2 / PAGE;
+    if (store->engine->config.limits.memory_bytes >> shift < most)
+        most = store->engine->config.limits.memory_bytes >> shift;
+    if (SIZE_MAX / 2 >> shift < most)
+        most = SIZE_MAX / 2 >> shift;
     if (now > most || pages > most - now)
         return false;
-    uint64_t length = (now + pages) * PAGE;
+    uint64_t length = (now + pages) << shift;
     if (pages == 0 && memory->base)
         return true;
     uint8_t *base = pool_resize(store->allocator, memory->base, (size_t)memory->length,
@@ -263,7 +229,8 @@ enum nidus_code nidus_table_new(struct nidus_store *store, nidus_type element,
                                 const struct nidus_limits_type *limits, nidus_ref init,
                                 struct nidus_table **table)
 {
-    struct limits inner = {limits->minimum, limits->maximum, limits->is64, limits->shared};
+    struct limits inner = {limits->minimum, limits->maximum, limits->is64, limits->shared,
+                           DEFAULT_PAGE_SHIFT};
     if (!type_is_ref(element) || limits->minimum > limits->maximum || limits->shared)
         return NIDUS_ERROR_USAGE;
     return table_create(store, element, &inner, init, table);
@@ -362,7 +329,7 @@ void nidus_extern_type(struct nidus_extern item, struct nidus_externtype *type)
         type->limits.minimum = nidus_memory_pages(item.of.memory);
         break;
     case NIDUS_TAG: {
-        const struct nidus_tag *tag = item.of.any;
+        const struct nidus_tag *tag = item.of.tag;
         type->func = tag->head.store->types.items[tag->type].shape;
         break;
     }

@@ -5,6 +5,29 @@
 
 #define CONSTANT_SLOTS 24u /* at most: they are filled at every call */
 
+static enum nidus_code skip_block_type(struct reader *reader)
+{
+    int64_t s64;
+    if (*reader->at == 0x63 || *reader->at == 0x64)
+        reader->at++;
+    return read_s33(reader, &s64); /* 0x40, nothing, is a number like any other */
+}
+
+enum nidus_code skip_catches(struct reader *reader)
+{
+    uint32_t count;
+    uint32_t u32;
+    uint8_t kind;
+    TRY(read_u32(reader, &count));
+    for (; count > 0; count--) {
+        TRY(read_byte(reader, &kind));
+        if (kind < 2)
+            TRY(read_u32(reader, &u32));
+        TRY(read_u32(reader, &u32));
+    }
+    return NIDUS_OK;
+}
+
 enum nidus_code skip_immediates(struct reader *reader, uint32_t op)
 {
     uint32_t u32;
@@ -13,15 +36,17 @@ enum nidus_code skip_immediates(struct reader *reader, uint32_t op)
     const uint8_t *bytes;
     switch (instructions[op].immediates) {
     case IMM_BLOCK:
-        if (*reader->at == 0x40) {
-            reader->at++;
-            return NIDUS_OK;
-        }
-        if (*reader->at == 0x63 || *reader->at == 0x64)
-            reader->at++;
-        return read_s33(reader, &s64);
+        return skip_block_type(reader);
     case IMM_HEAP:
         return read_s33(reader, &s64);
+    case IMM_CAST:
+        TRY(read_bytes(reader, 1, &bytes));
+        TRY(read_u32(reader, &u32));
+        TRY(read_s33(reader, &s64));
+        return read_s33(reader, &s64);
+    case IMM_CATCHES:
+        TRY(skip_block_type(reader));
+        return skip_catches(reader);
     case IMM_LABELS:
         TRY(read_u32(reader, &u32));
         for (uint32_t count = u32 + 1; count > 0; count--)
@@ -41,8 +66,10 @@ enum nidus_code skip_immediates(struct reader *reader, uint32_t op)
     case IMM_ELEM:
     case IMM_DATA:
     case IMM_MEMORY:
+    case IMM_TAG:
         return read_u32(reader, &u32);
     case IMM_TYPE_TABLE:
+    case IMM_TYPE_INDEX:
     case IMM_TABLE_TABLE:
     case IMM_ELEM_TABLE:
     case IMM_DATA_MEMORY:
@@ -78,6 +105,8 @@ enum nidus_code skip_immediates(struct reader *reader, uint32_t op)
 
 static enum nidus_code add_local(struct translator *t, nidus_type type)
 {
+    if (type_is_ref(type))
+        TRY(roots_local(t, t->local_cells));
     t->local_slots[t->local_count] = (uint16_t)t->local_cells;
     t->local_widths[t->local_count] = (uint8_t)type_width(type);
     t->local_count++;
@@ -125,13 +154,20 @@ static enum nidus_code read_locals(struct translator *t, uint32_t *room)
 static int is_control(uint32_t op)
 {
     return op == WASM_UNREACHABLE || (op >= WASM_BLOCK && op <= WASM_RETURN_CALL_REF) ||
-           op == WASM_BR_ON_NULL || op == WASM_BR_ON_NON_NULL;
+           op == WASM_BR_ON_NULL || op == WASM_BR_ON_NON_NULL || op == WASM_BR_ON_CAST ||
+           op == WASM_BR_ON_CAST_FAIL || op == WASM_DELEGATE || op == WASM_CATCH_ALL ||
+           op == WASM_TRY_TABLE;
 }
 
 static enum nidus_code pass(struct translator *t, const struct body *body)
 {
     uint32_t constants = body->loop_constants < CONSTANT_SLOTS ? body->loop_constants
                                                                : CONSTANT_SLOTS;
+    t->caught_base = t->local_cells;
+    for (uint32_t i = 0; i < body->try_depth; i++)
+        TRY(roots_local(t, t->local_cells++));
+    if (t->local_cells > UINT16_MAX)
+        return error_set(&t->error, NIDUS_ERROR_LIMIT, 0, "Too many locals.");
     t->constant_base = t->local_cells;
     t->constant_room = constants;
     t->stack_base = t->constant_base + constants;
@@ -142,6 +178,8 @@ static enum nidus_code pass(struct translator *t, const struct body *body)
     TRY(control_start(t));
     while (t->labels.count > 0) {
         t->op_offset = (size_t)(t->reader.at - t->reader.start);
+        if (t->tracks_roots && !t->skipping)
+            TRY(roots_note(t));
         TRY(decode_opcode(&t->reader, &t->op));
         t->instructions++;
         if (is_control(t->op) || t->skipping)
@@ -160,6 +198,10 @@ void code_free(const struct nidus_allocator *allocator, struct code *code)
         return;
     pool_free(allocator, code->units, code->unit_count, sizeof *code->units);
     pool_free(allocator, code->image, code->image_cells, sizeof *code->image);
+    pool_free(allocator, code->root_nodes, code->root_node_count, sizeof *code->root_nodes);
+    pool_free(allocator, code->root_points, code->root_point_count, sizeof *code->root_points);
+    pool_free(allocator, code->ref_locals, code->ref_local_count, sizeof *code->ref_locals);
+    pool_free(allocator, code->handlers, code->handler_count, sizeof *code->handlers);
     pool_free(allocator, code, 1, sizeof *code);
 }
 
@@ -183,7 +225,7 @@ static enum nidus_code finish(struct translator *t, struct code *code)
         return error_no_memory(&t->error);
     code->unit_count = t->units.count;
     memcpy(code->units, t->units.items, t->units.count * sizeof *code->units);
-    return NIDUS_OK;
+    return roots_finish(t, code);
 }
 
 static void release(struct translator *t, uint32_t local_room)
@@ -195,6 +237,10 @@ static void release(struct translator *t, uint32_t local_room)
     VEC_FREE(t->allocator, &t->labels);
     VEC_FREE(t->allocator, &t->constants);
     VEC_FREE(t->allocator, &t->lazy);
+    VEC_FREE(t->allocator, &t->root_nodes);
+    VEC_FREE(t->allocator, &t->root_points);
+    VEC_FREE(t->allocator, &t->ref_locals);
+    VEC_FREE(t->allocator, &t->handlers);
 }
 
 /* Translates; `code` may be NULL when only `offset` of unit `watch` is wanted. */
@@ -209,6 +255,8 @@ static enum nidus_code translate(struct nidus_module *module, uint32_t index, st
         .type = module_functype(module, index),
         .watch = watch,
         .watch_offset = body->offset,
+        .tracks_roots = code && module->managed,
+        .roots = NO_INDEX,
     };
     uint32_t local_room = 0;
     t.reader = (struct reader){module->bytes, first, first + body->size, &t.error};

@@ -17,25 +17,29 @@
 #include "instructions.h"
 
 enum entry_kind { ENTRY_TEMP, ENTRY_LOCAL, ENTRY_CONST };
-enum width { WIDTH32, WIDTH64, WIDTH128 };
+enum width { WIDTH32, WIDTH64, WIDTH128, WIDTH_REF };
 
 struct entry {
     uint8_t kind;
     uint8_t width;
     uint16_t home;
     uint16_t local; /* its slot */
+    uint32_t roots; /* the references in their homes, up to and with this entry; see code.h */
     uint64_t value;
 };
 
 struct label {
-    uint16_t op;        /* WASM_BLOCK, WASM_LOOP, WASM_IF, WASM_ELSE; the function is a block */
+    uint16_t op;        /* WASM_BLOCK, _LOOP, _IF, _ELSE, _TRY_TABLE, _TRY, _CATCH; the function is a block */
     uint8_t targeted;   /* a branch leads to its end */
     uint8_t is_index;
     uint32_t type;      /* index when is_index */
     nidus_type single;
     uint32_t height;    /* entries below its parameters */
     uint32_t base;      /* the home of its first parameter or result */
-    uint32_t start;     /* unit, for loops */
+    uint32_t start;     /* unit, for loops and tries */
+    uint32_t try_end;   /* unit behind the body of a try that has its first catch; else NO_INDEX */
+    uint32_t catches;   /* offset in the module of the clauses of a try_table */
+    uint16_t caught;    /* the slot that keeps what a legacy catch has caught */
     uint32_t jumps;     /* chain of jump fields to be filled in at the end; NO_INDEX ends it */
     uint32_t else_jump; /* the jump field of an if, or NO_INDEX */
     uint32_t stub;      /* code that moves values and jumps here, made for ... */
@@ -47,7 +51,7 @@ struct translator {
     const struct nidus_allocator *allocator;
     struct reader reader;
     struct nidus_error error;
-    const struct functype *type;
+    const struct deftype *type;
     struct code *code;
     uint32_t op;        /* the wasm instruction at hand */
     size_t op_offset;
@@ -72,6 +76,15 @@ struct translator {
     uint32_t last_dest;      /* its destination field, or NO_INDEX */
     size_t last_offset;      /* the wasm instruction that made it */
     uint32_t previous;       /* start of the operation right before it, or NO_INDEX */
+
+    uint8_t tracks_roots;    /* the module has managed references, and code is being made */
+    uint32_t roots;          /* those of the whole stack */
+    VEC(struct root_node) root_nodes;
+    VEC(struct root_point) root_points;
+    VEC(uint16_t) ref_locals;
+    VEC(struct handler) handlers;
+    uint32_t caught_base;    /* the first of body->try_depth slots for caught exceptions */
+    uint32_t try_depth;
 
     uint32_t instructions;   /* translated so far */
     uint32_t charged;        /* of them, up to the latest charge point in the text */
@@ -129,6 +142,7 @@ static inline enum width type_width(nidus_type type)
 {
     return type == NIDUS_V128                         ? WIDTH128
            : type == NIDUS_I32 || type == NIDUS_F32 ? WIDTH32
+           : type_is_ref(type)                        ? WIDTH_REF
                                                       : WIDTH64;
 }
 static inline uint32_t width_cells(enum width width)
@@ -136,14 +150,16 @@ static inline uint32_t width_cells(enum width width)
     return width == WIDTH128 ? 2 : 1;
 }
 
+/* ---- the references in frames (translate_roots.c) ---- */
+
+/* The entry just pushed, or changed to a TEMP, at `position`: its roots and those above. */
+NIDUS_CHECK enum nidus_code roots_update(struct translator *t, uint32_t position);
+/* From the next unit on, the stack is what it is now. */
+NIDUS_CHECK enum nidus_code roots_note(struct translator *t);
+NIDUS_CHECK enum nidus_code roots_local(struct translator *t, uint32_t slot);
+NIDUS_CHECK enum nidus_code roots_finish(struct translator *t, struct code *code);
+
 /* ---- control (translate_control.c) ---- */
-
-NIDUS_CHECK enum nidus_code control_instruction(struct translator *t);
-NIDUS_CHECK enum nidus_code control_start(struct translator *t);
-
-/* ---- plain instructions (translate_ops.c) ---- */
-
-NIDUS_CHECK enum nidus_code plain_instruction(struct translator *t);
 
 /* A conditional branch before it is written: not the _LOOP variant. */
 struct branch {
@@ -152,6 +168,42 @@ struct branch {
     uint16_t b;
     uint8_t fields; /* how many of a and b it has */
 };
+NIDUS_CHECK enum nidus_code control_instruction(struct translator *t);
+NIDUS_CHECK enum nidus_code control_start(struct translator *t);
+
+/* For the files that make blocks and branches of their own. */
+struct label *control_label(struct translator *t, uint32_t depth);
+NIDUS_CHECK enum nidus_code control_block_type(struct translator *t, struct label *type);
+void control_label_types(const struct translator *t, const struct label *label, int params,
+                         const nidus_type **types, uint32_t *count);
+NIDUS_CHECK enum nidus_code control_push_label(struct translator *t, const struct label *type,
+                                               uint32_t params);
+NIDUS_CHECK enum nidus_code control_push_results(struct translator *t, const nidus_type *types,
+                                                 uint32_t count);
+/* A jump to a label whose values are in place. */
+NIDUS_CHECK enum nidus_code control_branch(struct translator *t, struct branch branch,
+                                           struct label *label);
+/* Moves the topmost values to where the label wants them, and jumps there. */
+NIDUS_CHECK enum nidus_code control_exit(struct translator *t, struct label *label);
+NIDUS_CHECK enum nidus_code control_conditional(struct translator *t, struct branch branch,
+                                                struct label *label);
+void control_land(struct translator *t, uint32_t field);
+void control_unreachable(struct translator *t);
+
+/* ---- exceptions (translate_exceptions.c) ---- */
+
+NIDUS_CHECK enum nidus_code exception_instruction(struct translator *t);
+NIDUS_CHECK enum nidus_code exception_end(struct translator *t);
+
+/* ---- structs, arrays and casts (translate_objects.c) ---- */
+
+NIDUS_CHECK enum nidus_code object_instruction(struct translator *t);
+NIDUS_CHECK enum nidus_code object_branch(struct translator *t);
+
+/* ---- plain instructions (translate_ops.c) ---- */
+
+NIDUS_CHECK enum nidus_code plain_instruction(struct translator *t);
+
 /* Makes the branch that is taken when the popped entry `condition` is not zero. When the latest
  * operation is a comparison made for it alone, that operation is removed and becomes the branch. */
 NIDUS_CHECK enum nidus_code make_branch(struct translator *t, const struct entry *condition,
@@ -161,7 +213,8 @@ NIDUS_CHECK enum nidus_code make_branch(struct translator *t, const struct entry
 
 NIDUS_CHECK enum nidus_code family_instruction(struct translator *t);
 
-/* Passes over the immediates of an instruction that is not translated. */
+/* Passes over the clauses of a try_table, and over the immediates of any instruction. */
+NIDUS_CHECK enum nidus_code skip_catches(struct reader *reader);
 NIDUS_CHECK enum nidus_code skip_immediates(struct reader *reader, uint32_t op);
 
 #endif

@@ -23,7 +23,7 @@ static void charge_to_entry(struct translator *t)
 
 /* ---- Labels ---- */
 
-static void label_types(const struct translator *t, const struct label *label, int params,
+void control_label_types(const struct translator *t, const struct label *label, int params,
                         const nidus_type **types, uint32_t *count)
 {
     if (label->is_index) {
@@ -40,11 +40,11 @@ static uint32_t label_arity(const struct translator *t, const struct label *labe
 {
     const nidus_type *types;
     uint32_t count;
-    label_types(t, label, label->op == WASM_LOOP, &types, &count);
+    control_label_types(t, label, label->op == WASM_LOOP, &types, &count);
     return count;
 }
 
-static struct label *label_at(struct translator *t, uint32_t depth)
+struct label *control_label(struct translator *t, uint32_t depth)
 {
     return &t->labels.items[t->labels.count - 1 - depth];
 }
@@ -54,7 +54,7 @@ static int is_function(const struct translator *t, const struct label *label)
     return label == t->labels.items;
 }
 
-static enum nidus_code push_label(struct translator *t, uint32_t params)
+enum nidus_code control_push_label(struct translator *t, const struct label *type, uint32_t params)
 {
     if (!VEC_ROOM(t->allocator, &t->labels, 1))
         return error_no_memory(&t->error);
@@ -63,14 +63,19 @@ static enum nidus_code push_label(struct translator *t, uint32_t params)
                             .start = t->units.count,
                             .jumps = NO_INDEX,
                             .else_jump = NO_INDEX,
-                            .stub_for = NO_INDEX};
+                            .stub_for = NO_INDEX,
+                            .is_index = type->is_index,
+                            .type = type->type,
+                            .single = type->single,
+                            .try_end = NO_INDEX,
+                            .caught = NO_SLOT};
     label->height = t->stack.count - params;
     label->base = params ? t->stack.items[label->height].home : t->cells;
     t->labels.count++;
     return NIDUS_OK;
 }
 
-static enum nidus_code push_results(struct translator *t, const nidus_type *types, uint32_t count)
+enum nidus_code control_push_results(struct translator *t, const nidus_type *types, uint32_t count)
 {
     uint16_t slot;
     for (uint32_t i = 0; i < count; i++)
@@ -100,7 +105,7 @@ static void emit_jump(struct translator *t, struct label *label)
     }
 }
 
-static void land_jumps(struct translator *t, uint32_t field)
+void control_land(struct translator *t, uint32_t field)
 {
     while (field != NO_INDEX) {
         uint32_t next = t->units.items[field] | (uint32_t)t->units.items[field + 1] << 16;
@@ -166,7 +171,7 @@ static enum nidus_code count_and_branch(struct translator *t, struct branch bran
 }
 
 /* A jump to a label, its values in place. */
-static enum nidus_code emit_branch(struct translator *t, struct branch branch, struct label *label)
+enum nidus_code control_branch(struct translator *t, struct branch branch, struct label *label)
 {
     int back = label->op == WASM_LOOP;
     int fused = 0;
@@ -246,15 +251,15 @@ static enum nidus_code emit_return(struct translator *t)
     return NIDUS_OK;
 }
 
-static enum nidus_code emit_exit(struct translator *t, struct label *label)
+enum nidus_code control_exit(struct translator *t, struct label *label)
 {
     if (is_function(t, label))
         return emit_return(t);
     TRY(move_values(t, label, label_arity(t, label)));
-    return emit_branch(t, (struct branch){OP_BR, 0, 0, 0}, label);
+    return control_branch(t, (struct branch){OP_BR, 0, 0, 0}, label);
 }
 
-static void unreachable_from_here(struct translator *t)
+void control_unreachable(struct translator *t)
 {
     t->skipping = 1;
     emit_barrier(t);
@@ -262,7 +267,7 @@ static void unreachable_from_here(struct translator *t)
 
 /* ---- Blocks ---- */
 
-static enum nidus_code read_block_type(struct translator *t, struct label *type)
+enum nidus_code control_block_type(struct translator *t, struct label *type)
 {
     struct reader *reader = &t->reader;
     *type = (struct label){0};
@@ -286,12 +291,12 @@ static enum nidus_code start_block(struct translator *t)
     uint32_t else_jump = NO_INDEX;
     const nidus_type *params;
     uint32_t param_count;
-    TRY(read_block_type(t, &type));
+    TRY(control_block_type(t, &type));
     if (t->op == WASM_IF) {
         struct entry condition = pop(t);
         TRY(make_branch(t, &condition, &branch));
     }
-    label_types(t, &type, 1, &params, &param_count);
+    control_label_types(t, &type, 1, &params, &param_count);
     TRY(settle_locals(t));
     if (t->op != WASM_BLOCK)
         TRY(settle_top(t, param_count));
@@ -302,41 +307,39 @@ static enum nidus_code start_block(struct translator *t)
         charge_to_entry(t);
         t->loop_depth++;
     }
-    TRY(push_label(t, param_count));
-    struct label *label = label_at(t, 0);
-    label->is_index = type.is_index;
-    label->type = type.type;
-    label->single = type.single;
-    label->else_jump = else_jump;
+    TRY(control_push_label(t, &type, param_count));
+    control_label(t, 0)->else_jump = else_jump;
     return NIDUS_OK;
 }
 
 static enum nidus_code start_else(struct translator *t)
 {
-    struct label *label = label_at(t, 0);
+    struct label *label = control_label(t, 0);
     const nidus_type *types;
     uint32_t count;
     if (!t->skipping) {
-        label_types(t, label, 0, &types, &count);
+        control_label_types(t, label, 0, &types, &count);
         TRY(settle_top(t, count));
-        TRY(emit_branch(t, (struct branch){OP_BR, 0, 0, 0}, label));
+        TRY(control_branch(t, (struct branch){OP_BR, 0, 0, 0}, label));
     }
     t->skipping = 0;
-    land_jumps(t, label->else_jump);
+    control_land(t, label->else_jump);
     label->else_jump = NO_INDEX;
     label->op = WASM_ELSE;
     drop_to(t, label->height);
-    label_types(t, label, 1, &types, &count);
-    return push_results(t, types, count);
+    control_label_types(t, label, 1, &types, &count);
+    return control_push_results(t, types, count);
 }
 
 static enum nidus_code end_block(struct translator *t)
 {
-    struct label label = *label_at(t, 0);
+    struct label label = *control_label(t, 0);
     const nidus_type *types;
     uint32_t count;
-    label_types(t, &label, 0, &types, &count);
-    if (is_function(t, label_at(t, 0))) {
+    if (label.op == WASM_TRY_TABLE || label.op == WASM_TRY || label.op == WASM_CATCH)
+        return exception_end(t);
+    control_label_types(t, &label, 0, &types, &count);
+    if (is_function(t, control_label(t, 0))) {
         if (!t->skipping)
             TRY(emit_return(t));
         charge_to_entry(t);
@@ -351,16 +354,16 @@ static enum nidus_code end_block(struct translator *t)
         return NIDUS_OK; /* whoever was reachable goes on as before */
     if (!t->skipping)
         TRY(settle_top(t, count));
-    land_jumps(t, label.jumps);
-    land_jumps(t, label.else_jump);
+    control_land(t, label.jumps);
+    control_land(t, label.else_jump);
     t->skipping = 0;
     drop_to(t, label.height);
-    return push_results(t, types, count);
+    return control_push_results(t, types, count);
 }
 
 /* ---- Branches ---- */
 
-static enum nidus_code conditional(struct translator *t, struct branch branch, struct label *label)
+enum nidus_code control_conditional(struct translator *t, struct branch branch, struct label *label)
 {
     uint32_t field;
     uint32_t arity = label_arity(t, label);
@@ -369,17 +372,17 @@ static enum nidus_code conditional(struct translator *t, struct branch branch, s
         TRY(settle_top(t, arity));
         TRY(emit_skip(t, branch, &field));
         TRY(emit_return(t));
-        land_jumps(t, field);
+        control_land(t, field);
         return NIDUS_OK;
     }
     if (t->stack.count - arity == label->height)
         TRY(settle_top(t, arity));
     if (in_place(t, label, arity))
-        return emit_branch(t, branch, label);
+        return control_branch(t, branch, label);
     TRY(emit_skip(t, branch, &field));
     emit_barrier(t);
-    TRY(emit_exit(t, label));
-    land_jumps(t, field);
+    TRY(control_exit(t, label));
+    control_land(t, field);
     return NIDUS_OK;
 }
 
@@ -390,7 +393,7 @@ static enum nidus_code br_if(struct translator *t)
     TRY(read_u32(&t->reader, &depth));
     struct entry condition = pop(t);
     TRY(make_branch(t, &condition, &branch));
-    return conditional(t, branch, label_at(t, depth));
+    return control_conditional(t, branch, control_label(t, depth));
 }
 
 static enum nidus_code br_on_null(struct translator *t)
@@ -401,14 +404,14 @@ static enum nidus_code br_on_null(struct translator *t)
     if (t->op == WASM_BR_ON_NON_NULL) {
         TRY(settle_top(t, 1)); /* the reference is one of the label's values */
         slot = t->stack.items[t->stack.count - 1].home;
-        TRY(conditional(t, (struct branch){OP_BR_IF64, slot, 0, 1}, label_at(t, depth)));
+        TRY(control_conditional(t, (struct branch){OP_BR_IF64, slot, 0, 1}, control_label(t, depth)));
         (void)pop(t);
         return NIDUS_OK;
     }
     TRY(settle_top(t, 1));
     slot = pop(t).home;
-    TRY(conditional(t, (struct branch){OP_BR_UNLESS64, slot, 0, 1}, label_at(t, depth)));
-    return push_temp(t, WIDTH64, &slot);
+    TRY(control_conditional(t, (struct branch){OP_BR_UNLESS64, slot, 0, 1}, control_label(t, depth)));
+    return push_temp(t, WIDTH_REF, &slot);
 }
 
 static enum nidus_code br_table(struct translator *t)
@@ -421,7 +424,7 @@ static enum nidus_code br_table(struct translator *t)
     const uint8_t *targets = t->reader.at;
     TRY(read_u32(&t->reader, &depth));
     t->reader.at = targets;
-    uint32_t arity = label_arity(t, label_at(t, depth));
+    uint32_t arity = label_arity(t, control_label(t, depth));
     TRY(settle_top(t, arity));
     TRY(use(t, &index, &slot));
     TRY(emit_op(t, OP_BR_TABLE));
@@ -432,7 +435,7 @@ static enum nidus_code br_table(struct translator *t)
     uint32_t fields = t->units.count;
     for (uint32_t i = 0; i <= count; i++) {
         TRY(read_u32(&t->reader, &depth));
-        struct label *label = label_at(t, depth);
+        struct label *label = control_label(t, depth);
         if (!is_function(t, label) && label->op != WASM_LOOP && in_place(t, label, arity))
             emit_jump(t, label);
         else
@@ -442,18 +445,18 @@ static enum nidus_code br_table(struct translator *t)
     t->reader.at = targets;
     for (uint32_t i = 0; i <= count; i++) {
         TRY(read_u32(&t->reader, &depth));
-        struct label *label = label_at(t, depth);
+        struct label *label = control_label(t, depth);
         if (!is_function(t, label) && label->op != WASM_LOOP && in_place(t, label, arity))
             continue;
         if (label->stub_for != table) {
             label->stub_for = table;
             label->stub = t->units.count;
             emit_barrier(t);
-            TRY(emit_exit(t, label));
+            TRY(control_exit(t, label));
         }
         write_jump(t, fields + i * 2, label->stub);
     }
-    unreachable_from_here(t);
+    control_unreachable(t);
     return NIDUS_OK;
 }
 
@@ -461,7 +464,7 @@ static enum nidus_code br_table(struct translator *t)
 
 static enum nidus_code call(struct translator *t)
 {
-    const struct functype *type;
+    const struct deftype *type;
     uint32_t what;
     uint32_t table = 0;
     uint16_t callee = 0;
@@ -498,28 +501,29 @@ static enum nidus_code call(struct translator *t)
     emit(t, args);
     drop_to(t, height);
     if (tail) {
-        unreachable_from_here(t);
+        control_unreachable(t);
         return NIDUS_OK;
     }
-    return push_results(t, type->shape.results, type->shape.result_count);
+    return control_push_results(t, type->shape.results, type->shape.result_count);
 }
 
 enum nidus_code control_start(struct translator *t)
 {
+    const struct label type = {.is_index = 1, .type = (uint32_t)(t->type - t->module->types.items)};
     t->op = WASM_BLOCK;
-    TRY(push_label(t, 0));
-    struct label *label = label_at(t, 0);
-    label->is_index = 1;
-    label->type = (uint32_t)(t->type - t->module->types.items);
-    return NIDUS_OK;
+    return control_push_label(t, &type, 0);
 }
 
 static enum nidus_code skip(struct translator *t)
 {
-    if (t->op == WASM_BLOCK || t->op == WASM_LOOP || t->op == WASM_IF)
+    if (t->op == WASM_BLOCK || t->op == WASM_LOOP || t->op == WASM_IF || t->op == WASM_TRY ||
+        t->op == WASM_TRY_TABLE)
         t->skipping++;
-    else if (t->op == WASM_END && t->skipping > 1)
+    else if ((t->op == WASM_END || t->op == WASM_DELEGATE) && t->skipping > 1)
         t->skipping--;
+    else if (t->skipping == 1 && (t->op == WASM_CATCH || t->op == WASM_CATCH_ALL ||
+                                  t->op == WASM_DELEGATE))
+        return exception_instruction(t);
     else if (t->op == WASM_END)
         return end_block(t);
     else if (t->op == WASM_ELSE && t->skipping == 1)
@@ -543,25 +547,35 @@ enum nidus_code control_instruction(struct translator *t)
         return end_block(t);
     case WASM_BR:
         TRY(read_u32(&t->reader, &depth));
-        TRY(emit_exit(t, label_at(t, depth)));
-        unreachable_from_here(t);
+        TRY(control_exit(t, control_label(t, depth)));
+        control_unreachable(t);
         return NIDUS_OK;
     case WASM_BR_IF:
         return br_if(t);
     case WASM_BR_ON_NULL:
     case WASM_BR_ON_NON_NULL:
         return br_on_null(t);
+    case WASM_BR_ON_CAST:
+    case WASM_BR_ON_CAST_FAIL:
+        return object_branch(t);
     case WASM_BR_TABLE:
         return br_table(t);
     case WASM_RETURN:
         TRY(emit_return(t));
-        unreachable_from_here(t);
+        control_unreachable(t);
         return NIDUS_OK;
     case WASM_UNREACHABLE:
         TRY(emit_op(t, OP_UNREACHABLE));
-        unreachable_from_here(t);
+        control_unreachable(t);
         return NIDUS_OK;
-    default:
+    case WASM_CALL:
+    case WASM_CALL_INDIRECT:
+    case WASM_CALL_REF:
+    case WASM_RETURN_CALL:
+    case WASM_RETURN_CALL_INDIRECT:
+    case WASM_RETURN_CALL_REF:
         return call(t);
+    default:
+        return exception_instruction(t);
     }
 }

@@ -48,7 +48,7 @@ void emit_dest(struct translator *t, uint32_t slot)
 
 enum nidus_code emit_copy(struct translator *t, enum width width, uint32_t to, uint32_t from)
 {
-    static const uint16_t ops[] = {OP_COPY32, OP_COPY64, OP_COPY128};
+    static const uint16_t ops[] = {OP_COPY32, OP_COPY64, OP_COPY128, OP_COPY64};
     if (to == from)
         return NIDUS_OK;
     if (width != WIDTH128 && t->last != NO_INDEX && t->units.items[t->last] == ops[width]) {
@@ -92,7 +92,10 @@ static enum nidus_code push(struct translator *t, struct entry entry)
     t->cells = cells;
     if (cells > t->max_cells)
         t->max_cells = cells;
+    entry.roots = t->roots;
     t->stack.items[t->stack.count++] = entry;
+    if (entry.kind == ENTRY_TEMP && entry.width == WIDTH_REF)
+        return roots_update(t, t->stack.count - 1);
     return NIDUS_OK;
 }
 
@@ -130,6 +133,7 @@ struct entry pop(struct translator *t)
     if (entry.kind == ENTRY_LOCAL)
         t->lazy.count--; /* positions ascend: it was the last */
     t->cells = entry.home;
+    t->roots = t->stack.count ? t->stack.items[t->stack.count - 1].roots : NO_INDEX;
     return entry;
 }
 
@@ -171,6 +175,8 @@ enum nidus_code settle(struct translator *t, uint32_t position)
         return NIDUS_OK;
     if (entry->kind == ENTRY_CONST) {
         entry->kind = ENTRY_TEMP;
+        if (entry->width == WIDTH_REF)
+            TRY(roots_update(t, position));
         return emit_constant(t, entry->width, entry->home, entry->value);
     }
     uint32_t at = t->lazy.count;
@@ -179,6 +185,8 @@ enum nidus_code settle(struct translator *t, uint32_t position)
     for (t->lazy.count--; at < t->lazy.count; at++)
         t->lazy.items[at] = t->lazy.items[at + 1];
     entry->kind = ENTRY_TEMP;
+    if (entry->width == WIDTH_REF)
+        TRY(roots_update(t, position));
     return emit_copy(t, entry->width, entry->home, entry->local);
 }
 
@@ -194,6 +202,8 @@ enum nidus_code settle_locals(struct translator *t)
     for (uint32_t i = 0; i < t->lazy.count; i++) {
         struct entry *entry = &t->stack.items[t->lazy.items[i]];
         entry->kind = ENTRY_TEMP;
+        if (entry->width == WIDTH_REF)
+            TRY(roots_update(t, t->lazy.items[i]));
         TRY(emit_copy(t, entry->width, entry->home, entry->local));
     }
     t->lazy.count = 0;

@@ -127,8 +127,8 @@ static enum width bulk_width(const struct translator *t, uint32_t index)
     case WASM_TABLE_SIZE:
     case WASM_TABLE_GROW:
         return t->module->tables.items[index].limits.is64 ? WIDTH64 : WIDTH32;
-    default:
-        return WIDTH64;
+    default: /* table.get */
+        return WIDTH_REF;
     }
 }
 
@@ -204,6 +204,8 @@ enum nidus_code family_instruction(struct translator *t)
     case IMM_MEMARG_LANE:
         return memory_access(t);
     default:
+        if (t->op >= 0x450 || (t->op >= WASM_I64_ADD128 && t->op <= WASM_I64_MUL_WIDE_U))
+            return object_instruction(t);
         return t->op >= 0x200 ? simd(t) : bulk(t);
     }
 }

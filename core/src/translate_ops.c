@@ -65,6 +65,7 @@ struct plan {
         [WASM_##t##_GE] = {PLAN_BINARY, WIDTH32, OP_##t##_LE, 0, 1}
 
 static const struct plan plans[0x108] = {
+    [WASM_REF_EQ] = {PLAN_BINARY, WIDTH32, OP_I64_EQ, 0, OP_I64_EQ},
     INTEGER(I32, WIDTH32),
     INTEGER(I64, WIDTH64),
     FLOAT(F32, WIDTH32),
@@ -516,8 +517,8 @@ static enum nidus_code local_set(struct translator *t, uint32_t local, int tee)
 
 static enum nidus_code global_access(struct translator *t, uint32_t index, int set)
 {
-    static const uint16_t get_ops[] = {OP_GLOBAL_GET32, OP_GLOBAL_GET64, OP_GLOBAL_GET128};
-    static const uint16_t set_ops[] = {OP_GLOBAL_SET32, OP_GLOBAL_SET64, OP_GLOBAL_SET128};
+    static const uint16_t get_ops[] = {OP_GLOBAL_GET32, OP_GLOBAL_GET64, OP_GLOBAL_GET128, OP_GLOBAL_GET64};
+    static const uint16_t set_ops[] = {OP_GLOBAL_SET32, OP_GLOBAL_SET64, OP_GLOBAL_SET128, OP_GLOBAL_SET64};
     enum width width = type_width(t->module->globals.items[index].type);
     uint16_t slot;
     if (set)
@@ -535,7 +536,7 @@ static enum nidus_code global_access(struct translator *t, uint32_t index, int s
 
 static enum nidus_code select_value(struct translator *t)
 {
-    static const uint16_t ops[] = {OP_SELECT32, OP_SELECT64, OP_SELECT128};
+    static const uint16_t ops[] = {OP_SELECT32, OP_SELECT64, OP_SELECT128, OP_SELECT64};
     uint16_t a;
     uint16_t b;
     uint16_t c;
@@ -598,7 +599,7 @@ static enum nidus_code reference(struct translator *t)
     switch (t->op) {
     case WASM_REF_NULL:
         TRY(skip_immediates(&t->reader, t->op));
-        return push_constant(t, WIDTH64, NIDUS_NULL);
+        return push_constant(t, WIDTH_REF, NIDUS_NULL);
     case WASM_REF_IS_NULL:
         TRY(use_popped(t, &a));
         TRY(push_temp(t, WIDTH32, &d));
@@ -613,7 +614,7 @@ static enum nidus_code reference(struct translator *t)
         return NIDUS_OK;
     default:
         TRY(read_u32(&t->reader, &index));
-        TRY(push_temp(t, WIDTH64, &d));
+        TRY(push_temp(t, WIDTH_REF, &d));
         TRY(emit_op(t, OP_REF_FUNC));
         emit_dest(t, d);
         emit32(t, index);

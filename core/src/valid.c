@@ -52,7 +52,7 @@ static enum nidus_code add_locals(struct validator *v, uint32_t count, nidus_typ
 }
 
 /* Also refuses what the binary format calls malformed: 2^32 locals or more. */
-static enum nidus_code read_locals(struct validator *v, const struct functype *type)
+static enum nidus_code read_locals(struct validator *v, const struct deftype *type)
 {
     struct reader *reader = v->reader;
     v->runs.count = 0;
@@ -210,12 +210,13 @@ static enum nidus_code expression(struct validator *v)
 enum nidus_code valid_body(struct validator *v, uint32_t index, struct body *body,
                            struct reader *reader)
 {
-    const struct functype *type = module_functype(v->module, index);
+    const struct deftype *type = module_functype(v->module, index);
     v->reader = reader;
     v->operands.count = 0;
     v->controls.count = 0;
     v->loop_depth = 0;
     v->loop_constants = 0;
+    v->try_depth = v->max_try_depth = 0;
     v->op = WASM_BLOCK;
     while (v->init_log.count > 0)
         v->initialized.items[v->init_log.items[--v->init_log.count]] = 0;
@@ -232,5 +233,6 @@ enum nidus_code valid_body(struct validator *v, uint32_t index, struct body *bod
         (struct control){.op = WASM_BLOCK, .type = block, .initialized = v->init_log.count};
     TRY(expression(v));
     body->loop_constants = v->loop_constants;
+    body->try_depth = v->max_try_depth;
     return NIDUS_OK;
 }

@@ -18,7 +18,7 @@ uint32_t valid_lane_count(uint32_t op)
 
 /* ---- Immediates ---- */
 
-static enum nidus_code read_block_type(struct validator *v, struct block_type *type)
+enum nidus_code valid_read_block_type(struct validator *v, struct block_type *type)
 {
     struct reader *reader = v->reader;
     *type = (struct block_type){0};
@@ -35,12 +35,15 @@ static enum nidus_code read_block_type(struct validator *v, struct block_type *t
         return READER_FAIL(reader, NIDUS_ERROR_MALFORMED, where, "Malformed block type.");
     if (index >= v->module->types.count)
         return READER_FAIL(reader, NIDUS_ERROR_INVALID, where, "Unknown type %l.", (uint64_t)index);
+    if (v->module->types.items[index].kind != KIND_FUNC)
+        return READER_FAIL(reader, NIDUS_ERROR_INVALID, where,
+                           "Type mismatch: type %l is not a function type.", (uint64_t)index);
     type->is_index = 1;
     type->index = (uint32_t)index;
     return NIDUS_OK;
 }
 
-static enum nidus_code read_index(struct validator *v, uint32_t count, const char *what,
+enum nidus_code valid_read_index(struct validator *v, uint32_t count, const char *what,
                                   uint32_t *index)
 {
     TRY(read_u32(v->reader, index));
@@ -49,10 +52,20 @@ static enum nidus_code read_index(struct validator *v, uint32_t count, const cha
     return NIDUS_OK;
 }
 
-static enum nidus_code read_label(struct validator *v, const struct control **control)
+enum nidus_code valid_read_type(struct validator *v, enum type_kind kind, uint32_t *index)
+{
+    static const char *const kinds[] = {"a function", "a struct", "an array"};
+    TRY(valid_read_index(v, v->module->types.count, "type", index));
+    if (v->module->types.items[*index].kind != kind)
+        return VALID_FAIL(v, "Type mismatch: %s needs %s type, and type %u is none.",
+                          instruction_name(v->op), kinds[kind], *index);
+    return NIDUS_OK;
+}
+
+enum nidus_code valid_read_label(struct validator *v, const struct control **control)
 {
     uint32_t depth;
-    TRY(read_index(v, v->controls.count, "label", &depth));
+    TRY(valid_read_index(v, v->controls.count, "label", &depth));
     *control = &v->controls.items[v->controls.count - 1 - depth];
     return NIDUS_OK;
 }
@@ -61,7 +74,7 @@ static enum nidus_code read_table(struct validator *v, const struct table_type *
                                   nidus_type *index_type)
 {
     uint32_t index;
-    TRY(read_index(v, v->module->tables.count, "table", &index));
+    TRY(valid_read_index(v, v->module->tables.count, "table", &index));
     *table = &v->module->tables.items[index];
     *index_type = (*table)->limits.is64 ? NIDUS_I64 : NIDUS_I32;
     return NIDUS_OK;
@@ -70,7 +83,7 @@ static enum nidus_code read_table(struct validator *v, const struct table_type *
 static enum nidus_code read_memory(struct validator *v, nidus_type *address)
 {
     uint32_t index;
-    TRY(read_index(v, v->module->memories.count, "memory", &index));
+    TRY(valid_read_index(v, v->module->memories.count, "memory", &index));
     *address = v->module->memories.items[index].is64 ? NIDUS_I64 : NIDUS_I32;
     return NIDUS_OK;
 }
@@ -80,7 +93,7 @@ static enum nidus_code read_memory(struct validator *v, nidus_type *address)
 static enum nidus_code rule_block(struct validator *v)
 {
     struct block_type type;
-    TRY(read_block_type(v, &type));
+    TRY(valid_read_block_type(v, &type));
     if (v->op == WASM_IF)
         TRY(valid_pop(v, NIDUS_I32));
     if (type.is_index) {
@@ -99,12 +112,13 @@ static enum nidus_code rule_else(struct validator *v)
     return valid_push_control(v, WASM_ELSE, control.type);
 }
 
-static int same_types(const nidus_type *a, uint32_t a_count, const nidus_type *b, uint32_t b_count)
+int valid_lists_match(const struct validator *v, const nidus_type *sub, uint32_t sub_count,
+                      const nidus_type *super, uint32_t super_count)
 {
-    if (a_count != b_count)
+    if (sub_count != super_count)
         return 0;
-    for (uint32_t i = 0; i < a_count; i++)
-        if (a[i] != b[i])
+    for (uint32_t i = 0; i < sub_count; i++)
+        if (!type_matches(v->module, sub[i], super[i]))
             return 0;
     return 1;
 }
@@ -116,11 +130,13 @@ static enum nidus_code rule_end(struct validator *v)
     const nidus_type *results;
     uint32_t result_count;
     valid_results(v, &control, &results, &result_count);
+    v->try_depth -= control.op == WASM_TRY || control.op == WASM_CATCH ||
+                    control.op == WASM_CATCH_ALL;
     if (control.op == WASM_IF) {
         const nidus_type *params;
         uint32_t param_count;
         valid_params(v, &control, &params, &param_count);
-        if (!same_types(params, param_count, results, result_count))
+        if (!valid_lists_match(v, params, param_count, results, result_count))
             return VALID_FAIL(v, "Type mismatch: an if without else must give what it takes.");
     }
     if (v->controls.count == 0)
@@ -131,7 +147,7 @@ static enum nidus_code rule_end(struct validator *v)
 static enum nidus_code rule_br(struct validator *v)
 {
     const struct control *control;
-    TRY(read_label(v, &control));
+    TRY(valid_read_label(v, &control));
     if (v->op == WASM_BR_IF)
         TRY(valid_pop(v, NIDUS_I32));
     const nidus_type *types;
@@ -176,7 +192,7 @@ static enum nidus_code rule_br_table(struct validator *v)
     uint32_t arity = 0;
     for (uint32_t i = 0; i <= labels; i++) {
         const struct control *control;
-        TRY(read_label(v, &control));
+        TRY(valid_read_label(v, &control));
         const nidus_type *types;
         uint32_t count;
         valid_label_types(v, control, &types, &count);
@@ -208,10 +224,7 @@ static enum nidus_code apply(struct validator *v, const struct nidus_functype *s
     const nidus_type *types;
     uint32_t count;
     valid_results(v, &v->controls.items[0], &types, &count);
-    int fits = count == shape->result_count;
-    for (uint32_t i = 0; fits && i < count; i++)
-        fits = type_matches(v->module, shape->results[i], types[i]);
-    if (!fits)
+    if (!valid_lists_match(v, shape->results, shape->result_count, types, count))
         return VALID_FAIL(v, "Type mismatch: a tail call must return what its caller returns.");
     valid_unreachable(v);
     return NIDUS_OK;
@@ -220,7 +233,7 @@ static enum nidus_code apply(struct validator *v, const struct nidus_functype *s
 static enum nidus_code rule_call(struct validator *v)
 {
     uint32_t index;
-    TRY(read_index(v, v->module->funcs.count, "function", &index));
+    TRY(valid_read_index(v, v->module->funcs.count, "function", &index));
     return apply(v, &module_functype(v->module, index)->shape, v->op == WASM_RETURN_CALL);
 }
 
@@ -229,7 +242,7 @@ static enum nidus_code rule_call_indirect(struct validator *v)
     uint32_t type;
     const struct table_type *table;
     nidus_type index_type;
-    TRY(read_index(v, v->module->types.count, "type", &type));
+    TRY(valid_read_type(v, KIND_FUNC, &type));
     TRY(read_table(v, &table, &index_type));
     if (!type_matches(v->module, table->element, NIDUS_FUNCREF))
         return VALID_FAIL(v, "Type mismatch: call_indirect needs a table of functions, not of %s.",
@@ -241,7 +254,7 @@ static enum nidus_code rule_call_indirect(struct validator *v)
 static enum nidus_code rule_call_ref(struct validator *v)
 {
     uint32_t type;
-    TRY(read_index(v, v->module->types.count, "type", &type));
+    TRY(valid_read_type(v, KIND_FUNC, &type));
     TRY(valid_pop(v, TYPE_REF(v->module->types.items[type].canonical, 1)));
     return apply(v, &v->module->types.items[type].shape, v->op == WASM_RETURN_CALL_REF);
 }
@@ -271,7 +284,7 @@ static enum nidus_code rule_local(struct validator *v)
 static enum nidus_code rule_global(struct validator *v)
 {
     uint32_t index;
-    TRY(read_index(v, v->module->globals.count, "global", &index));
+    TRY(valid_read_index(v, v->module->globals.count, "global", &index));
     const struct global_type *global = &v->module->globals.items[index];
     if (v->op == WASM_GLOBAL_GET)
         return valid_push(v, global->type);
@@ -306,7 +319,7 @@ static enum nidus_code rule_select_types(struct validator *v)
     return valid_push(v, type);
 }
 
-static enum nidus_code pop_ref(struct validator *v, nidus_type *type)
+enum nidus_code valid_pop_ref(struct validator *v, nidus_type *type)
 {
     TRY(valid_pop_any(v, type));
     if (*type != TYPE_ANY && !type_is_ref(*type))
@@ -325,14 +338,14 @@ static enum nidus_code rule_ref(struct validator *v)
         return valid_push(v, TYPE_REF(heap, 1));
     }
     case WASM_REF_IS_NULL:
-        TRY(pop_ref(v, &type));
+        TRY(valid_pop_ref(v, &type));
         return valid_push(v, NIDUS_I32);
     case WASM_REF_AS_NON_NULL:
-        TRY(pop_ref(v, &type));
+        TRY(valid_pop_ref(v, &type));
         return valid_push(v, type & ~NIDUS_NULLABLE);
     default: {
         uint32_t index;
-        TRY(read_index(v, v->module->funcs.count, "function", &index));
+        TRY(valid_read_index(v, v->module->funcs.count, "function", &index));
         if (!v->module->declared.items[index])
             return VALID_FAIL(v, "Undeclared function reference: function %u is in no element "
                                  "segment, export or global.",
@@ -348,8 +361,8 @@ static enum nidus_code rule_br_on_null(struct validator *v)
     nidus_type type;
     const nidus_type *types;
     uint32_t count;
-    TRY(read_label(v, &control));
-    TRY(pop_ref(v, &type));
+    TRY(valid_read_label(v, &control));
+    TRY(valid_pop_ref(v, &type));
     valid_label_types(v, control, &types, &count);
     if (v->op == WASM_BR_ON_NULL) {
         TRY(valid_pop_all(v, types, count));
@@ -371,7 +384,7 @@ static nidus_type smaller(nidus_type a, nidus_type b)
     return a == NIDUS_I64 && b == NIDUS_I64 ? NIDUS_I64 : NIDUS_I32;
 }
 
-static enum nidus_code read_data(struct validator *v)
+enum nidus_code valid_read_data(struct validator *v)
 {
     uint32_t index;
     TRY(read_u32(v->reader, &index));
@@ -396,7 +409,7 @@ static enum nidus_code rule_memory(struct validator *v)
         TRY(valid_pop(v, address));
         return valid_push(v, address);
     case WASM_MEMORY_INIT:
-        TRY(read_data(v));
+        TRY(valid_read_data(v));
         TRY(read_memory(v, &address));
         TRY(valid_pop(v, NIDUS_I32));
         TRY(valid_pop(v, NIDUS_I32));
@@ -413,7 +426,7 @@ static enum nidus_code rule_memory(struct validator *v)
         TRY(valid_pop(v, NIDUS_I32));
         return valid_pop(v, address);
     default:
-        return read_data(v);
+        return valid_read_data(v);
     }
 }
 
@@ -422,7 +435,7 @@ static enum nidus_code rule_table_init(struct validator *v)
     uint32_t elem;
     const struct table_type *table;
     nidus_type index_type;
-    TRY(read_index(v, v->module->elems.count, "elem segment", &elem));
+    TRY(valid_read_index(v, v->module->elems.count, "elem segment", &elem));
     TRY(read_table(v, &table, &index_type));
     if (!type_matches(v->module, v->module->elems.items[elem].type, table->element))
         return VALID_FAIL(v, "Type mismatch: a segment of %s for a table of %s.",
@@ -472,6 +485,16 @@ static enum nidus_code rule_table(struct validator *v)
         TRY(valid_pop(v, table->element));
         return valid_pop(v, index_type);
     }
+}
+
+/* Numbers of 128 bits are pairs of i64, the low half first. */
+static enum nidus_code rule_wide(struct validator *v)
+{
+    uint32_t inputs = v->op == WASM_I64_ADD128 || v->op == WASM_I64_SUB128 ? 4 : 2;
+    while (inputs-- > 0)
+        TRY(valid_pop(v, NIDUS_I64));
+    TRY(valid_push(v, NIDUS_I64));
+    return valid_push(v, NIDUS_I64);
 }
 
 enum nidus_code valid_special(struct validator *v)
@@ -542,14 +565,34 @@ enum nidus_code valid_special(struct validator *v)
     case WASM_TABLE_COPY:
         return rule_table_copy(v);
     case WASM_ELEM_DROP:
-        return read_index(v, v->module->elems.count, "elem segment", &index);
+        return valid_read_index(v, v->module->elems.count, "elem segment", &index);
     case WASM_ATOMIC_FENCE:
         TRY(read_byte(v->reader, &byte));
         if (byte != 0)
             return READER_FAIL(v->reader, NIDUS_ERROR_MALFORMED, v->where,
                                "Zero byte expected after atomic.fence.");
         return NIDUS_OK;
-    default:
+    case WASM_I64_ADD128:
+    case WASM_I64_SUB128:
+    case WASM_I64_MUL_WIDE_S:
+    case WASM_I64_MUL_WIDE_U:
+        return rule_wide(v);
+    case WASM_TRY:
+    case WASM_CATCH:
+    case WASM_CATCH_ALL:
+    case WASM_DELEGATE:
+    case WASM_RETHROW:
+    case WASM_THROW:
+    case WASM_THROW_REF:
+    case WASM_TRY_TABLE:
+        return valid_exception(v);
+    case WASM_TABLE_GET:
+    case WASM_TABLE_SET:
+    case WASM_TABLE_SIZE:
+    case WASM_TABLE_GROW:
+    case WASM_TABLE_FILL:
         return rule_table(v);
+    default:
+        return valid_object(v);
     }
 }

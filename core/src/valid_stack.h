@@ -20,7 +20,7 @@ struct block_type {
 };
 
 struct control {
-    uint16_t op; /* WASM_BLOCK, WASM_LOOP, WASM_IF, WASM_ELSE */
+    uint16_t op; /* WASM_BLOCK, _LOOP, _IF, _ELSE, _TRY_TABLE, _TRY, _CATCH, _CATCH_ALL */
     uint8_t unreachable;
     struct block_type type;
     uint32_t height;
@@ -45,6 +45,8 @@ struct validator {
     uint32_t local_count;
     uint32_t loop_depth;
     uint32_t loop_constants;
+    uint32_t try_depth;         /* legacy try blocks around */
+    uint32_t max_try_depth;
     int checks_init;            /* some local has no default value */
     VEC(uint8_t) initialized;   /* per local, when checks_init */
     VEC(uint32_t) init_log;     /* locals in the order they were set */

@@ -4,20 +4,7 @@
  */
 
 /** @type {Record<string, string>} feature -> scripts, relative to the suite, without ".wast" */
-const OUT_OF_SCOPE = {
-  "garbage collection":
-    "array array_copy array_fill array_init_data array_init_elem array_new_data array_new_elem " +
-    "binary-gc br_on_cast br_on_cast_fail extern i31 ref_cast ref_eq ref_null ref_test struct " +
-    "type-canon type-equivalence type-rec type-subtyping",
-  "exception handling":
-    "instance tag throw throw_ref try_table legacy/rethrow legacy/throw legacy/try_catch " +
-    "legacy/try_delegate",
-  "custom page sizes":
-    "proposals/custom-page-sizes/binary proposals/custom-page-sizes/custom-page-sizes " +
-    "proposals/custom-page-sizes/custom-page-sizes-invalid " +
-    "proposals/custom-page-sizes/memory_max proposals/custom-page-sizes/memory_max_i64",
-  "wide arithmetic": "proposals/wide-arithmetic/wide-arithmetic",
-};
+const OUT_OF_SCOPE = {};
 
 /**
  * Assertions that a later feature contradicts: the threads proposal forks from the first version of

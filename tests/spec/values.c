@@ -81,7 +81,33 @@ static bool float_matches(const char *pattern, uint64_t bits, unsigned width)
     return strtoull(pattern, NULL, 16) == bits;
 }
 
-static bool one_matches(const char *pattern, const struct nidus_value *value)
+/* func, extern, any, eq, i31, struct, array, exn, host: a reference of that kind that is not null. */
+static bool ref_matches(const struct nidus_store *store, const char *pattern, nidus_ref ref, nidus_type type)
+{
+    enum nidus_ref_kind kind = nidus_ref_kind(store, ref);
+    size_t length = strcspn(pattern, "|");
+    static const struct {
+        const char *name;
+        unsigned kinds; /* bits */
+    } patterns[] = {
+        {"func", 1u << NIDUS_REF_KIND_HOST},
+        {"host", 1u << NIDUS_REF_KIND_HOST},
+        {"i31", 1u << NIDUS_REF_KIND_I31},
+        {"struct", 1u << NIDUS_REF_KIND_STRUCT},
+        {"array", 1u << NIDUS_REF_KIND_ARRAY},
+        {"exn", 1u << NIDUS_REF_KIND_EXCEPTION},
+        {"eq", 1u << NIDUS_REF_KIND_I31 | 1u << NIDUS_REF_KIND_STRUCT | 1u << NIDUS_REF_KIND_ARRAY},
+        {"any", ~(1u << NIDUS_REF_KIND_NULL | 1u << NIDUS_REF_KIND_EXCEPTION)},
+        {"extern", ~(1u << NIDUS_REF_KIND_NULL | 1u << NIDUS_REF_KIND_EXCEPTION)},
+    };
+
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        if (strlen(patterns[i].name) == length && strncmp(pattern, patterns[i].name, length) == 0)
+            return (patterns[i].kinds >> kind & 1) && nidus_ref_matches(store, ref, type);
+    return false;
+}
+
+static bool one_matches(const struct nidus_store *store, const char *pattern, const struct nidus_value *value)
 {
     unsigned count, width;
     bool is_float;
@@ -108,15 +134,15 @@ static bool one_matches(const char *pattern, const struct nidus_value *value)
             return value->of.ref == extern_ref(strchr(pattern, ':') + 1);
         if (strncmp(pattern, "null", strcspn(pattern, "|")) == 0)
             return value->of.ref == NIDUS_NULL;
-        return strchr(pattern, ':') == NULL && value->of.ref != NIDUS_NULL;
+        return ref_matches(store, pattern, value->of.ref, value->type);
     default: return false;
     }
 }
 
-bool value_matches(const char *pattern, const struct nidus_value *value)
+bool value_matches(const struct nidus_store *store, const char *pattern, const struct nidus_value *value)
 {
     for (;; pattern++) {
-        if (one_matches(pattern, value))
+        if (one_matches(store, pattern, value))
             return true;
         pattern = strchr(pattern, '|');
         if (!pattern)

@@ -11,7 +11,7 @@
 bool value_parse(const char *token, nidus_type type, struct nidus_value *value);
 
 /* Does the value fit the pattern: exact bits, a class of NaN, a kind of reference, or alternatives? */
-bool value_matches(const char *pattern, const struct nidus_value *value);
+bool value_matches(const struct nidus_store *store, const char *pattern, const struct nidus_value *value);
 
 /* For messages. */
 void value_print(const struct nidus_value *value, char *text, size_t size);

@@ -81,7 +81,8 @@ typedef uint32_t nidus_type;
 #define NIDUS_TYPE_HEAP(type) ((type) >> 8)
 
 /* A reference. NIDUS_NULL is the null of every type. A non-null funcref is a `struct nidus_func *`
- * converted to an integer; an externref is any other number the host likes. */
+ * converted to an integer; an externref is a number below 2^62 that the host likes, and so is what a guest
+ * made an anyref of. All other references are to objects of the store's heap; see nidus_ref_kind. */
 typedef uint64_t nidus_ref;
 #define NIDUS_NULL ((nidus_ref)0)
 
@@ -113,6 +114,7 @@ struct nidus_limits_type {
     uint64_t maximum; /* NIDUS_NO_MAXIMUM where the module sets none */
     bool is64;        /* indexed by i64 */
     bool shared;
+    bool byte_pages; /* of a memory: its pages are of one byte, not of 65,536 */
 };
 
 struct nidus_externtype {
@@ -146,12 +148,14 @@ struct nidus_limits {
     uint64_t memory_bytes;    /* largest linear memory; growing beyond it fails as the spec allows */
     uint64_t table_elements;  /* largest table */
     uint32_t call_depth;      /* most frames of one run; beyond it: NIDUS_TRAP_EXHAUSTED */
+    uint64_t heap_bytes;      /* largest heap of objects of one store; beyond it: NIDUS_TRAP_HEAP */
     uint32_t stack_bytes;     /* largest operand stack of one run; beyond it: NIDUS_TRAP_EXHAUSTED */
 };
 
 struct nidus_config {
     struct nidus_allocator allocator; /* all zero: malloc and free */
     struct nidus_limits limits;
+    bool heap_stress; /* for tests: a whole collection at every allocation of an object */
 };
 
 struct nidus_engine;
@@ -162,11 +166,13 @@ struct nidus_func;
 struct nidus_table;
 struct nidus_memory;
 struct nidus_global;
+struct nidus_tag;
 struct nidus_run;
 struct nidus_call;
 
 /* Fills in the documented defaults: 1 GiB modules, 1,000,000 functions, 7,654,321-byte bodies,
- * 50,000 locals, 4 GiB memories, 10,000,000 table elements, 20,000 frames, 8 MiB of stack. */
+ * 50,000 locals, 4 GiB memories, 10,000,000 table elements, 20,000 frames, 8 MiB of stack, 1 GiB of
+ * objects. */
 void nidus_config_default(struct nidus_config *config);
 
 /* `config` may be NULL for the defaults. */
@@ -230,6 +236,7 @@ struct nidus_extern {
         struct nidus_table *table;
         struct nidus_memory *memory;
         struct nidus_global *global;
+        struct nidus_tag *tag;
         void *any;
     } of;
 };
@@ -238,7 +245,8 @@ enum nidus_host_result {
     NIDUS_HOST_DONE = 0,   /* results are in the slots */
     NIDUS_HOST_BLOCK,      /* would block: nothing was changed; called again at the next resume */
     NIDUS_HOST_TRAP,       /* nidus_call_trap was called (else: trap NIDUS_TRAP_HOST) */
-    NIDUS_HOST_YIELD       /* results are in the slots; end the slice now */
+    NIDUS_HOST_YIELD,      /* results are in the slots; end the slice now */
+    NIDUS_HOST_THROW       /* nidus_call_throw was called: the exception is the guest's to catch */
 };
 
 /*
@@ -263,6 +271,11 @@ NIDUS_CHECK enum nidus_code nidus_global_new(struct nidus_store *store,
                                              const struct nidus_value *value, bool mutable_,
                                              struct nidus_global **global);
 
+/* The type's parameters are an exception's values; it has no results. */
+NIDUS_CHECK enum nidus_code nidus_tag_new(struct nidus_store *store,
+                                          const struct nidus_functype *type,
+                                          struct nidus_tag **tag);
+
 /* The types of run-time objects; what comes back points into the store. */
 void nidus_func_type(const struct nidus_func *func, struct nidus_functype *type);
 void nidus_extern_type(struct nidus_extern item, struct nidus_externtype *type);
@@ -282,6 +295,47 @@ bool nidus_table_set(struct nidus_table *table, uint64_t index, nidus_ref ref);
 void nidus_global_get(const struct nidus_global *global, struct nidus_value *value);
 /* False when the global is immutable or the type differs. */
 bool nidus_global_set(struct nidus_global *global, const struct nidus_value *value);
+
+/* ---- Objects of the heap --------------------------------------------------------------------- */
+
+/*
+ * Structs, arrays and exceptions live in the store's heap and are freed when nothing refers to them
+ * any more. What the host has read of them (a result, an argument, a table's element) stays valid
+ * until something runs or makes an object in the store; for longer, the host holds it.
+ */
+enum nidus_ref_kind {
+    NIDUS_REF_KIND_NULL,
+    NIDUS_REF_KIND_HOST, /* a function, or a number of the host's: the type says which */
+    NIDUS_REF_KIND_I31,
+    NIDUS_REF_KIND_STRUCT,
+    NIDUS_REF_KIND_ARRAY,
+    NIDUS_REF_KIND_EXCEPTION
+};
+
+enum nidus_ref_kind nidus_ref_kind(const struct nidus_store *store, nidus_ref ref);
+/* Whether a reference is of a type, which is in the terms of nidus_func_type and nidus_extern_type. */
+bool nidus_ref_matches(const struct nidus_store *store, nidus_ref ref, nidus_type type);
+
+/* Keeps an object; what is not one needs no keeping. As many releases as holds let it go. */
+NIDUS_CHECK enum nidus_code nidus_ref_hold(struct nidus_store *store, nidus_ref ref);
+void nidus_ref_release(struct nidus_store *store, nidus_ref ref);
+
+nidus_ref nidus_i31_new(int32_t value); /* its low 31 bits */
+int32_t nidus_i31_value(nidus_ref ref);
+
+/* NIDUS_ERROR_USAGE when the values are not the tag's. */
+NIDUS_CHECK enum nidus_code nidus_exception_new(struct nidus_store *store, struct nidus_tag *tag,
+                                                const struct nidus_value *values, size_t count,
+                                                nidus_ref *ref);
+struct nidus_tag *nidus_exception_tag(nidus_ref ref);
+/* `values` has room for the parameters of the tag's type. */
+void nidus_exception_values(const struct nidus_store *store, nidus_ref ref,
+                            struct nidus_value *values);
+
+/* Frees every object that nothing refers to, now. */
+void nidus_store_collect(struct nidus_store *store);
+/* Bytes that the heap has, and those of the objects that the latest collection found alive. */
+void nidus_store_heap(const struct nidus_store *store, uint64_t *bytes, uint64_t *alive);
 
 /* ---- Instances ------------------------------------------------------------------------------- */
 
@@ -354,6 +408,10 @@ enum nidus_trap {
     NIDUS_TRAP_NO_MEMORY,             /* the allocator said no while the guest ran */
     NIDUS_TRAP_TOO_LARGE,             /* a function needs more than 65,535 slots */
     NIDUS_TRAP_HOST,                  /* a host function ended the run; see nidus_call_trap */
+    NIDUS_TRAP_ARRAY_BOUNDS,
+    NIDUS_TRAP_CAST,                  /* ref.cast to a type that the reference is not of */
+    NIDUS_TRAP_HEAP,                  /* no room for an object; see nidus_limits.heap_bytes */
+    NIDUS_TRAP_EXCEPTION,             /* nobody caught it; see nidus_run_exception */
     NIDUS_TRAP_COUNT
 };
 
@@ -412,6 +470,9 @@ enum nidus_trap nidus_run_trap(const struct nidus_run *run, const char **text);
 /* The code a host function gave to nidus_call_trap. */
 int64_t nidus_run_trap_value(const struct nidus_run *run);
 
+/* After NIDUS_TRAP_EXCEPTION: what nobody caught. */
+nidus_ref nidus_run_exception(const struct nidus_run *run);
+
 struct nidus_frame {
     struct nidus_instance *instance;
     uint32_t function; /* index in its module, imports first */
@@ -435,6 +496,9 @@ uint8_t *nidus_call_memory(const struct nidus_call *call, size_t *size);
  * most 95 bytes; `value` is for the host, an exit status for instance. */
 void nidus_call_trap(struct nidus_call *call, enum nidus_trap trap, int64_t value,
                      const char *text);
+
+/* Throws an exception into the guest: the function must then return NIDUS_HOST_THROW. */
+void nidus_call_throw(struct nidus_call *call, nidus_ref exception);
 
 #ifdef __cplusplus
 }

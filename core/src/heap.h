@@ -1,0 +1,207 @@
+/*
+ * The heap of a store: structs, arrays and exceptions, and the collector that frees them.
+ *
+ * A reference in a slot, table, global or field:
+ *
+ *    63 62 61                                  0
+ *   +-----+-------------------------------------+
+ *   | 0 0 |  0 null; a struct nidus_func *;      |
+ *   |     |  or a number of the host's (extern)  |
+ *   | 1 0 |  i31: its low 31 bits                |
+ *   | 1 1 |  address of an object                |
+ *   +-----+-------------------------------------+
+ *
+ * so that any and extern share one representation, and two references are the same where their bits
+ * are.
+ *
+ * An object begins with its head: | type 24 | mark 8 | link 32 | and
+ *   a struct goes on with its fields, an array with | length 32 | 0 | and its elements from byte 16,
+ *   an exception (its type is the tag's function type) with its tag and one slot per cell of a value.
+ *
+ * Memory comes in blocks of 32 KiB, aligned to their size, of 256 lines. Objects are never moved. The
+ * allocator fills holes, runs of free lines, from the lowest address up; what is larger than a
+ * quarter of a block gets a block of its own, as long as need be.
+ *
+ * The collector marks in small steps between allocations (a snapshot at the beginning: whatever was
+ * reachable when a cycle began stays; what is made during a cycle stays). A line is marked with the number of
+ * the cycle that found something alive in it; when the cycle ends, all other lines are free, without
+ * having been looked at. While it marks, a field that is overwritten has its old reference marked
+ * first (heap_overwrite). Grey objects form a list through their links, so marking needs no memory
+ * and cannot fail.
+ *
+ * Invariants: between operations every reachable object is found from the roots: locals and operands
+ * of runs (code.h says where), globals, tables, element segments, exceptions in flight, and what the
+ * host holds. An object with the current mark has been, or will be, scanned in this cycle.
+ */
+#ifndef NIDUS_CORE_HEAP_H
+#define NIDUS_CORE_HEAP_H
+
+#include <nidus/engine.h>
+
+#include "types.h"
+
+#define REF_OBJECT (UINT64_C(3) << 62)
+#define REF_I31 (UINT64_C(2) << 62)
+#define REF_ADDRESS ((UINT64_C(1) << 62) - 1)
+
+struct object_head {
+    uint32_t word; /* type | mark << 24 */
+    uint32_t link; /* of a grey object: the next one */
+};
+
+struct heap_array {
+    struct object_head head;
+    uint32_t length;
+    uint32_t zero;
+};
+
+struct heap_exception {
+    struct object_head head;
+    union {
+        struct nidus_tag *tag;
+        uint64_t room;
+    } of;
+    uint64_t cells[];
+};
+
+_Static_assert(sizeof(struct object_head) == OBJECT_HEAD, "fields follow it");
+_Static_assert(sizeof(struct heap_array) == ARRAY_HEAD, "elements follow it");
+_Static_assert(sizeof(struct heap_exception) == 16, "cells follow it");
+
+#define HEAP_TYPE_MASK 0xFFFFFFu
+#define HEAP_BLOCK 32768u
+#define HEAP_LINE 128u
+#define HEAP_LINES (HEAP_BLOCK / HEAP_LINE)
+
+struct heap_block {
+    uint32_t index;          /* in heap.blocks */
+    uint32_t large;          /* bytes, when it is one large object; else 0 */
+    uint8_t cycle;           /* the latest that found something alive here, or made it here */
+    uint8_t claimed;         /* taken whole, and not to be looked at for holes until a cycle ends */
+    uint8_t lines[HEAP_LINES];
+    void *memory;            /* of a large object: what the allocator gave */
+};
+
+/* The first line behind a block's head. */
+#define HEAP_FIRST_LINE ((sizeof(struct heap_block) + HEAP_LINE - 1) / HEAP_LINE)
+
+struct heap_chunk {
+    void *memory;
+    size_t size;
+};
+
+struct heap_hole {
+    uint8_t *at;
+    uint8_t *end;
+};
+
+struct held_ref {
+    nidus_ref ref;
+    uint32_t count; /* 0: free */
+};
+
+struct heap {
+    struct nidus_store *store;
+    const struct nidus_allocator *allocator;
+    struct heap_hole hole;
+    uint32_t mark;     /* of new objects, << 24: 0, or the cycle's while marking */
+    uint8_t marking;
+    uint8_t cycle;     /* the current or latest one; never 0 */
+    uint8_t last;      /* the latest that has ended */
+    uint8_t stress;    /* a whole collection at every allocation */
+    uint32_t paused;   /* while not 0, nothing is collected */
+    struct heap_hole whole; /* a block for objects that did not fit a hole */
+    uint32_t next_block; /* where to look for holes: block ... */
+    uint32_t next_line;  /* ... and line */
+    uint64_t bytes;      /* of all blocks */
+    uint64_t limit;
+    uint64_t allocated;  /* since the latest cycle ended */
+    uint64_t threshold;  /* of `allocated`, where the next cycle begins */
+    uint64_t debt;       /* allocated since the latest step */
+    uint64_t live;       /* found by the current or latest cycle */
+    uint32_t grey;       /* first of the list, 0 for none */
+    struct heap_array *scanning; /* an array in the middle, from this element on */
+    uint32_t scan_from;
+    VEC(struct heap_block *) blocks;
+    VEC(struct heap_chunk) chunks;
+    struct held_ref *held; /* a hash table */
+    uint32_t held_room;
+    uint32_t held_count;
+};
+
+void heap_init(struct heap *heap, struct nidus_store *store);
+void heap_free(struct heap *heap);
+
+static inline int ref_is_object(nidus_ref ref)
+{
+    return ref >= REF_OBJECT;
+}
+static inline void *ref_address(nidus_ref ref)
+{
+    return (void *)(uintptr_t)(ref & REF_ADDRESS);
+}
+static inline nidus_ref heap_ref(const void *object)
+{
+    return REF_OBJECT | (uintptr_t)object;
+}
+static inline uint32_t object_type(const void *object)
+{
+    return ((const struct object_head *)object)->word & HEAP_TYPE_MASK;
+}
+
+/* ---- heap.c: allocation ---- */
+
+/* The slow way of heap_new: collects, finds another hole. NULL: the limit, or the allocator. */
+void *heap_refill(struct heap *heap, size_t size);
+
+/* An object of `size` bytes (a multiple of 8), its head set and the rest undefined. May collect. */
+static inline void *heap_new(struct heap *heap, uint32_t type, size_t size)
+{
+    struct object_head *object = (void *)heap->hole.at;
+    if (__builtin_expect((size_t)(heap->hole.end - heap->hole.at) < size, 0)) {
+        object = heap_refill(heap, size);
+        if (!object)
+            return NULL;
+    } else {
+        heap->hole.at += size;
+    }
+    object->word = type | heap->mark;
+    object->link = 0;
+    return object;
+}
+
+/* A struct with all fields 0. */
+void *heap_new_struct(struct heap *heap, uint32_t type);
+/* An array with its elements undefined; whoever asks fills them before anything else is made.
+ * `cleared`: all 0. */
+struct heap_array *heap_new_array(struct heap *heap, uint32_t type, uint64_t length, int cleared);
+struct heap_exception *heap_new_exception(struct heap *heap, struct nidus_tag *tag);
+
+/* Bytes of an object. */
+size_t heap_size(const struct heap *heap, const void *object);
+
+/* ---- heap_collect.c ---- */
+
+/* Marks what `ref` refers to. */
+void heap_mark(struct heap *heap, nidus_ref ref);
+/* Starts a cycle, or goes on with it for about that many bytes. */
+void heap_step(struct heap *heap, uint64_t bytes);
+/* A whole cycle, from what is reachable now. */
+void heap_collect(struct heap *heap);
+
+/* Before a reference in the heap is overwritten. */
+static inline void heap_overwrite(struct heap *heap, const nidus_ref *at)
+{
+    if (__builtin_expect(heap->marking, 0))
+        heap_mark(heap, *at);
+}
+
+/* ---- heap_roots.c ---- */
+
+/* For the host: keeps an object alive; as many holds as releases. False for no memory. */
+int heap_hold(struct heap *heap, nidus_ref ref);
+void heap_release(struct heap *heap, nidus_ref ref);
+
+void heap_mark_roots(struct heap *heap);
+
+#endif
