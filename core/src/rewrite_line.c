@@ -28,6 +28,7 @@ struct line_state {
   struct buffer *out;
   uint32_t from; /* the address in the old code */
   uint32_t to;   /* the address that the new program has reached */
+  bool left_out; /* the rows of a function that the linker left out, which is behind all code, and may wrap */
 };
 
 /* Reads the header; the cursor is left at the first operation. */
@@ -49,9 +50,9 @@ static bool read_header(struct dwarf_cursor *unit, struct line_header *header) {
 }
 
 static bool advance_to(struct line_state *state, uint32_t address) {
+  uint32_t target = state->left_out ? state->to + (address - state->from) : code_map_address(state->map, address);
   state->from = address;
-  uint32_t target = code_map_address(state->map, address);
-  if (target < state->to) return false;
+  if (target < state->to && !state->left_out) return false;
   if (target == state->to) return true;
   put_byte(state->out, LNS_ADVANCE_PC);
   put_u32(state->out, target - state->to);
@@ -67,13 +68,17 @@ static bool extended_operation(struct line_state *state, struct dwarf_cursor *un
   if (*operation != LNE_SET_ADDRESS) {
     put_bytes(state->out, start, (size_t)(unit->at - start));
     /* end_sequence: the registers begin anew. */
-    if (*operation == 1) state->from = state->to = 0;
+    if (*operation == 1) {
+      state->from = state->to = 0;
+      state->left_out = false;
+    }
     return true;
   }
   if (length != 5) return false;
   struct dwarf_cursor operand = {operation, operation + 1, operation + 5, true};
   state->from = dwarf_u32(&operand);
   state->to = code_map_address(state->map, state->from);
+  state->left_out = state->from > state->map->end;
   put_bytes(state->out, start, (size_t)(operation + 1 - start));
   put_fixed32(state->out, state->to);
   return true;

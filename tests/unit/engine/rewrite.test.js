@@ -247,6 +247,10 @@ const PROGRAM = `#include <stdio.h>
 #include <stdlib.h>
 static int compare(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
 static int square(int x) { int s = 0; for (int i = 0; i < x; i++) s += x; return s; }
+int left_out(int x) {
+  while (x & 1) x = square(x) / 3;
+  return x;
+}
 int main(int argc, char **argv) {
   int v[10];
   for (int i = 0; i < 10; i++) v[i] = i * 7 % 10;
