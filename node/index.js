@@ -61,7 +61,7 @@ async function boot({ mounts = {}, env, toolchain = false, signal } = {}) {
     waitSync: waitForClock,
     waitsForInput: false,
   });
-  system.sync.mkdirs("/home");
+  system.sync.mkdir("/home", { recursive: true });
   for (const [path, spec] of Object.entries(mounts)) {
     signal?.throwIfAborted();
     await system.mount(path, spec);

@@ -62,7 +62,7 @@ export class System extends WebSystem {
           throw new TypeError(`This host has no folders to mount at ${path}.`);
         }
         const number = this.#folders.add(spec.folder);
-        return this.mountAt(path, "host", number, spec.readOnly ? 1 : 0);
+        return this.kernel.ask("nidus_mount_host", [path], number, spec.readOnly ? 1 : 0)[0];
       }
       case "tree":
         writeTree(this.sync, path, spec.tree);

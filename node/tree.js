@@ -22,11 +22,11 @@ export function writeTree(sync, path, tree) {
   /** @type {[string, Tree][]} */
   const folders = [[path === "/" ? "" : path, tree]];
   for (const [folder, entries] of folders) {
-    if (folder !== "") sync.mkdirs(folder);
+    if (folder !== "") sync.mkdir(folder, { recursive: true });
     for (const [name, node] of Object.entries(entries)) {
       const at = `${folder}/${name}`;
       const above = at.slice(0, at.lastIndexOf("/"));
-      if (above !== folder) sync.mkdirs(above);
+      if (above !== folder) sync.mkdir(above, { recursive: true });
       const kind = kindOf(node, at);
       if (kind.contents !== undefined) sync.writeFile(at, kind.contents);
       else if (kind.symlink !== undefined) sync.symlink(kind.symlink, at);

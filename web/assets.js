@@ -7,7 +7,7 @@
  * are recognised here, by name.
  */
 
-import { NidusError } from "./errors.js";
+import { NidusError, messageOf } from "./errors.js";
 
 /** @typedef {WebAssembly.Module | Uint8Array | ArrayBuffer | Response | URL | string} ModuleSource */
 
@@ -21,9 +21,10 @@ import { NidusError } from "./errors.js";
 export async function compileAsset(source, name, signal) {
   const given = await source;
   if (given instanceof WebAssembly.Module) return given;
-  if (given instanceof Uint8Array) return compileBytes(given, name);
-  if (given instanceof ArrayBuffer) return compileBytes(new Uint8Array(given), name);
-  const response = given instanceof Response ? given : await fetchAsset(given, name, signal);
+  const response =
+    typeof given === "string" || given instanceof URL
+      ? await fetchAsset(given, name, signal)
+      : new Response(/** @type {BodyInit} */ (given instanceof Response ? given.body : given));
   return compileBytes(new Uint8Array(await response.arrayBuffer()), name);
 }
 
@@ -35,18 +36,15 @@ export async function compileAsset(source, name, signal) {
  * @returns {Promise<Response>}
  */
 export async function fetchAsset(url, name, signal) {
-  let response;
-  try {
-    response = await fetch(url, { signal });
-  } catch (cause) {
+  const response = await fetch(url, { signal }).catch((cause) => {
     if (signal?.aborted) throw cause;
     throw new NidusError(
       "NIDUS_ASSET",
-      `Cannot fetch ${name} from ${url}: ${cause instanceof Error ? cause.message : cause}; ` +
-        `check the connection and the page's connect-src policy, or give its address in assets.`,
+      `Cannot fetch ${name} from ${url}: ${messageOf(cause)}; check the connection and the page's ` +
+        `connect-src policy, or give its address in assets.`,
       { cause },
     );
-  }
+  });
   if (response.ok) return response;
   throw new NidusError(
     "NIDUS_ASSET",
@@ -85,16 +83,12 @@ export async function compileBytes(bytes, name) {
  */
 export function notAModule(bytes) {
   if (bytes.length === 0) return "empty";
-  const at = bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0;
-  const head = String.fromCharCode(...bytes.slice(at, at + 64));
-  if (/^\s*<(!|html|\?xml)/i.test(head)) return "an HTML page";
+  const head = String.fromCharCode(...bytes.subarray(0, 64));
+  if (/^(\xef\xbb\xbf)?\s*<(!|html|\?xml)/i.test(head)) return "an HTML page";
   if (head.startsWith("version https://git-lfs")) return "a Git LFS pointer";
-  if (!head.startsWith("\0asm")) {
-    const shown = Array.from(bytes.slice(0, 4), (byte) => byte.toString(16).padStart(2, "0"));
-    return `a file that begins with ${shown.join(" ")}`;
-  }
-  if (bytes[6] === 1) return "a component";
-  return null;
+  if (head.startsWith("\0asm")) return bytes[6] === 1 ? "a component" : null;
+  const shown = Array.from(bytes.slice(0, 4), (byte) => byte.toString(16).padStart(2, "0"));
+  return `a file that begins with ${shown.join(" ")}`;
 }
 
 /**
@@ -103,7 +97,7 @@ export function notAModule(bytes) {
  * @param {string} name
  */
 export function explainCompileError(thrown, name) {
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  const text = messageOf(thrown);
   if (/embedder|CSP|content security|unsafe-eval/i.test(text)) {
     return new NidusError(
       "NIDUS_CSP",

@@ -8,115 +8,67 @@
  */
 
 import { NidusError } from "./errors.js";
+import { createProcess } from "./page-process.js";
 import { perform } from "./protocol.js";
 
-/** @typedef {import("./protocol.js").Booted} Booted */
+/** @typedef {import("./protocol.js").Answers} Answers */
 /** @typedef {import("./protocol.js").Verbs} Verbs */
-
 /** @typedef {URL | string | (() => Worker)} WorkerSource */
 
 /**
- * Who is told what by the worker: a call, a process or the system.
- * @typedef {Partial<Pick<import("./protocol.js").Answers, "resolve"> & import("./protocol.js").ProcessEvents & import("./protocol.js").SystemEvents> & Ends} Target
- *
- * @typedef {object} Ends
- * @property {unknown} [message] what asked; it is asked again
- * @property {(error: any) => void} [reject] there will be no answer; all is over
+ * The system as its worker knows it: `resolve` when a worker is ready, `reject` when all is over.
+ * @typedef {import("./protocol.js").SystemEvents & {resolve: (booted: import("./protocol.js").Booted) => void, reject: (error: unknown) => void}} SystemTarget
+ */
+
+/**
+ * Who is told what: a call, a process or the system.
+ * @typedef {object} Target
+ * @property {unknown} [message] what asked; another worker is asked again
+ * @property {(error: unknown) => void} [reject] there will be no answer
  * @property {(signal: string) => void} [lost] the worker is gone
  */
 
-/** The number of the call that starts a worker. */
-const BOOT = 1;
-
-export class Connection {
-  /** @type {Worker | null} */
-  #worker = null;
-  #lastId = BOOT;
+/**
+ * Starts a worker.
+ * @param {WorkerSource | undefined} source
+ * @param {() => Parameters<Verbs["boot"]>} boot what a worker is started with
+ * @param {SystemTarget} system
+ */
+export function connect(source, boot, system) {
+  /** @type {Worker | undefined} */
+  let worker;
+  /** The worker has said something. */
+  let alive = false;
+  let lastId = 0;
+  /** @type {unknown} why nothing works any more; undefined while it does */
+  let dead;
   /** @type {Map<number, Target>} */
-  #targets = new Map();
-  /** @type {unknown} why nothing works any more */
-  dead;
-  #source;
-  #boot;
-  #restarted;
+  const targets = new Map([[0, system]]);
 
-  /**
-   * @param {WorkerSource | undefined} source
-   * @param {() => Parameters<Verbs["boot"]>} boot what a worker is started with
-   * @param {(answer: Booted) => void} restarted another worker has taken the place of one
-   * @param {Target} system
-   */
-  constructor(source, boot, restarted, system) {
-    this.#source = source;
-    this.#boot = boot;
-    this.#restarted = restarted;
-    this.#targets.set(0, system);
-  }
-
-  /**
-   * Starts a worker.
-   * @returns {Promise<Booted>}
-   */
-  async start() {
-    const source = this.#source;
-    const worker = createWorker(source);
-    this.#worker = worker;
-    worker.onmessage = ({ data: [id, name, ...args] }) => {
-      const target = this.#targets.get(id);
-      if (!target || worker !== this.#worker) return;
-      if (target.message) this.remove(id);
-      perform(target, name, args);
-    };
-    worker.onerror = (event) => {
-      event.preventDefault?.();
-      if (worker !== this.#worker) return;
-      this.stop("SIGKILL", this.#targets.has(BOOT) ? workerError(event, source) : null);
-    };
-    const unanswered = [...this.#targets];
-    const answer = this.ask("boot", ...this.#boot());
-    for (const [id, { message }] of unanswered) {
-      if (message && id !== BOOT) worker.postMessage(message);
+  const start = () => {
+    try {
+      const its = (worker = createWorker(source));
+      alive = false;
+      its.onmessage = ({ data: [id, name, ...args] }) => {
+        const target = targets.get(id);
+        if (its !== worker || !target) return;
+        alive = true;
+        if (target.message) targets.delete(id);
+        if (name !== "reject") return perform(target, name, args);
+        const error = NidusError.fromJSON(args[0]);
+        if (id) target.reject?.(error);
+        else stop("SIGKILL", error);
+      };
+      its.onerror = (event) => {
+        event.preventDefault?.();
+        if (its === worker) stop("SIGKILL", alive ? undefined : workerError(event, source));
+      };
+      its.postMessage([0, "boot", boot()]);
+      for (const { message } of targets.values()) if (message) its.postMessage(message);
+    } catch (error) {
+      stop("SIGKILL", error);
     }
-    return answer;
-  }
-
-  /**
-   * @param {string} verb one of `Verbs`, or a method of `fs`
-   * @param {unknown[]} args
-   * @returns {Promise<any>}
-   */
-  ask(verb, ...args) {
-    return new Promise((resolve, reject) => {
-      if (this.dead) throw this.dead;
-      const id = verb === "boot" ? BOOT : ++this.#lastId;
-      const message = [id, verb, args];
-      this.#worker?.postMessage(message);
-      this.#targets.set(id, {
-        message,
-        resolve,
-        reject: (error) => reject(NidusError.fromJSON(error)),
-      });
-    });
-  }
-
-  /** @type {Verbs["tell"]} */
-  tell(...args) {
-    this.#worker?.postMessage([0, "tell", args]);
-  }
-
-  /**
-   * Gives somebody who is to be told a number.
-   * @param {Target} target
-   */
-  add(target) {
-    this.#targets.set(++this.#lastId, target);
-    return this.#lastId;
-  }
-
-  /** @param {number} id */
-  remove(id) {
-    this.#targets.delete(id);
-  }
+  };
 
   /**
    * Ends the worker with all its processes; another one takes its place, unless an error says that this is
@@ -124,17 +76,76 @@ export class Connection {
    * @param {string} signal
    * @param {unknown} [error]
    */
-  stop(signal, error) {
-    if (this.dead) return;
-    this.dead = error;
-    this.#worker?.terminate();
-    this.#worker = null;
-    for (const target of this.#targets.values()) {
+  const stop = (signal, error) => {
+    if (dead !== undefined) return;
+    dead = error;
+    worker?.terminate();
+    worker = undefined;
+    for (const target of targets.values()) {
       target.lost?.(signal);
-      if (error) target.reject?.(error);
+      if (error !== undefined) target.reject?.(error);
     }
-    if (!error) this.start().then(this.#restarted, (failed) => this.stop(signal, failed));
-  }
+    if (error === undefined) start();
+  };
+
+  /**
+   * @param {string} verb one of `Verbs`, or a method of `fs`
+   * @param {unknown[]} args
+   * @returns {Promise<any>}
+   */
+  const ask = (verb, ...args) =>
+    new Promise((resolve, reject) => {
+      if (dead !== undefined) throw dead;
+      const message = [++lastId, verb, args];
+      worker?.postMessage(message);
+      targets.set(lastId, /** @type {Target} */ ({ message, resolve, reject }));
+    });
+
+  /**
+   * @param {string} command
+   * @param {unknown[]} args
+   * @param {import("./nidus.js").ExecOptions} options
+   * @param {boolean} shared programs wait synchronously
+   */
+  const spawn = async (command, args, { signal, input, ...settings }, shared) => {
+    signal?.throwIfAborted();
+    const id = ++lastId;
+    const { process, events, ring } = createProcess(
+      (...told) => worker?.postMessage([null, "tell", [id, ...told]]),
+      stop,
+      shared,
+      Boolean(settings.terminal),
+      input,
+    );
+    targets.set(id, events);
+    const release = onAbort(signal, () => process.kill("SIGKILL"));
+    process.exit.then(() => {
+      targets.delete(id);
+      release();
+    });
+    try {
+      process.pid = await ask("spawn", id, command, args.map(String), settings, ring);
+    } catch (error) {
+      events.exit({ code: null, signal: null, trap: null });
+      throw error;
+    }
+    return process;
+  };
+
+  start();
+  return { ask, spawn, stop, isDead: () => dead !== undefined };
+}
+
+/**
+ * Acts when a signal is aborted, now or later.
+ * @param {AbortSignal | undefined} signal
+ * @param {() => void} act
+ * @returns {() => void} stops watching
+ */
+export function onAbort(signal, act) {
+  if (signal?.aborted) act();
+  signal?.addEventListener("abort", act);
+  return () => signal?.removeEventListener("abort", act);
 }
 
 /**
@@ -143,21 +154,24 @@ export class Connection {
  */
 function createWorker(source) {
   if (typeof source === "function") return source();
-  if (source !== undefined) return new Worker(source, { type: "module", name: "nidus" });
-  return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "nidus" });
+  // Bundlers look for the whole of the second expression.
+  return source
+    ? new Worker(source, { type: "module", name: "nidus" })
+    : new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "nidus" });
 }
 
 /**
  * @param {ErrorEvent} event
- * @param {unknown} source
+ * @param {WorkerSource | undefined} source
  */
-function workerError(event, source) {
-  const where = typeof source === "string" || source instanceof URL ? ` from ${source}` : "";
-  return event.message
-    ? new NidusError("NIDUS_WORKER", `The worker of Nidus failed to start: ${event.message}`)
-    : new NidusError(
-        "NIDUS_ASSET",
-        `worker.js could not be loaded${where}: serve the package's web folder as JavaScript from this ` +
-          "page's origin, allow it in the policy's worker-src, or give its address in assets.worker.",
-      );
+function workerError({ message }, source) {
+  if (message) {
+    return new NidusError("NIDUS_WORKER", `The worker of Nidus failed to start: ${message}`);
+  }
+  const where = source && typeof source !== "function" ? ` from ${source}` : "";
+  return new NidusError(
+    "NIDUS_ASSET",
+    `worker.js could not be loaded${where}: serve the package's web folder as JavaScript from this ` +
+      "page's origin, allow it in the policy's worker-src, or give its address in assets.worker.",
+  );
 }

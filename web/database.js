@@ -13,7 +13,6 @@
  * transaction.
  */
 
-import { NidusError } from "./errors.js";
 import { STORES } from "./volume.js";
 
 const SCHEMA = 1;
@@ -28,14 +27,15 @@ const MOUNTS = 256;
 export class Database {
   /** @type {IDBDatabase | null} null: the connection was lost */
   #db = null;
-  #name;
+  /** @readonly */
+  name;
   #factory;
   /** Which mount of the database this is; 0 before it is read. */
   #number = 0;
 
   /**
-   * Rejects with a `NidusError` where the database must not be used, with the browser's own error where
-   * there is none to be had.
+   * Rejects with the browser's own error, as all here does: `VersionError` where the database must not be
+   * used, others where there is none to be had.
    * @param {IDBFactory} factory
    * @param {string} name
    */
@@ -51,7 +51,7 @@ export class Database {
    */
   constructor(factory, name) {
     this.#factory = factory;
-    this.#name = name;
+    this.name = name;
   }
 
   /** Reads everything and makes this the volume's writer, in one transaction. */
@@ -107,37 +107,31 @@ export class Database {
    * @returns {Promise<Awaited<T>>}
    */
   async #transact(options, use) {
+    const db = this.#db ?? (await this.#connect());
+    const tx = db.transaction(ALL, "readwrite", options);
+    /** @type {Promise<void>} */
+    const completed = new Promise((resolve, reject) => {
+      tx.oncomplete = () => resolve();
+      tx.onabort = () => reject(tx.error ?? new Error("the transaction was aborted"));
+    });
+    completed.catch(() => {}); // Told below, also when `use` throws.
     try {
-      const db = this.#db ?? (await this.#connect());
-      const tx = db.transaction(ALL, "readwrite", options);
-      /** @type {Promise<void>} */
-      const completed = new Promise((resolve, reject) => {
-        tx.oncomplete = () => resolve();
-        tx.onabort = () => reject(tx.error ?? new Error("the transaction was aborted"));
-      });
-      completed.catch(() => {}); // Told below, also when `use` throws.
-      try {
-        const answer = await use(tx);
-        await completed;
-        return answer;
-      } catch (error) {
-        if (tx.error === null) tx.abort();
-        throw error;
-      }
+      const answer = await use(tx);
+      await completed;
+      return answer;
     } catch (error) {
-      throw this.#failure(error);
+      if (tx.error === null) tx.abort();
+      throw error;
     }
   }
 
   async #connect() {
-    const request = this.#factory.open(`nidus:${this.#name}`, SCHEMA);
+    const request = this.#factory.open(`nidus:${this.name}`, SCHEMA);
     request.onupgradeneeded = () => {
       for (const store of ALL) request.result.createObjectStore(store);
       /** @type {IDBTransaction} */ (request.transaction).objectStore("meta").put(SCHEMA, "schema");
     };
-    const db = await result(request).catch((error) => {
-      throw error.name === "VersionError" ? this.#failure(error) : error;
-    });
+    const db = await result(request);
     const lose = () => {
       db.close();
       if (this.#db === db) this.#db = null;
@@ -152,32 +146,6 @@ export class Database {
     }
     db.onclose = db.onversionchange = lose;
     return (this.#db = db);
-  }
-
-  /** @param {unknown} cause */
-  #failure(cause) {
-    if (cause instanceof NidusError) return cause;
-    /** @type {Record<string, [string, string]>} */
-    const known = {
-      ConstraintError: [
-        "EBUSY",
-        `Volume "${this.#name}" was opened or deleted elsewhere: what changes here is no longer stored; reload the page.`,
-      ],
-      QuotaExceededError: [
-        "ENOSPC",
-        `The browser has no more storage for volume "${this.#name}": delete files or free disk space.`,
-      ],
-      VersionError: [
-        "ENOTSUP",
-        `volume "${this.#name}" was written by a newer version of Nidus: update this page`,
-      ],
-    };
-    const { name } = /** @type {Error} */ (cause);
-    const [code, sentence] = known[name] ?? [
-      "EIO",
-      `Volume "${this.#name}" could not be stored: ${String(cause)}`,
-    ];
-    return new NidusError(code, sentence);
   }
 }
 

@@ -6,74 +6,56 @@
  * never change; writing its first 10 MB of memory anew costs 1.5 ms.
  *
  * The invariant: a restored instance cannot be told from a fresh one.
- * - Memory: the bytes that were not zero at the start are written again, all others that the program
- *   had are zeroed. How much it had, its *pages* say (rewrite.js); the memory itself stays as large as it
+ * - Memory: what it held at the start is written again, and all that the program had beyond is zeroed. How
+ *   much it had, its *pages* say (wasi-polyfill/src/rewriter.h); the memory itself stays as large as it
  *   became, which the program cannot see.
- * - Globals: the mutable ones are exported by rewrite.js, and set.
+ * - Globals: the rewriter exports the mutable ones; they are set.
  * - Tables and segments: what clang makes of C and C++ has no instruction that changes them.
  */
-
-import { rewrittenExports } from "./rewrite.js";
 
 /** An instance whose memory became larger is not kept, in bytes. */
 export const LARGEST_KEPT = 128 * 1024 * 1024;
 
+/** What the names of the exports begin with that the rewriter added. */
+const PREFIX = "nidus:";
 const PAGE = 65536;
 
-/** The state of an instance before its first run. */
-export class Image {
-  #memory;
-  #pages;
-  #from;
-  #bytes;
-  #globals;
+/**
+ * The build of a program that was rewritten, as the rewriter tells it from others.
+ *
+ * @param {WebAssembly.Module} module
+ */
+export function fingerprint(module) {
+  const added = WebAssembly.Module.exports(module).find(({ name }) => name.startsWith(PREFIX));
+  return added?.name.split(":")[1];
+}
 
-  /**
-   * Keeps the state of an instance that has not run; null if its module has state that cannot be
-   * reached.
-   *
-   * @param {WebAssembly.Module} module
-   * @param {WebAssembly.Instance} instance
-   */
-  static capture(module, instance) {
-    const rewritten = rewrittenExports(module);
-    return rewritten && new Image(instance, rewritten);
-  }
-
-  /**
-   * @param {WebAssembly.Instance} instance
-   * @param {import("./rewrite.js").Rewritten} rewritten
-   */
-  constructor({ exports }, { pages, globals }) {
-    this.#memory = /** @type {WebAssembly.Memory} */ (exports.memory);
-    this.#pages = /** @type {WebAssembly.Global} */ (exports[pages]);
-    const { buffer } = this.#memory;
-    const words = new Int32Array(buffer);
-    let first = 0;
-    let end = words.length;
-    while (first < end && words[first] === 0) first++;
-    while (end > first && words[end - 1] === 0) end--;
-    this.#from = first * 4;
-    this.#bytes = new Uint8Array(buffer).slice(first * 4, end * 4);
-    this.#globals = [pages, ...globals].map((name) => {
-      const global = /** @type {WebAssembly.Global} */ (exports[name]);
-      return { global, value: global.value };
-    });
-  }
-
-  /** Whether the instance has become too large to be kept. */
-  get isLarge() {
-    return this.#memory.buffer.byteLength > LARGEST_KEPT;
-  }
-
-  /** Puts the instance back; false when it had better be replaced. */
-  restore() {
-    if (this.isLarge) return false;
-    const memory = new Uint8Array(this.#memory.buffer, 0, this.#pages.value * PAGE);
-    memory.fill(0, 0, this.#from);
-    memory.set(this.#bytes, this.#from);
-    memory.fill(0, this.#from + this.#bytes.length);
-    for (const { global, value } of this.#globals) global.value = value;
-    return true;
-  }
+/**
+ * Keeps the state of an instance that has not run; null if its module has state that cannot be reached.
+ *
+ * @param {WebAssembly.Instance} instance
+ * @returns {import("./process.js").Image | null}
+ */
+export function capture({ exports }) {
+  const names = Object.keys(exports).filter((name) => name.startsWith(PREFIX));
+  // The first one counts the pages.
+  const globals = names.map((name) => /** @type {WebAssembly.Global} */ (exports[name]));
+  const [pages] = globals;
+  if (pages === undefined) return null;
+  const values = globals.map(({ value }) => value);
+  const memory = /** @type {WebAssembly.Memory} */ (exports.memory);
+  const bytes = new Uint8Array(memory.buffer.slice(0));
+  return {
+    get isLarge() {
+      return memory.buffer.byteLength > LARGEST_KEPT;
+    },
+    restore() {
+      if (this.isLarge) return false;
+      const now = new Uint8Array(memory.buffer, 0, pages.value * PAGE);
+      now.set(bytes);
+      now.fill(0, bytes.length);
+      globals.forEach((global, i) => (global.value = values[i]));
+      return true;
+    },
+  };
 }

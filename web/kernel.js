@@ -88,11 +88,7 @@ export class Kernel {
     this.exports = this.raw;
     this.memory = /** @type {WebAssembly.Memory} */ (memory);
     this.table = /** @type {WebAssembly.Table} */ (exports.__indirect_function_table);
-    this.#u8 = new Uint8Array(this.memory.buffer);
   }
-
-  /** @type {Uint8Array} */
-  #u8;
 
   /**
    * Makes the system, in the first instance over a memory.
@@ -115,8 +111,7 @@ export class Kernel {
 
   /** The kernel's memory, as it is now. */
   u8() {
-    if (this.#u8.buffer !== this.memory.buffer) this.#u8 = new Uint8Array(this.memory.buffer);
-    return this.#u8;
+    return new Uint8Array(this.memory.buffer);
   }
 
   /** The kernel's memory, as it is now. */
@@ -194,7 +189,7 @@ export class Kernel {
 
   /**
    * A copy of bytes that the kernel gives: modules, texts, and the plans of the toolchain.
-   * @param {"nidus_errno_texts" | "nidus_gate" | "nidus_bridge" | "nidus_cc_plan" | "nidus_cc_driver"} which
+   * @param {"nidus_errno_texts" | "nidus_gate" | "nidus_bridge" | "nidus_cc_plan" | "nidus_cc_driver" | "nidus_cc_prompt"} which
    * @param {number[]} values
    * @returns {Uint8Array<ArrayBuffer>}
    */
@@ -205,15 +200,17 @@ export class Kernel {
   }
 
   /**
-   * Calls a function that gives bytes out: its result, and a copy of them.
+   * Calls a function that gives bytes out: its result, and a copy of them, or what else `use` makes of them.
    * @param {string} which
    * @param {number[]} values
+   * @param {(view: Uint8Array, result: number) => Uint8Array} [use]
    * @returns {[number, Uint8Array<ArrayBuffer>]}
    */
-  take(which, values) {
+  take(which, values, use = (view) => view.slice()) {
     const result = /** @type {KernelFunction} */ (this.raw[which])(...values);
     const [ptr = 0, length = 0] = new Uint32Array(this.memory.buffer, this.raw.nidus_given(), 2);
-    return [result, this.u8().slice(ptr, ptr + length)];
+    const view = this.u8().subarray(ptr, ptr + length);
+    return [result, /** @type {Uint8Array<ArrayBuffer>} */ (use(view, result))];
   }
 
   /**

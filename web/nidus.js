@@ -10,17 +10,14 @@
  * transaction, so nothing stored is ever damaged.
  */
 
-import { Connection } from "./connection.js";
+import { connect, onAbort } from "./connection.js";
 import { NidusError } from "./errors.js";
 import { KeptVolume } from "./kept-volume.js";
-import { createProcess } from "./page-process.js";
 import { Dirent, Stats } from "./stats.js";
-import { toBytes } from "./streams.js";
 import { lockVolume } from "./volume-lock.js";
 
 export { NidusError };
 
-/** @typedef {import("./protocol.js").Booted} Booted */
 /** @typedef {import("./protocol.js").Capabilities} Capabilities */
 /** @typedef {import("./protocol.js").Progress} Progress */
 /** @typedef {import("./protocol.js").VolumeState} VolumeState */
@@ -104,31 +101,35 @@ export class Nidus {
     signal?.throwIfAborted();
     const match = /^(?:mem|idb:(.+))$/s.exec(volume);
     if (!match) throw new NidusError("EINVAL", `volume is "${volume}": say "idb:NAME" or "mem".`);
-    const { locks } = globalThis.navigator ?? {};
+    const { locks } = navigator;
     // Held by the page, since a worker that is ended may take its time.
     const unlock = match[1] && locks ? await lockVolume(locks, match[1]) : () => {};
-    const system = new Nidus(options, match[1], unlock);
-    const giveUp = () => system.#end("the boot was given up");
-    signal?.addEventListener("abort", giveUp);
+    let release = () => {};
     try {
-      if (signal?.aborted) giveUp();
-      system.#ready(await system.#connection.start());
-      return system;
-    } catch (error) {
-      system.#end("the boot failed");
-      signal?.throwIfAborted();
-      throw error;
+      return await new Promise((resolve, reject) => {
+        const system = new Nidus(
+          options,
+          match[1],
+          () => resolve(system),
+          (error) => {
+            unlock();
+            reject(error);
+          },
+        );
+        release = onAbort(signal, () => system.#connection.stop("SIGKILL", signal?.reason));
+      });
     } finally {
-      signal?.removeEventListener("abort", giveUp);
+      release();
     }
   }
 
   /**
    * @param {BootOptions} options
    * @param {string | undefined} name of the volume
-   * @param {() => void} unlock
+   * @param {() => void} started
+   * @param {(error: unknown) => void} ended
    */
-  constructor({ onProgress, assets, toolchain }, name, unlock) {
+  constructor({ onProgress, assets, toolchain }, name, started, ended) {
     const kept = new KeptVolume();
     const { document } = globalThis;
     const hidden = () => {
@@ -136,27 +137,32 @@ export class Nidus {
       if (document.visibilityState === "hidden") this.flush().catch(() => {});
     };
     document?.addEventListener("visibilitychange", hidden);
-    this.#connection = new Connection(
+    this.#connection = connect(
       assets?.worker,
       () => [name, kept.read(), partsOf(assets?.kernel, toolchain)],
-      (booted) => {
-        this.#ready(booted);
-        this.#emit("restart", null);
-      },
       {
         progress: (progress) => onProgress?.(progress),
         keep: (changes) => kept.write(changes),
         part: (source, part) => parts.set(source, part),
-        event: (event, record) => {
-          const error = record && NidusError.fromJSON(record);
-          if (event === "nopersist" && error) {
-            this.volume = { persistent: false, reason: error.message };
-          }
-          this.#emit(event, error);
+        event: (event, record, volume) => {
+          this.volume = volume;
+          this.#emit(event, record && NidusError.fromJSON(record));
         },
-        reject() {
+        resolve: ({ capabilities, volume, fs }) => {
+          this.capabilities = capabilities;
+          this.volume = volume;
+          const files = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (this.fs));
+          for (const name of fs) {
+            files[name] = (/** @type {any[]} */ ...args) => this.#callFs(name, args);
+          }
+          files.promises = files;
+          // Nobody listens yet to the first one.
+          this.#emit("restart", null);
+          started();
+        },
+        reject(error) {
           document?.removeEventListener("visibilitychange", hidden);
-          unlock();
+          ended(error);
         },
       },
     );
@@ -169,31 +175,9 @@ export class Nidus {
    * @param {SpawnOptions} [options]
    * @returns {Promise<PageProcess>}
    */
-  async spawn(command, args = [], options = {}) {
-    const { signal, input, ...settings } = /** @type {ExecOptions} */ (options);
-    signal?.throwIfAborted();
-    const connection = this.#connection;
-    const { process, events, ring } = createProcess(
-      (word, value) => connection.tell(id, word, value),
-      (name) => connection.stop(name),
-      this.capabilities.waiting === "shared",
-      settings.terminal !== undefined,
-      input === undefined ? input : toBytes(input),
-    );
-    const id = connection.add(events);
-    const kill = () => void process.kill("SIGKILL");
-    signal?.addEventListener("abort", kill);
-    process.exit.then(() => {
-      connection.remove(id);
-      signal?.removeEventListener("abort", kill);
-    });
-    try {
-      process.pid = await connection.ask("spawn", id, command, args.map(String), settings, ring);
-    } catch (error) {
-      events.exit({ code: null, signal: null, trap: null });
-      throw error;
-    }
-    return process;
+  spawn(command, args = [], options = {}) {
+    const shared = this.capabilities.waiting === "shared";
+    return this.#connection.spawn(command, args, options, shared);
   }
 
   /**
@@ -203,14 +187,13 @@ export class Nidus {
    * @param {ExecOptions} [options]
    * @returns {Promise<ExecResult>}
    */
-  async exec(command, args, options = {}) {
-    const whole = { ...options, terminal: undefined, input: options.input ?? "" };
+  async exec(command, args, options) {
+    const whole = { ...options, input: options?.input ?? "", terminal: undefined };
     const process = await this.spawn(command, args, whole);
-    const [stdout, stderr, status] = await Promise.all([
-      new Response(process.stdout).text(),
-      new Response(process.stderr).text(),
-      process.exit,
-    ]);
+    const [stdout = "", stderr = ""] = await Promise.all(
+      [process.stdout, process.stderr].map((stream) => new Response(stream).text()),
+    );
+    const status = await process.exit;
     const { diagnostics } = process;
     return { ...status, stdout, stderr, ...(diagnostics && { diagnostics }) };
   }
@@ -238,28 +221,13 @@ export class Nidus {
 
   /** Stores what changed, ends every process and gives the volume back. */
   async close() {
-    if (this.#connection.dead) return;
+    const { ask, stop, isDead } = this.#connection;
+    if (isDead()) return;
     try {
-      await this.#connection.ask("close");
+      await ask("close");
     } finally {
-      this.#end("the system is closed; boot another one");
+      stop("SIGKILL", new NidusError("ECANCELED", "the system is closed; boot another one"));
     }
-  }
-
-  /** @param {string} why */
-  #end(why) {
-    this.#connection.stop("SIGKILL", new NidusError("ECANCELED", why));
-  }
-
-  /** @param {Booted} booted */
-  #ready({ capabilities, volume, fs }) {
-    this.capabilities = capabilities;
-    this.volume = volume;
-    for (const name of fs) {
-      /** @type {any} */ (this.fs)[name] = (/** @type {any[]} */ ...args) =>
-        this.#callFs(name, args);
-    }
-    /** @type {any} */ (this.fs).promises = this.fs;
   }
 
   /**
@@ -268,10 +236,9 @@ export class Nidus {
    */
   async #callFs(name, args) {
     // A signal cannot be sent; what it may stop is one short call.
-    const plain = args.map((arg) => {
-      arg?.signal?.throwIfAborted();
-      return arg?.signal ? { ...arg, signal: undefined } : arg;
-    });
+    const plain = args.map((arg) =>
+      arg?.signal ? { ...arg, signal: arg.signal.throwIfAborted() } : arg,
+    );
     const answer = await this.#connection.ask(name, ...plain);
     if (/stat$/.test(name)) return Stats.from(answer);
     if (!Array.isArray(answer)) return answer;
@@ -294,26 +261,16 @@ export class Nidus {
  * @returns {import("./protocol.js").Parts}
  */
 function partsOf(kernel, toolchain) {
-  const folder = isAddress(toolchain) && String(toolchain).replace(/\/?$/, "/llvm");
-  const { compiler, resources } = folder
-    ? { compiler: `${folder}.core.wasm`, resources: `${folder}-resources.tar` }
-    : /** @type {any} */ (toolchain ?? {});
-  /** @param {unknown} source */
+  /** @type {(source: unknown) => any} */
   const part = (source) => {
-    const key = isAddress(source) ? new URL(source, globalThis.location?.href).href : source;
+    const isAddress = typeof source === "string" || source instanceof URL;
+    const key = isAddress ? new URL(source, location.href).href : source;
     return parts.get(key) ?? key;
   };
-  return /** @type {any} */ ({
-    kernel: part(kernel),
-    compiler: part(compiler),
-    resources: part(resources),
-  });
-}
-
-/**
- * @param {unknown} source
- * @returns {source is string | URL}
- */
-function isAddress(source) {
-  return typeof source === "string" || source instanceof URL;
+  if (toolchain === undefined) return { kernel: part(kernel) };
+  // An address has neither of the two.
+  const folder = String(toolchain).replace(/\/?$/, "/llvm");
+  const { compiler = `${folder}.core.wasm`, resources = `${folder}-resources.tar` } =
+    /** @type {Partial<Extract<typeof toolchain, {compiler: unknown}>>} */ (toolchain);
+  return { kernel: part(kernel), compiler: part(compiler), resources: part(resources) };
 }

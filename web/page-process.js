@@ -10,11 +10,14 @@
 
 import { NidusError, signalNumber } from "./errors.js";
 import { INPUT_WINDOW, KILL_GRACE, MESSAGE_COST } from "./protocol.js";
-import { ACKED, ENDED, HEAD, KILLED, POSTED, createRing, tellRing, wordsOf } from "./ring.js";
+import { ACKED, ENDED, HEAD, KILLED, POSTED, createRing } from "./ring.js";
 import { concat, toBytes } from "./streams.js";
 
 /** @typedef {import("./protocol.js").ExitStatus} ExitStatus */
 /** @typedef {import("./protocol.js").ProcessEvents} ProcessEvents */
+
+/** Input goes in pieces of this size at most. */
+const PIECE = INPUT_WINDOW / 2;
 
 /**
  * See `system.spawn`.
@@ -44,10 +47,11 @@ import { concat, toBytes } from "./streams.js";
  * @param {(signal: string) => void} stuck a kill had no effect in time
  * @param {boolean} shared the process waits for input synchronously
  * @param {boolean} terminal
- * @param {Uint8Array} [input] all there will be, known from the start
+ * @param {string | Uint8Array} [input] all there will be, known from the start
  */
 export function createProcess(post, stuck, shared, terminal, input) {
-  const ring = createRing(shared, input?.length ?? INPUT_WINDOW);
+  const whole = input === undefined ? null : toBytes(input);
+  const ring = createRing(shared, whole ? whole.length : INPUT_WINDOW);
   let ended = false;
   let waiting = false;
   /** @type {PageProcess["onwaiting"]} */
@@ -64,9 +68,9 @@ export function createProcess(post, stuck, shared, terminal, input) {
   const tell = (word, value) => {
     if (ended) return;
     // One that has not started may be started by another worker, which is given all this.
-    if (shared || process.pid === 0) tellRing(ring, word, value);
+    if (shared || process.pid === 0) ring.tell(word, value);
     if (!shared) post(word, value);
-    else if (Atomics.exchange(wordsOf(ring), POSTED, 1) === 0) post(POSTED, -1);
+    else if (!Atomics.exchange(ring.words, POSTED, 1)) post(POSTED, -1);
   };
 
   /** @param {boolean} now */
@@ -82,9 +86,9 @@ export function createProcess(post, stuck, shared, terminal, input) {
   const first = incoming(credit);
   const second = terminal ? first : incoming(credit);
 
-  if (input) {
-    tellRing(ring, HEAD, input);
-    tellRing(ring, ENDED, 1);
+  if (whole) {
+    ring.tell(HEAD, whole);
+    ring.tell(ENDED, 1);
   }
 
   /** @type {PageProcess} */
@@ -97,15 +101,14 @@ export function createProcess(post, stuck, shared, terminal, input) {
     stderr: second.readable,
     stdin: new WritableStream({
       async write(chunk) {
-        let rest = toBytes(chunk);
-        while (rest.length > 0) {
-          while (!ended && sent >= INPUT_WINDOW) {
+        const bytes = toBytes(chunk);
+        for (let at = 0; at < bytes.length; at += PIECE) {
+          while (!ended && sent > INPUT_WINDOW - PIECE) {
             await new Promise((resolve) => (room = () => resolve(undefined)));
           }
           if (ended)
             throw new NidusError("EPIPE", "EPIPE: broken pipe, write: the process has ended");
-          const part = rest.slice(0, INPUT_WINDOW - sent);
-          rest = rest.subarray(part.length);
+          const part = bytes.slice(at, at + PIECE);
           sent += part.length;
           wait(false);
           tell(HEAD, part);
@@ -117,10 +120,7 @@ export function createProcess(post, stuck, shared, terminal, input) {
     get waiting() {
       return waiting;
     },
-    get onwaiting() {
-      return onwaiting;
-    },
-    set onwaiting(listener) {
+    set onwaiting(/** @type {((waiting: boolean) => void) | null} */ listener) {
       onwaiting = listener;
       if (waiting) listener?.(true);
     },
@@ -144,11 +144,11 @@ export function createProcess(post, stuck, shared, terminal, input) {
       room();
       wait(waits);
     },
-    exit({ diagnostics, ...status }) {
+    exit({ diagnostics = null, ...status }) {
       if (ended) return;
       ended = true;
       clearTimeout(grace);
-      process.diagnostics = /** @type {PageProcess["diagnostics"]} */ (diagnostics ?? null);
+      process.diagnostics = /** @type {PageProcess["diagnostics"]} */ (diagnostics);
       first.end();
       second.end();
       room();
@@ -160,7 +160,7 @@ export function createProcess(post, stuck, shared, terminal, input) {
       if (process.pid) events.exit({ code: null, signal, trap: null });
     },
   };
-  return { process, events, ring };
+  return { process, events, ring: ring.memory };
 }
 
 /**

@@ -4,7 +4,7 @@
  * ```
  *   page (nidus.js, page-process.js)                       worker (worker.js)
  *      [call, verb, ...arguments] ────────────────────────▶  Verbs
- *      [0, "tell", process, word, value] ─────────────────▶  what ring.js says; not answered
+ *      [null, "tell", process, word, value] ──────────────▶  what ring.js says; not answered
  *      ◀──── [call, "resolve" | "reject", ...]               Answers
  *      ◀──── [process, "output" | "stdin" | "exit", ...]     ProcessEvents
  *      ◀──── [0, "progress" | "keep" | "part" | "event", …]  SystemEvents
@@ -93,7 +93,7 @@ export const YIELD_AFTER = 50;
  * @typedef {object} ProcessEvents
  * @property {(fd: number, bytes: Uint8Array) => void} output
  * @property {(taken: number, waiting: boolean) => void} stdin bytes taken, and whether it waits for more
- * @property {(status: ExitStatus & {diagnostics?: unknown[]}) => void} exit
+ * @property {(status: ExitStatus & {diagnostics?: unknown[] | null}) => void} exit
  */
 
 /**
@@ -101,7 +101,7 @@ export const YIELD_AFTER = 50;
  * @property {(progress: Progress) => void} progress
  * @property {(changes: import("./volume.js").Change[]) => void} keep of a volume in memory
  * @property {(source: unknown, part: WebAssembly.Module | Blob) => void} part what came from an address
- * @property {(name: "flush" | "flusherror" | "nopersist", error: ErrorRecord | null) => void} event
+ * @property {(name: "flush" | "flusherror" | "nopersist", error: ErrorRecord | null, volume: VolumeState) => void} event
  */
 
 /**

@@ -9,7 +9,7 @@
  *
  * Invariants: the process alone moves `tail`, the page all other words; counts only grow, and wrap as
  * 32-bit integers, so the size of the ring is a power of two unless all input is there from the start;
- * `wake` changes after every other change.
+ * `wake` changes after every other change of the page's.
  */
 
 /** Counts changes: what a program that waits synchronously waits for. */
@@ -19,7 +19,7 @@ export const KILLED = 1;
 /** Bytes of input written. */
 export const HEAD = 2;
 /** Bytes of input taken. */
-const TAIL = 3;
+export const TAIL = 3;
 /** No input will follow. */
 export const ENDED = 4;
 /** What the page's reader took of the output, as the window counts it. */
@@ -28,61 +28,63 @@ export const ACKED = 5;
 export const POSTED = 6;
 const WORDS = 8;
 
+/** @typedef {ReturnType<typeof openRing>} Ring */
+
 /**
  * @param {boolean} shared
- * @param {number} size
+ * @param {number} size of the input
  */
 export function createRing(shared, size) {
-  return new (shared ? SharedArrayBuffer : ArrayBuffer)(WORDS * 4 + size);
-}
-
-/** @param {ArrayBufferLike} ring */
-export function wordsOf(ring) {
-  return new Int32Array(ring, 0, WORDS);
+  return openRing(new (shared ? SharedArrayBuffer : ArrayBuffer)(WORDS * 4 + size));
 }
 
 /**
- * Adds to a word; at `HEAD` the bytes of input that this tells of, for which there must be room.
- * @param {ArrayBufferLike} ring
- * @param {number} word
- * @param {number | Uint8Array} value
+ * One end of a ring.
+ * @param {ArrayBufferLike} memory
  */
-export function tellRing(ring, word, value) {
-  const words = wordsOf(ring);
-  if (typeof value !== "number") {
-    const room = new Uint8Array(ring, WORDS * 4);
-    const at = (Atomics.load(words, HEAD) >>> 0) % room.length;
-    const first = value.subarray(0, room.length - at);
-    room.set(first, at);
-    room.set(value.subarray(first.length));
-    value = value.length;
-  }
-  Atomics.add(words, word, value);
-  Atomics.add(words, WAKE, 1);
-  Atomics.notify(words, WAKE);
-}
+export function openRing(memory) {
+  const words = new Int32Array(memory, 0, WORDS);
+  const room = new Uint8Array(memory, WORDS * 4);
+  /** @param {number} word */
+  const load = (word) => Atomics.load(words, word);
+  /** @type {(word: number, value: number) => number} */
+  const add = (word, value) => Atomics.add(words, word, value);
+  /** Where in the ring the byte of a count lies. @param {number} count */
+  const place = (count) => (count >>> 0) % room.length;
+  return {
+    memory,
+    words,
+    load,
 
-/**
- * Takes input; 0 when there is none now.
- * @param {ArrayBufferLike} ring
- * @param {Uint8Array} into
- */
-export function takeInput(ring, into) {
-  const words = wordsOf(ring);
-  const room = new Uint8Array(ring, WORDS * 4);
-  const tail = Atomics.load(words, TAIL);
-  const at = (tail >>> 0) % room.length;
-  const held = (Atomics.load(words, HEAD) - tail) | 0;
-  const part = room.subarray(at, at + Math.min(held, into.length));
-  into.set(part);
-  Atomics.add(words, TAIL, part.length);
-  return part.length;
-}
+    /**
+     * Adds to a word; at `HEAD` the bytes of input that this tells of, for which there must be room.
+     * @param {number} word
+     * @param {number | Uint8Array} value
+     */
+    tell(word, value) {
+      if (typeof value !== "number") {
+        const at = place(load(HEAD));
+        const first = value.subarray(0, room.length - at);
+        room.set(first, at);
+        room.set(value.subarray(first.length));
+        value = value.length;
+      }
+      add(word, value);
+      add(WAKE, 1);
+      Atomics.notify(words, WAKE);
+    },
 
-/**
- * Bytes of input that wait to be taken.
- * @param {Int32Array} words
- */
-export function inputHeld(words) {
-  return (Atomics.load(words, HEAD) - Atomics.load(words, TAIL)) | 0;
+    /**
+     * Takes input; answers how much, 0 when there is none now.
+     * @param {Uint8Array} into
+     */
+    take(into) {
+      const at = place(load(TAIL));
+      const held = (load(HEAD) - load(TAIL)) | 0;
+      const part = room.subarray(at, at + Math.min(held, into.length));
+      into.set(part);
+      add(TAIL, part.length);
+      return part.length;
+    },
+  };
 }

@@ -339,7 +339,7 @@ function givePreopens(system, pid, cwd, preopens) {
     for (const [name, path] of Object.entries(preopens)) give(path, name, 0);
     return;
   }
-  for (const entry of system.sync.readdir("/")) {
+  for (const entry of system.sync.readdir("/", { withFileTypes: true })) {
     if (isFolder(system, entry)) give(`/${entry.name}`, `/${entry.name}`, 0);
   }
   // wasi-libc takes the longest prefix that fits, of equals the last: "." catches what is relative.

@@ -3,80 +3,32 @@
  * after a structured clone only the prototype is missing (`Stats.from`, `Dirent.from`).
  */
 
-/** Type bits of `mode`, by WASI file type: block and character device, folder, file, socket, link. */
-const TYPE_BITS = [0, 0o060000, 0o020000, 0o040000, 0o100000, 0o140000, 0o140000, 0o120000];
-const FOLDER = 3;
-const FILE = 4;
-const LINK = 7;
-
-/** What `stat` and `lstat` answer: node's fields and methods. */
-export class Stats {
-  /**
-   * @param {DataView} view
-   * @param {number} at of the kernel's 80 bytes
-   */
-  constructor(view, at) {
-    /** @param {number} offset */
-    const wide = (offset) => Number(view.getBigUint64(at + offset, true));
-    /** @param {number} offset */
-    const milliseconds = (offset) => {
-      const nanoseconds = view.getBigUint64(at + offset, true);
-      return Number(nanoseconds / 1000n) / 1000;
-    };
-    this.dev = wide(0);
-    this.ino = wide(8);
-    this.type = view.getUint32(at + 16, true);
-    this.mode = view.getUint32(at + 20, true) | (TYPE_BITS[this.type] ?? 0);
-    this.nlink = wide(24);
-    this.uid = 0;
-    this.gid = 0;
-    this.rdev = 0;
-    this.size = wide(32);
-    this.blksize = 4096;
-    this.blocks = Math.ceil(wide(72) / 512);
-    this.atimeMs = milliseconds(40);
-    this.mtimeMs = milliseconds(48);
-    this.ctimeMs = milliseconds(56);
-    this.birthtimeMs = this.ctimeMs;
-    /** The number of the mount the file lies on. */
-    this.mount = view.getUint32(at + 64, true);
-  }
+/** What `Stats` and `Dirent` can be asked. */
+class Typed {
+  /** WASI's file type. */
+  type = 0;
 
   /**
    * Gives a clone its methods back.
+   * @template {object} T
+   * @this {{prototype: T}}
    * @param {object} clone
-   * @returns {Stats}
+   * @returns {T}
    */
   static from(clone) {
-    return Object.setPrototypeOf(clone, Stats.prototype);
-  }
-
-  get atime() {
-    return new Date(this.atimeMs);
-  }
-
-  get mtime() {
-    return new Date(this.mtimeMs);
-  }
-
-  get ctime() {
-    return new Date(this.ctimeMs);
-  }
-
-  get birthtime() {
-    return new Date(this.birthtimeMs);
+    return Object.setPrototypeOf(clone, this.prototype);
   }
 
   isFile() {
-    return this.type === FILE;
+    return this.type === 4;
   }
 
   isDirectory() {
-    return this.type === FOLDER;
+    return this.type === 3;
   }
 
   isSymbolicLink() {
-    return this.type === LINK;
+    return this.type === 7;
   }
 
   isCharacterDevice() {
@@ -96,37 +48,58 @@ export class Stats {
   }
 }
 
+/** What `stat` and `lstat` answer: node's fields and methods. */
+export class Stats extends Typed {
+  // In the kernel's order, `type` first.
+  dev = 0;
+  ino = 0;
+  mode = 0;
+  nlink = 0;
+  uid = 0;
+  gid = 0;
+  rdev = 0;
+  size = 0;
+  blksize = 0;
+  blocks = 0;
+  atimeMs = 0;
+  mtimeMs = 0;
+  ctimeMs = 0;
+  birthtimeMs = 0;
+  /** The number of the mount the file lies on. */
+  mount = 0;
+
+  /** @param {Float64Array} values */
+  constructor(values) {
+    super();
+    const fields = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (this));
+    Object.keys(this).forEach((name, i) => (fields[name] = values[i]));
+  }
+
+  get atime() {
+    return new Date(this.atimeMs);
+  }
+
+  get mtime() {
+    return new Date(this.mtimeMs);
+  }
+
+  get ctime() {
+    return new Date(this.ctimeMs);
+  }
+
+  get birthtime() {
+    return new Date(this.birthtimeMs);
+  }
+}
+
 /** An entry of a folder, as `readdir` with `withFileTypes` answers it. */
-export class Dirent {
-  /**
-   * @param {string} name
-   * @param {string} parentPath
-   * @param {number} type WASI file type
-   */
-  constructor(name, parentPath, type) {
-    this.name = name;
-    this.parentPath = parentPath;
-    this.type = type;
-  }
-
-  /**
-   * Gives a clone its methods back.
-   * @param {object} clone
-   * @returns {Dirent}
-   */
-  static from(clone) {
-    return Object.setPrototypeOf(clone, Dirent.prototype);
-  }
-
-  isFile() {
-    return this.type === FILE;
-  }
-
-  isDirectory() {
-    return this.type === FOLDER;
-  }
-
-  isSymbolicLink() {
-    return this.type === LINK;
+export class Dirent extends Typed {
+  /** @param {string} record the digit of its type, its name, "/", and the folder it lies in */
+  constructor(record) {
+    super();
+    const end = record.indexOf("/");
+    this.type = Number(record[0]);
+    this.name = record.slice(1, end);
+    this.parentPath = record.slice(end + 1);
   }
 }

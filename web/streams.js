@@ -10,12 +10,12 @@
 export const BLOCK = -0x10000;
 
 /**
+ * A copy.
  * @param {string | Uint8Array | ArrayBuffer} value
  * @returns {Uint8Array}
  */
 export function toBytes(value) {
-  if (typeof value === "string") return new TextEncoder().encode(value);
-  return value instanceof Uint8Array ? value : new Uint8Array(value);
+  return typeof value === "string" ? new TextEncoder().encode(value) : new Uint8Array(value);
 }
 
 /**

@@ -6,7 +6,7 @@
  */
 
 import { createFs } from "./fs-promises.js";
-import { FsSync, decodeText } from "./fs.js";
+import { createSync, decodeText } from "./fs.js";
 import { Host } from "./host.js";
 import { loadKernel } from "./kernel.js";
 import { loadArchive } from "./mounts.js";
@@ -87,8 +87,7 @@ export class System {
   constructor(kernel, host, options) {
     this.kernel = kernel;
     this.host = host;
-    this.sync = new FsSync(kernel);
-    /** @type {import("./fs-promises.js").Fs} */
+    this.sync = createSync(kernel);
     this.fs = createFs(this.sync);
     this.env = options.env ?? {
       HOME: "/home",
@@ -116,26 +115,13 @@ export class System {
    * @returns {Promise<number>}
    */
   async mount(path, spec) {
-    if (spec.type === "tar") {
-      const archive = await loadArchive(this.kernel, spec.from, spec.size);
-      return this.mountAt(path, "tar", ...archive);
-    }
-    const mount = this.mountAt(path, "mem", spec.type === "volume" ? JOURNALED : 0);
+    const [type, numbers] =
+      spec.type === "tar"
+        ? ["tar", await loadArchive(this.kernel, spec.from, spec.size)]
+        : ["mem", [spec.type === "volume" ? JOURNALED : 0]];
+    const [mount] = this.kernel.ask(`nidus_mount_${type}`, [path], ...numbers);
     if (spec.type === "volume") this.#flushes.set(mount, spec.flush);
     return mount;
-  }
-
-  /**
-   * Calls `nidus_mount_…` with a path and what it takes besides.
-   * @param {string} path
-   * @param {"mem" | "tar" | "host"} type
-   * @param {number[]} values
-   */
-  mountAt(path, type, ...values) {
-    const { kernel } = this;
-    const call = kernel.exports[`nidus_mount_${type}`];
-    const mount = kernel.withPath(path, (ptr, len) => call(ptr, len, ...values));
-    return kernel.check(mount, "mount", path);
   }
 
   /**

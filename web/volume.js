@@ -9,8 +9,6 @@
  * so survives a worker that had to be ended.
  */
 
-import { NidusError } from "./errors.js";
-
 /** The stores, in the order of their numbers in the kernel, from 1. */
 export const STORES = /** @type {const} */ (["inode", "dirent", "chunk"]);
 /** The words of one record of `nidus_flush_record`; the second to the fifth pair are two long numbers. */
@@ -23,6 +21,7 @@ const RETRY_LONGEST = 30_000;
 const encoder = new TextEncoder();
 
 /** @typedef {import("./kernel.js").Kernel} Kernel */
+/** @typedef {import("./errors.js").NidusError} NidusError */
 /**
  * What a store holds of an inode, an entry of a folder, or 64 KiB of a file; all it is asked for is these.
  * Keys: a number; folder and name; file and index. Values: bytes; an inode's number; bytes.
@@ -37,6 +36,7 @@ const encoder = new TextEncoder();
  */
 /**
  * @typedef {object} Store
+ * @property {string} name for messages
  * @property {() => Promise<Stored[]>} read everything, in any order
  * @property {(changes: Change[]) => Promise<void>} write all of them or none; begins before it returns
  * @property {() => void} close
@@ -45,12 +45,13 @@ const encoder = new TextEncoder();
 
 /** The volume of one mount; see the head of this file. */
 export class Volume {
-  /** @type {Kernel | null} */
-  #kernel = null;
+  /** @type {Kernel} from `load` on */
+  #kernel = /** @type {any} */ (null);
   #mount = -1;
   #store;
   #on;
-  #open = true;
+  /** It is loaded, and may be stored. */
+  #open = false;
   /** @type {Promise<void> | null} the flush under way */
   #running = null;
   /** @type {Promise<void> | null} the one that starts when it ends, shared by all who ask */
@@ -84,7 +85,7 @@ export class Volume {
   async load(kernel, mount) {
     this.#kernel = kernel;
     this.#mount = mount;
-    const records = await this.#store.read();
+    const records = await this.#store.read().catch(this.#refuse);
     let code = 0;
     for (const [number, name] of STORES.entries()) {
       for (const { store, key, value } of /** @type {any[]} */ (records)) {
@@ -98,12 +99,8 @@ export class Volume {
       }
     }
     code ||= kernel.exports.nidus_load_end(mount);
-    if (code !== 0) {
-      throw new NidusError(
-        "EIO",
-        `The volume is damaged (error ${-code}): use another name, or delete the site's data.`,
-      );
-    }
+    if (code !== 0) this.#refuse({ name: "Damaged", toString: () => String(-code) });
+    this.#open = true;
     this.#schedule();
   }
 
@@ -139,14 +136,16 @@ export class Volume {
   }
 
   async #write() {
-    const k = this.#kernel?.exports;
-    if (!k || !this.#open || k.nidus_volume_dirty(this.#mount) === 0) return;
+    clearTimeout(this.#timer);
+    if (!this.#open) return;
+    const k = this.#kernel.exports;
+    if (k.nidus_volume_dirty(this.#mount) === 0) return this.#schedule();
     /** @type {NidusError | null} */
     let error = null;
     try {
       // Without a pause between: a store completes by itself what it was given, even if a program keeps
       // this thread busy from now on.
-      await this.#store.write(this.#cut());
+      await this.#store.write(this.#cut()).catch(this.#refuse);
     } catch (thrown) {
       error = /** @type {NidusError} */ (thrown);
     }
@@ -162,11 +161,19 @@ export class Volume {
   }
 
   /**
+   * Throws what a failure of the store means, in the kernel's words.
+   * @type {(thrown: {name: string, toString: () => string}) => never}
+   */
+  #refuse = (thrown) => {
+    throw this.#kernel.ask("nidus_volume_failure", [this.#store.name, thrown.name, String(thrown)]);
+  };
+
+  /**
    * Takes the kernel's cut and copies it out of the kernel's memory.
    * @returns {Change[]}
    */
   #cut() {
-    const kernel = /** @type {Kernel} */ (this.#kernel);
+    const kernel = this.#kernel;
     const k = kernel.exports;
     const length = kernel.check(k.nidus_flush_begin(this.#mount), "flush");
     return Array.from({ length }, (_, i) => {
@@ -185,15 +192,11 @@ export class Volume {
     });
   }
 
+  /** Flushes what will have changed by then. */
   #schedule() {
-    clearTimeout(this.#timer);
     if (!this.#open) return;
-    this.#timer = setTimeout(() => {
-      const dirty = this.#kernel?.exports.nidus_volume_dirty(this.#mount) !== 0;
-      // A failure has been told by event.
-      if (dirty && !this.#running) this.flush().catch(() => {});
-      else this.#schedule();
-    }, this.#delay);
+    // A failure is told by event.
+    this.#timer = setTimeout(() => this.flush().catch(() => {}), this.#delay);
     // In Node a volume alone keeps no program alive.
     /** @type {{unref?: () => void}} */ (/** @type {unknown} */ (this.#timer)).unref?.();
   }

@@ -11,7 +11,7 @@
 import { signalName } from "./errors.js";
 import { Killed } from "./process.js";
 import { MESSAGE_COST, OUTPUT_LIMIT, OUTPUT_WINDOW, YIELD_AFTER } from "./protocol.js";
-import { ACKED, ENDED, KILLED, WAKE, inputHeld, takeInput, wordsOf } from "./ring.js";
+import { ACKED, ENDED, HEAD, KILLED, TAIL, WAKE, openRing } from "./ring.js";
 import { BLOCK, concat } from "./streams.js";
 
 /** @typedef {import("./host.js").HostStream} HostStream */
@@ -27,45 +27,36 @@ export function tookTurn() {
   lastTurn = performance.now();
 }
 
-/**
- * @typedef {object} Line what the streams say
- * @property {(fd: number, bytes: Uint8Array) => void} output
- * @property {(taken: number, waiting: boolean) => void} stdin
- * @property {() => void} wake a parked process should look again
- */
-
 /** @typedef {ReturnType<typeof pageStreams>} PageStreams */
 
 /**
- * @param {ArrayBufferLike} ring
+ * @param {ArrayBufferLike} memory of the ring
  * @param {boolean} terminal
  * @param {import("./protocol.js").Capabilities["waiting"]} waiting
- * @param {Line} line
+ * @param {(...event: import("./protocol.js").Event<import("./protocol.js").ProcessEvents>) => void} post
+ * @param {() => void} wake says that a parked process should look again
  */
-export function pageStreams(ring, terminal, waiting, line) {
-  const words = wordsOf(ring);
+export function pageStreams(memory, terminal, waiting, post, wake) {
+  const { words, load, take, tell } = openRing(memory);
   /** What was sent, as the window counts it; like `ACKED`, it wraps. */
   let sent = 0;
-  /** @type {Uint8Array[]} what is to be sent, of descriptor `held` */
+  /** @type {Uint8Array[]} what is to be sent, of descriptor `from` */
   let pieces = [];
   let size = 0;
-  let held = 1;
+  let from = 1;
   let yielding = false;
+  /** `WAKE` before the process last looked at anything. */
+  let seen = 0;
 
-  const under = () => (sent - Atomics.load(words, ACKED)) | 0;
+  const under = () => (sent - load(ACKED)) | 0;
   const limit = waiting === "interp" ? OUTPUT_LIMIT : OUTPUT_WINDOW;
-  /** The signal that the page kills the process with. */
-  const killed = () => {
-    const number = Atomics.load(words, KILLED);
-    return number ? signalName(number) : null;
-  };
-  const canWrite = () => !yielding && !killed() && under() < limit;
+  const canWrite = () => !yielding && !load(KILLED) && under() < limit;
 
   /** Nothing stays here. */
   const flush = () => {
     if (size === 0) return;
-    sent = (sent + Math.max(size, MESSAGE_COST)) | 0;
-    line.output(held, concat(pieces));
+    sent += Math.max(size, MESSAGE_COST);
+    post("output", from, concat(pieces));
     pieces = [];
     size = 0;
   };
@@ -73,7 +64,7 @@ export function pageStreams(ring, terminal, waiting, line) {
   /** @type {(fd: 1 | 2) => HostStream} */
   const output = (fd) => ({
     terminal,
-    write(from) {
+    write(bytes) {
       if (!canWrite()) return BLOCK;
       if (waiting === "jspi" && performance.now() - lastTurn > YIELD_AFTER) {
         // The process waits until the messages that have come by now are taken.
@@ -81,13 +72,13 @@ export function pageStreams(ring, terminal, waiting, line) {
         setTimeout(() => {
           tookTurn();
           yielding = false;
-          line.wake();
+          wake();
         });
         return BLOCK;
       }
-      if (fd !== held) flush();
-      held = fd;
-      const part = from.slice(0, PIECE);
+      if (fd !== from) flush();
+      from = fd;
+      const part = bytes.slice(0, PIECE);
       size += part.length;
       pieces.push(part);
       if (size >= PIECE || under() < OUTPUT_WINDOW) flush();
@@ -99,42 +90,36 @@ export function pageStreams(ring, terminal, waiting, line) {
   /** @type {HostStream} */
   const stdin = {
     terminal,
-    whole: Atomics.load(words, ENDED) !== 0,
+    whole: load(ENDED) > 0,
     read(into) {
       // Looked at first: what the page wrote before it is then there.
-      const ended = Atomics.load(words, ENDED);
-      const taken = takeInput(ring, into);
-      if (taken || !ended) line.stdin(taken, !taken);
+      const ended = load(ENDED);
+      const taken = take(into);
+      if (taken || !ended) post("stdin", taken, !taken);
       return taken || (ended ? 0 : BLOCK);
     },
-    ready: () => (Atomics.load(words, ENDED) ? 5 : inputHeld(words) ? 1 : 0),
+    ready: () => (load(ENDED) ? 5 : load(HEAD) === load(TAIL) ? 0 : 1),
   };
 
-  /** @type {[HostStream, HostStream, HostStream]} */
-  const streams = [stdin, output(1), output(2)];
+  const killed = () => load(KILLED) && signalName(load(KILLED));
 
   return {
-    ring,
-    streams,
+    /** @type {[HostStream, HostStream, HostStream]} */
+    streams: [stdin, output(1), output(2)],
     flush,
+    tell,
+    /** The signal that the page kills the process with. */
     killed,
     /**
-     * Waits, without letting go of the worker, until the page wrote to the shared ring or a deadline has
-     * come; throws `Killed` when the page killed the process.
-     * @param {number} kinds as `nidus_wait_kinds`
-     * @param {number} until milliseconds, as `performance.now`; Infinity when there is no deadline
+     * Waits, without letting go of the worker, until the page has told something since the process last
+     * waited, or a deadline has come; throws `Killed` when the page killed it.
+     * @param {number} milliseconds until the deadline
      */
-    wait(kinds, until) {
-      for (;;) {
-        const seen = Atomics.load(words, WAKE);
-        const signal = killed();
-        if (signal) throw new Killed(signal);
-        if (kinds & 2 && stdin.ready()) return;
-        if (kinds & 4 && canWrite()) return;
-        const left = until - performance.now();
-        if (left <= 0) return;
-        Atomics.wait(words, WAKE, seen, left);
-      }
+    wait(milliseconds) {
+      Atomics.wait(words, WAKE, seen, milliseconds);
+      seen = load(WAKE);
+      const signal = killed();
+      if (signal) throw new Killed(signal);
     },
   };
 }

@@ -13,7 +13,6 @@ import { Database } from "./database.js";
 import { NidusError } from "./errors.js";
 import { hasJSPI } from "./process.js";
 import { perform } from "./protocol.js";
-import { tellRing } from "./ring.js";
 import { System } from "./system.js";
 import { Volume } from "./volume.js";
 import { pageStreams, tookTurn } from "./worker-streams.js";
@@ -79,18 +78,18 @@ const verbs = {
       };
     }
     begin();
-    const { persistent, reason } = volume;
-    return { capabilities: can, volume: { persistent, reason }, fs: Object.keys(fs) };
+    return { capabilities: can, volume: volumeState(), fs: Object.keys(fs) };
   },
 
   async spawn(id, command, args, settings, ring) {
-    const streams = pageStreams(ring, Boolean(settings.terminal), can.waiting, {
-      output: (fd, bytes) => post(id, "output", fd, bytes),
-      stdin: (taken, waiting) => post(id, "stdin", taken, waiting),
-      wake: () => system.wake(),
-    });
     /** @type {Job} */
-    const job = streams;
+    const job = pageStreams(
+      ring,
+      Boolean(settings.terminal),
+      can.waiting,
+      (...event) => post(id, ...event),
+      () => system.wake(),
+    );
     jobs.set(id, job);
     try {
       await flush();
@@ -114,7 +113,7 @@ const verbs = {
   tell(id, word, value) {
     const job = jobs.get(id);
     if (!job) return;
-    tellRing(job.ring, word, value);
+    job.tell(word, value);
     killIfAsked(job);
     system.wake();
   },
@@ -132,9 +131,9 @@ globalThis.onmessage = async (/** @type {MessageEvent} */ { data: [id, verb, arg
   try {
     if (verb !== "boot") await booted;
     const value = await perform(verbs, verb, args);
-    if (id) post(id, "resolve", value);
+    if (id !== null) post(id, "resolve", value);
   } catch (error) {
-    if (id) post(id, "reject", NidusError.toRecord(error));
+    if (id !== null) post(id, "reject", NidusError.toRecord(error));
   }
 };
 
@@ -156,30 +155,38 @@ async function flush() {
 async function openVolume(name, kept) {
   /** @type {import("./volume.js").Store} */
   let store = {
+    name: "mem",
     read: async () => kept,
     write: async (changes) => post(0, "keep", changes),
     close() {},
   };
-  let reason = null;
-  if (name === undefined) reason = "they were asked for in memory";
-  else {
+  /** @type {string | null} */
+  let reason = "they were asked for in memory";
+  if (name !== undefined) {
     try {
-      store = await Database.open(globalThis.indexedDB, name);
+      store = await Database.open(indexedDB, name);
+      reason = null;
     } catch (error) {
-      if (error instanceof NidusError) throw error;
-      reason = `the browser denies storage (${String(error)})`;
+      const { name: thrown } = /** @type {DOMException} */ (error);
+      if (thrown === "VersionError") system.kernel.ask("nidus_volume_failure", [name, thrown]);
+      reason = `the browser denies storage (${error})`;
     }
   }
   return new Volume(store, reason, (event, error) =>
-    post(0, "event", event, error?.toJSON() ?? null),
+    post(0, "event", event, error && error.toJSON(), volumeState()),
   );
+}
+
+function volumeState() {
+  const { persistent, reason } = volume;
+  return { persistent, reason };
 }
 
 /** @type {NonNullable<import("./system.js").SystemOptions["waitSync"]>} */
 function waitSync(pid, kinds, deadline) {
   for (const { process, wait } of jobs.values()) {
     if (process?.pid === pid && !(kinds & 8)) {
-      return wait(kinds, kinds & 1 ? Number(deadline) / 1e6 : Infinity);
+      return wait(kinds & 1 ? Number(deadline) / 1e6 - performance.now() : Infinity);
     }
   }
   throw new NidusError(
@@ -191,8 +198,7 @@ function waitSync(pid, kinds, deadline) {
 
 /** @returns {Capabilities} */
 function capabilities() {
-  const isolated =
-    globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer === "function";
+  const isolated = Boolean(globalThis.crossOriginIsolated);
   const jspi = hasJSPI();
   const multiMemory = hasMultiMemory();
   const waiting = jspi ? "jspi" : isolated ? "shared" : "interp";

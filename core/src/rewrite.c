@@ -34,6 +34,7 @@ struct rewriter {
   struct nidus_error *error;
   struct buffer out;
   struct buffer code; /* new contents of the code section */
+  uint32_t code_base; /* offset of the old ones in the module */
   struct code_map map;
   struct check_indices indices;
   struct debug_info debug;
@@ -244,15 +245,17 @@ static void put_custom(struct rewriter *rewriter, const struct section_view *old
   if (read_name(&reader, &name)) return; /* can not be: the module is valid */
   struct buffer contents = {.allocator = rewriter->allocator};
   int debug = rewriter->checks ? debug_section_of(name) : DEBUG_SECTIONS;
-  if (debug >= 0 && !(debug < DEBUG_SECTIONS && rewriter->debug_dropped)) {
-    put_name(&contents, name);
-    if (debug < DEBUG_SECTIONS) {
-      put_bytes(&contents, rewriter->debug.made[debug].bytes.items, rewriter->debug.made[debug].bytes.count);
-    } else {
-      put_bytes(&contents, reader.at, (size_t)(reader.end - reader.at));
-    }
-    put_section(rewriter, SECTION_CUSTOM, &contents);
+  bool kept = debug >= 0 && !(debug < DEBUG_SECTIONS && rewriter->debug_dropped);
+  put_name(&contents, name);
+  if (kept && debug < DEBUG_SECTIONS) {
+    put_bytes(&contents, rewriter->debug.made[debug].bytes.items, rewriter->debug.made[debug].bytes.count);
+  } else if (kept && rewriter->checks && is_code_metadata(name)) {
+    /* What is malformed means nothing to any host, and would mean something wrong at other offsets. */
+    kept = rewrite_metadata(rewriter->module, rewriter->code_base, &rewriter->map, &reader, &contents);
+  } else {
+    put_bytes(&contents, reader.at, (size_t)(reader.end - reader.at));
   }
+  if (kept) put_section(rewriter, SECTION_CUSTOM, &contents);
   buffer_free(&contents);
 }
 
@@ -302,8 +305,8 @@ static enum nidus_code make_code(struct rewriter *rewriter) {
   struct section_view section;
   while (next_section(&reader, &section)) {
     if (section.id != SECTION_CODE) continue;
-    uint32_t base = (uint32_t)(section.bytes - rewriter->module->bytes);
-    return rewrite_code(rewriter->module, base, &rewriter->indices, &rewriter->code, &rewriter->map,
+    rewriter->code_base = (uint32_t)(section.bytes - rewriter->module->bytes);
+    return rewrite_code(rewriter->module, rewriter->code_base, &rewriter->indices, &rewriter->code, &rewriter->map,
                         rewriter->error);
   }
   return NIDUS_OK;

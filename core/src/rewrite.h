@@ -25,6 +25,8 @@ void put_u64(struct buffer *buffer, uint64_t value);
 void put_s64(struct buffer *buffer, int64_t value);
 void put_name(struct buffer *buffer, struct nidus_name name);
 void put_fixed32(struct buffer *buffer, uint32_t value); /* little-endian */
+void set_fixed32(uint8_t *at, uint32_t value);
+uint32_t get_fixed32(const uint8_t *at);
 /* A section, or anything else behind its size. */
 void put_sized(struct buffer *buffer, const struct buffer *contents);
 void buffer_free(struct buffer *buffer);
@@ -76,8 +78,14 @@ NIDUS_CHECK enum nidus_code rewrite_code(const struct nidus_module *module, uint
                                          const struct check_indices *indices, struct buffer *out,
                                          struct code_map *map, struct nidus_error *error);
 
+/* Emits the contents of a section of code metadata behind its name; false when they are malformed. */
+bool is_code_metadata(struct nidus_name name);
+bool rewrite_metadata(const struct nidus_module *module, uint32_t base, const struct code_map *map,
+                      struct reader *reader, struct buffer *out);
+
 /* The debug sections of a module, with new contents where they were changed. */
-enum debug_section { DEBUG_INFO, DEBUG_ABBREV, DEBUG_LINE, DEBUG_RANGES, DEBUG_LOC, DEBUG_ARANGES, DEBUG_SECTIONS };
+enum debug_section { DEBUG_INFO, DEBUG_ABBREV, DEBUG_LINE, DEBUG_RANGES, DEBUG_LOC, DEBUG_ARANGES,
+                     DEBUG_ADDR, DEBUG_RNGLISTS, DEBUG_LOCLISTS, DEBUG_SECTIONS };
 
 struct debug_info {
   const uint8_t *bytes[DEBUG_SECTIONS]; /* NULL: the module has none */
@@ -92,15 +100,34 @@ int debug_section_of(struct nidus_name name);
 /* Fills in `made` for every section present. False when the DWARF is not understood. */
 bool rewrite_debug(struct debug_info *debug, const struct code_map *map);
 
-/* The line programs; *units gets, for each, its old and its new offset. */
-struct line_unit {
+/* Where parts of a section went, by their offsets in it, ascending. */
+struct move {
   uint32_t from;
   uint32_t to;
 };
-struct line_units {
-  VEC(struct line_unit) list;
+struct moves {
+  VEC(struct move) list;
 };
-bool rewrite_lines(struct debug_info *debug, const struct code_map *map, struct line_units *units);
+bool moved_to(const struct moves *moves, uint32_t from, uint32_t *to);
+
+/* The line programs. */
+bool rewrite_lines(struct debug_info *debug, const struct code_map *map, struct moves *moves);
+
+/* A list of addresses that some entry refers to. */
+struct list_reference {
+  uint32_t offset;
+  uint32_t base;      /* what its addresses are relative to */
+  uint32_t addresses; /* where the unit's part of .debug_addr begins */
+};
+struct list_references {
+  VEC(struct list_reference) list;
+};
+/* .debug_rnglists or .debug_loclists. Also moves the addresses in .debug_addr that they name. */
+bool rewrite_lists(struct debug_info *debug, enum debug_section section, const struct code_map *map,
+                   struct list_references *references, struct moves *moves);
+/* Entry `index` of .debug_addr from `base` on, which is of code: *address gets the old one. Those of data stay. */
+bool move_debug_address(struct debug_info *debug, const struct code_map *map, uint32_t base, uint64_t index,
+                        uint32_t *address);
 
 /* Little-endian reading of DWARF; `ok` falls to false at the first read beyond the end and stays. */
 struct dwarf_cursor {

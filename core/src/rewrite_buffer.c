@@ -42,8 +42,17 @@ void put_name(struct buffer *buffer, struct nidus_name name) {
   put_bytes(buffer, name.bytes, name.length);
 }
 
+void set_fixed32(uint8_t *at, uint32_t value) {
+  for (int i = 0; i < 4; i++) at[i] = (uint8_t)(value >> (8 * i));
+}
+
+uint32_t get_fixed32(const uint8_t *at) {
+  return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
 void put_fixed32(struct buffer *buffer, uint32_t value) {
-  const uint8_t bytes[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16), (uint8_t)(value >> 24)};
+  uint8_t bytes[4];
+  set_fixed32(bytes, value);
   put_bytes(buffer, bytes, 4);
 }
 
@@ -75,9 +84,8 @@ uint16_t dwarf_u16(struct dwarf_cursor *cursor) {
 
 uint32_t dwarf_u32(struct dwarf_cursor *cursor) {
   if (!has(cursor, 4)) return 0;
-  const uint8_t *at = cursor->at;
   cursor->at += 4;
-  return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+  return get_fixed32(cursor->at - 4);
 }
 
 uint64_t dwarf_uleb(struct dwarf_cursor *cursor) {

@@ -1,5 +1,5 @@
 /*
- * Line programs (DWARF 2 to 4, 6.2): the same rows at the new addresses.
+ * Line programs (DWARF 2 to 5, 6.2): the same rows at the new addresses.
  *
  * The program is run and written again operation by operation. Whatever advances the address becomes an
  * advance by the new distance; a special opcode, which advances and also ends a row, becomes that and
@@ -34,7 +34,8 @@ struct line_state {
 /* Reads the header; the cursor is left at the first operation. */
 static bool read_header(struct dwarf_cursor *unit, struct line_header *header) {
   uint16_t version = dwarf_u16(unit);
-  if (!unit->ok || version < 2 || version > 4) return false;
+  if (!unit->ok || version < 2 || version > 5) return false;
+  if (version == 5 && (dwarf_u8(unit) != 4 || dwarf_u8(unit) != 0)) return false; /* address, segment size */
   uint32_t length = dwarf_u32(unit);
   struct dwarf_cursor rest = *unit;
   dwarf_skip(unit, length);
@@ -121,15 +122,15 @@ static bool rewrite_program(struct dwarf_cursor *unit, const struct line_header 
   return unit->ok;
 }
 
-bool rewrite_lines(struct debug_info *debug, const struct code_map *map, struct line_units *units) {
+bool rewrite_lines(struct debug_info *debug, const struct code_map *map, struct moves *moves) {
   struct buffer *out = &debug->made[DEBUG_LINE];
   const uint8_t *bytes = debug->bytes[DEBUG_LINE];
   struct dwarf_cursor cursor = {bytes, bytes, bytes + debug->size[DEBUG_LINE], true};
   while (cursor.at < cursor.end) {
     struct buffer program = {.allocator = out->allocator};
     struct line_header header;
-    if (!VEC_ROOM(out->allocator, &units->list, 1)) return false;
-    units->list.items[units->list.count++] = (struct line_unit){(uint32_t)(cursor.at - bytes), out->bytes.count};
+    if (!VEC_ROOM(out->allocator, &moves->list, 1)) return false;
+    moves->list.items[moves->list.count++] = (struct move){(uint32_t)(cursor.at - bytes), out->bytes.count};
     struct dwarf_cursor unit = dwarf_unit(&cursor);
     const uint8_t *start = unit.at;
     bool understood = read_header(&unit, &header);

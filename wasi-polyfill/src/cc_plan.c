@@ -3,7 +3,7 @@
  * exactly the arguments that clang's own driver would give them.
  *
  * Asking the driver costs one more run of a 75 MB program, so the plan for everyday command lines is made here.
- * The invariant: for the build named in web/toolchain/build.js, cc_plan gives the driver's own list (temporary
+ * The invariant: for the build named in rewriter.h, cc_plan gives the driver's own list (temporary
  * names apart), or none. tests/unit/toolchain/plan.test.js holds it to that.
  */
 #include <stdlib.h>

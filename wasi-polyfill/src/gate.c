@@ -20,13 +20,7 @@
 #include <string.h>
 
 #include "nidus/kernel.h"
-
-struct writer {
-  uint8_t *bytes;
-  uint32_t length;
-  uint32_t capacity;
-  bool failed;
-};
+#include "writer.h"
 
 enum {
   TYPE_I32 = 0x7F,
@@ -62,47 +56,16 @@ enum {
   EXTERN_GLOBAL = 3
 };
 
-static void put(struct writer *writer, uint8_t byte) {
-  if (writer->length == writer->capacity) {
-    uint32_t capacity = writer->capacity ? writer->capacity * 2 : 4096;
-    uint8_t *bytes = writer->failed ? NULL : realloc(writer->bytes, capacity);
-    if (!bytes) {
-      writer->failed = true;
-      writer->length = 0; /* keep writing into what there is; the result is thrown away */
-      if (writer->capacity == 0) return;
-    } else {
-      writer->bytes = bytes;
-      writer->capacity = capacity;
-    }
-  }
-  writer->bytes[writer->length++] = byte;
-}
-
-static void put_bytes(struct writer *writer, const uint8_t *bytes, uint32_t length) {
-  for (uint32_t i = 0; i < length; i++) put(writer, bytes[i]);
-}
-
-static void put_u32(struct writer *writer, uint32_t value) {
-  for (; value >= 0x80; value >>= 7) put(writer, (uint8_t)(value | 0x80));
-  put(writer, (uint8_t)value);
-}
-
-/* A non-negative constant of a signed LEB128. */
-static void put_s32(struct writer *writer, uint32_t value) {
-  for (; value >= 0x40; value >>= 7) put(writer, (uint8_t)(value | 0x80));
-  put(writer, (uint8_t)value);
-}
-
 static void put_name(struct writer *writer, const char *name) {
   uint32_t length = (uint32_t)strlen(name);
-  put_u32(writer, length);
-  put_bytes(writer, (const uint8_t *)name, length);
+  writer_u32(writer, length);
+  writer_bytes(writer, name, length);
 }
 
 /* Leaves room for a size and returns where; close_size fills in how much was written since. */
 static uint32_t open_size(struct writer *writer) {
   uint32_t at = writer->length;
-  for (int i = 0; i < 5; i++) put(writer, 0);
+  for (int i = 0; i < 5; i++) writer_byte(writer, 0);
   return at;
 }
 
@@ -113,33 +76,33 @@ static void close_size(struct writer *writer, uint32_t at) {
 }
 
 static uint32_t open_section(struct writer *writer, uint8_t id) {
-  put(writer, id);
+  writer_byte(writer, id);
   return open_size(writer);
 }
 
 static void put_header(struct writer *writer) {
   static const uint8_t header[] = {0, 'a', 's', 'm', 1, 0, 0, 0};
-  put_bytes(writer, header, sizeof header);
+  writer_bytes(writer, header, sizeof header);
 }
 
 static void put_type(struct writer *writer, const char *parameters, bool result) {
-  put(writer, 0x60);
-  put_u32(writer, (uint32_t)strlen(parameters));
-  for (; *parameters; parameters++) put(writer, *parameters == 'i' ? TYPE_I32 : TYPE_I64);
-  put_u32(writer, result);
-  if (result) put(writer, TYPE_I32);
+  writer_byte(writer, 0x60);
+  writer_u32(writer, (uint32_t)strlen(parameters));
+  for (; *parameters; parameters++) writer_byte(writer, *parameters == 'i' ? TYPE_I32 : TYPE_I64);
+  writer_u32(writer, result);
+  if (result) writer_byte(writer, TYPE_I32);
 }
 
 static void import_function(struct writer *writer, const char *module, const char *name, uint32_t type) {
   put_name(writer, module);
   put_name(writer, name);
-  put(writer, EXTERN_FUNCTION);
-  put_u32(writer, type);
+  writer_byte(writer, EXTERN_FUNCTION);
+  writer_u32(writer, type);
 }
 
 static void op(struct writer *writer, uint8_t opcode, uint32_t immediate) {
-  put(writer, opcode);
-  put_u32(writer, immediate);
+  writer_byte(writer, opcode);
+  writer_u32(writer, immediate);
 }
 
 static uint8_t *finish(struct writer *writer, uint32_t *length) {
@@ -164,12 +127,12 @@ static bool may_end(uint32_t number) { return strncmp(nidus_syscall_name(number)
 
 static void gate_imports(struct writer *writer, uint32_t count) {
   uint32_t section = open_section(writer, 2);
-  put_u32(writer, 1 + GATE_HANDLERS + count);
+  writer_u32(writer, 1 + GATE_HANDLERS + count);
   put_name(writer, "process");
   put_name(writer, "pid");
-  put(writer, EXTERN_GLOBAL);
-  put(writer, TYPE_I32);
-  put(writer, 1); /* mutable: the instances of an ended process may serve another one */
+  writer_byte(writer, EXTERN_GLOBAL);
+  writer_byte(writer, TYPE_I32);
+  writer_byte(writer, 1); /* mutable: the instances of an ended process may serve another one */
   import_function(writer, "kernel", "nidus_enter", GATE_TYPE_ENTER);
   import_function(writer, "kernel", "nidus_leave", GATE_TYPE_NOTICE);
   import_function(writer, "host", "park", GATE_TYPE_NOTICE);
@@ -189,32 +152,32 @@ static void gate_function(struct writer *writer, uint32_t number) {
   uint32_t parameters = (uint32_t)strlen(nidus_syscall_signature(number));
   uint32_t body = open_size(writer);
   bool result = has_result(number);
-  put_u32(writer, result); /* one run of locals: the result */
+  writer_u32(writer, result); /* one run of locals: the result */
   if (result) {
-    put_u32(writer, 1);
-    put(writer, TYPE_I32);
+    writer_u32(writer, 1);
+    writer_byte(writer, TYPE_I32);
   }
   op(writer, OP_LOOP, BLOCK_VOID);
   call_with_pid(writer, GATE_ENTER);
-  put(writer, OP_DROP);
+  writer_byte(writer, OP_DROP);
   for (uint32_t i = 0; i < parameters; i++) op(writer, OP_LOCAL_GET, i);
   op(writer, OP_CALL, GATE_HANDLERS + number);
   if (result) op(writer, OP_LOCAL_SET, parameters);
   call_with_pid(writer, GATE_LEAVE);
   if (result) {
     op(writer, OP_LOCAL_GET, parameters);
-    put(writer, OP_I32_CONST);
-    put_s32(writer, NIDUS_WOULD_BLOCK);
-    put(writer, OP_I32_EQ);
+    writer_byte(writer, OP_I32_CONST);
+    writer_s32(writer, NIDUS_WOULD_BLOCK);
+    writer_byte(writer, OP_I32_EQ);
     op(writer, OP_IF, BLOCK_VOID);
     call_with_pid(writer, GATE_PARK);
     op(writer, OP_BR, 1);
-    put(writer, OP_END);
+    writer_byte(writer, OP_END);
   }
-  put(writer, OP_END);
+  writer_byte(writer, OP_END);
   if (may_end(number)) call_with_pid(writer, GATE_EXIT);
   if (result) op(writer, OP_LOCAL_GET, parameters);
-  put(writer, OP_END);
+  writer_byte(writer, OP_END);
   close_size(writer, body);
 }
 
@@ -223,26 +186,26 @@ uint8_t *nidus_gate_module(uint32_t *length) {
   uint32_t count = nidus_syscall_count();
   put_header(&writer);
   uint32_t section = open_section(&writer, 1);
-  put_u32(&writer, GATE_TYPE_SYSCALLS + count);
+  writer_u32(&writer, GATE_TYPE_SYSCALLS + count);
   put_type(&writer, "i", true);
   put_type(&writer, "i", false);
   for (uint32_t i = 0; i < count; i++) put_type(&writer, nidus_syscall_signature(i), has_result(i));
   close_size(&writer, section);
   gate_imports(&writer, count);
   section = open_section(&writer, 3);
-  put_u32(&writer, count);
-  for (uint32_t i = 0; i < count; i++) put_u32(&writer, GATE_TYPE_SYSCALLS + i);
+  writer_u32(&writer, count);
+  for (uint32_t i = 0; i < count; i++) writer_u32(&writer, GATE_TYPE_SYSCALLS + i);
   close_size(&writer, section);
   section = open_section(&writer, 7);
-  put_u32(&writer, count);
+  writer_u32(&writer, count);
   for (uint32_t i = 0; i < count; i++) {
     put_name(&writer, nidus_syscall_name(i));
-    put(&writer, EXTERN_FUNCTION);
-    put_u32(&writer, GATE_HANDLERS + count + i);
+    writer_byte(&writer, EXTERN_FUNCTION);
+    writer_u32(&writer, GATE_HANDLERS + count + i);
   }
   close_size(&writer, section);
   section = open_section(&writer, 10);
-  put_u32(&writer, count);
+  writer_u32(&writer, count);
   for (uint32_t i = 0; i < count; i++) gate_function(&writer, i);
   close_size(&writer, section);
   return finish(&writer, length);
@@ -255,36 +218,36 @@ enum { KERNEL_MEMORY = 0, GUEST_MEMORY = 1 };
 static void import_memory(struct writer *writer, const char *module, bool shared, bool wide) {
   put_name(writer, module);
   put_name(writer, "memory");
-  put(writer, EXTERN_MEMORY);
-  put(writer, (uint8_t)((shared ? 3 : 0) | (wide ? 4 : 0)));
-  put_u32(writer, 0);
-  if (shared) put_u32(writer, 65536); /* a shared memory has a maximum; any fits below this */
+  writer_byte(writer, EXTERN_MEMORY);
+  writer_byte(writer, (uint8_t)((shared ? 3 : 0) | (wide ? 4 : 0)));
+  writer_u32(writer, 0);
+  if (shared) writer_u32(writer, 65536); /* a shared memory has a maximum; any fits below this */
 }
 
 /* A load or store with memory index and natural alignment: memarg bit 6 announces the index. */
 static void memory_op(struct writer *writer, uint8_t opcode, uint32_t memory) {
-  put(writer, opcode);
-  put_u32(writer, memory ? 0x40 : 0);
-  if (memory) put_u32(writer, memory);
-  put_u32(writer, 0);
+  writer_byte(writer, opcode);
+  writer_u32(writer, memory ? 0x40 : 0);
+  if (memory) writer_u32(writer, memory);
+  writer_u32(writer, 0);
 }
 
 /* if length == size { to[0] = from[0] } : moves of four and eight bytes need no call into the host. */
 static void bridge_small(struct writer *writer, uint32_t size, uint32_t to, uint32_t from, uint32_t to_local,
                          uint32_t from_local) {
   op(writer, OP_LOCAL_GET, 2);
-  put(writer, OP_I32_CONST);
-  put_s32(writer, size);
-  put(writer, OP_I32_EQ);
+  writer_byte(writer, OP_I32_CONST);
+  writer_s32(writer, size);
+  writer_byte(writer, OP_I32_EQ);
   op(writer, OP_IF, BLOCK_VOID);
   op(writer, OP_LOCAL_GET, to_local);
   op(writer, OP_LOCAL_GET, from_local);
   memory_op(writer, size == 4 ? OP_I32_LOAD : OP_I64_LOAD, from);
   memory_op(writer, size == 4 ? OP_I32_STORE : OP_I64_STORE, to);
-  put(writer, OP_I32_CONST);
-  put_s32(writer, 0);
-  put(writer, OP_RETURN);
-  put(writer, OP_END);
+  writer_byte(writer, OP_I32_CONST);
+  writer_s32(writer, 0);
+  writer_byte(writer, OP_RETURN);
+  writer_byte(writer, OP_END);
 }
 
 /* (to, from, length): the guest's range is checked, for a trap here would leave the kernel half-way. */
@@ -292,35 +255,35 @@ static void bridge_function(struct writer *writer, bool to_guest, bool wide) {
   uint32_t guest_local = to_guest ? 0 : 1;
   uint32_t to = to_guest ? GUEST_MEMORY : KERNEL_MEMORY, from = to_guest ? KERNEL_MEMORY : GUEST_MEMORY;
   uint32_t body = open_size(writer);
-  put_u32(writer, 0);
+  writer_u32(writer, 0);
   op(writer, OP_LOCAL_GET, guest_local);
-  if (!wide) put(writer, OP_I64_EXTEND_I32_U);
+  if (!wide) writer_byte(writer, OP_I64_EXTEND_I32_U);
   op(writer, OP_LOCAL_GET, 2);
-  put(writer, OP_I64_EXTEND_I32_U);
-  put(writer, OP_I64_ADD);
+  writer_byte(writer, OP_I64_EXTEND_I32_U);
+  writer_byte(writer, OP_I64_ADD);
   op(writer, OP_MEMORY_SIZE, GUEST_MEMORY);
-  if (!wide) put(writer, OP_I64_EXTEND_I32_U);
-  put(writer, OP_I64_CONST);
-  put_s32(writer, 16);
-  put(writer, OP_I64_SHL);
-  put(writer, OP_I64_GT_U);
+  if (!wide) writer_byte(writer, OP_I64_EXTEND_I32_U);
+  writer_byte(writer, OP_I64_CONST);
+  writer_s32(writer, 16);
+  writer_byte(writer, OP_I64_SHL);
+  writer_byte(writer, OP_I64_GT_U);
   op(writer, OP_IF, BLOCK_VOID);
-  put(writer, OP_I32_CONST);
-  put_s32(writer, 1);
-  put(writer, OP_RETURN);
-  put(writer, OP_END);
+  writer_byte(writer, OP_I32_CONST);
+  writer_s32(writer, 1);
+  writer_byte(writer, OP_RETURN);
+  writer_byte(writer, OP_END);
   bridge_small(writer, 4, to, from, 0, 1);
   bridge_small(writer, 8, to, from, 0, 1);
   op(writer, OP_LOCAL_GET, 0);
   op(writer, OP_LOCAL_GET, 1);
   op(writer, OP_LOCAL_GET, 2);
-  put(writer, 0xFC); /* memory.copy to from */
-  put_u32(writer, 10);
-  put_u32(writer, to);
-  put_u32(writer, from);
-  put(writer, OP_I32_CONST);
-  put_s32(writer, 0);
-  put(writer, OP_END);
+  writer_byte(writer, 0xFC); /* memory.copy to from */
+  writer_u32(writer, 10);
+  writer_u32(writer, to);
+  writer_u32(writer, from);
+  writer_byte(writer, OP_I32_CONST);
+  writer_s32(writer, 0);
+  writer_byte(writer, OP_END);
   close_size(writer, body);
 }
 
@@ -330,12 +293,12 @@ uint8_t *nidus_bridge_module(uint32_t flags, uint32_t *length) {
   bool wide = flags & NIDUS_BRIDGE_GUEST64;
   put_header(&writer);
   uint32_t section = open_section(&writer, 1);
-  put_u32(&writer, 2);
+  writer_u32(&writer, 2);
   put_type(&writer, wide ? "iIi" : "iii", true); /* read(kernel, guest, length) */
   put_type(&writer, wide ? "Iii" : "iii", true); /* write(guest, kernel, length) */
   close_size(&writer, section);
   section = open_section(&writer, 2);
-  put_u32(&writer, 2);
+  writer_u32(&writer, 2);
   if (host_copy) {
     import_function(&writer, "host", "read", 0);
     import_function(&writer, "host", "write", 1);
@@ -346,23 +309,23 @@ uint8_t *nidus_bridge_module(uint32_t flags, uint32_t *length) {
   close_size(&writer, section);
   if (!host_copy) {
     section = open_section(&writer, 3);
-    put_u32(&writer, 2);
-    put_u32(&writer, 0);
-    put_u32(&writer, 1);
+    writer_u32(&writer, 2);
+    writer_u32(&writer, 0);
+    writer_u32(&writer, 1);
     close_size(&writer, section);
   }
   section = open_section(&writer, 7);
-  put_u32(&writer, 2);
+  writer_u32(&writer, 2);
   put_name(&writer, "read");
-  put(&writer, EXTERN_FUNCTION);
-  put_u32(&writer, 0);
+  writer_byte(&writer, EXTERN_FUNCTION);
+  writer_u32(&writer, 0);
   put_name(&writer, "write");
-  put(&writer, EXTERN_FUNCTION);
-  put_u32(&writer, 1);
+  writer_byte(&writer, EXTERN_FUNCTION);
+  writer_u32(&writer, 1);
   close_size(&writer, section);
   if (!host_copy) {
     section = open_section(&writer, 10);
-    put_u32(&writer, 2);
+    writer_u32(&writer, 2);
     bridge_function(&writer, false, wide);
     bridge_function(&writer, true, wide);
     close_size(&writer, section);

@@ -50,9 +50,9 @@ int32_t import_fs_readlink(uint32_t mount, const char *path, uint32_t length, ch
 #define host_stream_shutdown(system, ...) ((void)(system), import_stream_shutdown(__VA_ARGS__))
 /* wasm_clock.c */
 uint64_t wasm_clock(uint32_t id);
-#define WASM_CLOCK_RESOLUTION 1000u
+uint64_t wasm_clock_resolution(void);
 #define host_clock(system, id) ((void)(system), wasm_clock(id))
-#define host_clock_resolution(system, id) ((void)(system), (void)(id), (uint64_t)WASM_CLOCK_RESOLUTION)
+#define host_clock_resolution(system, id) ((void)(system), (void)(id), wasm_clock_resolution())
 #define host_now(system) ((void)(system), import_now())
 #define host_random(system, ...) ((void)(system), import_random(__VA_ARGS__))
 #define host_fs(system, operation, ...) ((void)(system), import_fs_##operation(__VA_ARGS__))

@@ -33,7 +33,7 @@ bool name_is_valid(struct name name) {
   return utf8_is_valid(name.bytes, name.length);
 }
 
-static wasi_errno_t path_check(const char *path, uint32_t length) {
+wasi_errno_t path_check(const char *path, uint32_t length) {
   if (length == 0) return WASI_ENOENT;
   if (memchr(path, 0, length)) return WASI_EINVAL;
   return utf8_is_valid(path, length) ? WASI_ESUCCESS : WASI_EILSEQ;

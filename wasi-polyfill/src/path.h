@@ -28,6 +28,8 @@ struct path_walk {
 
 bool name_is_valid(struct name name);
 bool utf8_is_valid(const char *bytes, uint32_t length);
+/* Not empty, no NUL, well-formed UTF-8. */
+MUST_CHECK wasi_errno_t path_check(const char *path, uint32_t length);
 
 /* Walks a path in guest memory from the folder of `directory`. On success path_walk_end must follow. */
 MUST_CHECK wasi_errno_t path_walk_guest(struct path_walk *walk, struct process *process,

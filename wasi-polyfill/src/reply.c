@@ -3,20 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool reply_room(struct reply *reply, uint32_t length) {
+  if (reply->failed || length <= reply->capacity - reply->length) return !reply->failed;
+  uint32_t capacity = reply->capacity ? reply->capacity : 256;
+  while (capacity - reply->length < length && capacity < UINT32_MAX / 2) capacity *= 2;
+  char *bytes = capacity - reply->length < length ? NULL : realloc(reply->bytes, capacity);
+  reply->failed = !bytes;
+  if (!bytes) return false;
+  reply->bytes = bytes;
+  reply->capacity = capacity;
+  return true;
+}
+
 void reply_text(struct reply *reply, const char *text, uint32_t length) {
-  if (reply->failed) return;
-  if (length > reply->capacity - reply->length) {
-    uint32_t capacity = reply->capacity ? reply->capacity : 256;
-    while (capacity - reply->length < length && capacity < UINT32_MAX / 2) capacity *= 2;
-    char *bytes = capacity - reply->length < length ? NULL : realloc(reply->bytes, capacity);
-    if (!bytes) {
-      reply->failed = true;
-      return;
-    }
-    reply->bytes = bytes;
-    reply->capacity = capacity;
-  }
-  if (length > 0) memcpy(reply->bytes + reply->length, text, length);
+  if (length == 0 || !reply_room(reply, length)) return;
+  memcpy(reply->bytes + reply->length, text, length);
   reply->length += length;
 }
 

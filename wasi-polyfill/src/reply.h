@@ -21,6 +21,8 @@ struct reply {
   bool failed; /* memory was short */
 };
 
+/* Makes room for that much more, behind what there is; false, and failed, when memory is short. */
+bool reply_room(struct reply *reply, uint32_t length);
 void reply_text(struct reply *reply, const char *text, uint32_t length);
 
 /* Adds one string, made of pieces. */

@@ -23,6 +23,8 @@ wasi_errno_t tree_create(struct path_walk *walk, uint8_t type, struct name targe
   return error ? error : walk->parent->ops->create(walk->parent, walk->name, type, target, &walk->inode);
 }
 
+wasi_errno_t tree_mkdir(struct path_walk *walk) { return tree_create(walk, WASI_FILETYPE_DIRECTORY, no_target); }
+
 wasi_errno_t tree_link(const struct path_walk *from, const struct path_walk *to) {
   wasi_errno_t error = can_create(to, WASI_FILETYPE_REGULAR_FILE);
   if (!error && from->inode->fs != to->parent->fs) error = WASI_EXDEV;
@@ -51,14 +53,14 @@ wasi_errno_t tree_rename(const struct path_walk *from, const struct path_walk *t
   return from->parent->ops->rename(from->parent, from->name, from->inode, to->parent, to->name, to->inode);
 }
 
-wasi_errno_t tree_unlink(const struct path_walk *walk) {
+wasi_errno_t tree_unlink(struct path_walk *walk) {
   if (walk->inode && walk->inode->type == WASI_FILETYPE_DIRECTORY) return WASI_EISDIR;
   if (walk->inode && walk->trailing_slash) return WASI_ENOTDIR;
   wasi_errno_t error = can_remove(walk);
   return error ? error : walk->parent->ops->unlink(walk->parent, walk->name, walk->inode);
 }
 
-wasi_errno_t tree_rmdir(const struct path_walk *walk) {
+wasi_errno_t tree_rmdir(struct path_walk *walk) {
   if (!walk->parent) return walk->dot_dot ? WASI_ENOTEMPTY : WASI_EINVAL; /* rmdir(2) */
   wasi_errno_t error = can_remove(walk);
   if (!error && walk->inode->type != WASI_FILETYPE_DIRECTORY) error = WASI_ENOTDIR;

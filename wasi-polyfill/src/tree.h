@@ -20,11 +20,12 @@ static inline wasi_errno_t tree_found(const struct path_walk *walk) {
 
 /* Makes a file, a folder or a symbolic link to `target` where the walk, with WALK_NAME, found nothing. */
 MUST_CHECK wasi_errno_t tree_create(struct path_walk *walk, uint8_t type, struct name target);
+MUST_CHECK wasi_errno_t tree_mkdir(struct path_walk *walk);
 MUST_CHECK wasi_errno_t tree_link(const struct path_walk *from, const struct path_walk *to);
 /* rename(2): what `from` names takes the place of `to`. */
 MUST_CHECK wasi_errno_t tree_rename(const struct path_walk *from, const struct path_walk *to);
-MUST_CHECK wasi_errno_t tree_unlink(const struct path_walk *walk);
-MUST_CHECK wasi_errno_t tree_rmdir(const struct path_walk *walk);
+MUST_CHECK wasi_errno_t tree_unlink(struct path_walk *walk);
+MUST_CHECK wasi_errno_t tree_rmdir(struct path_walk *walk);
 MUST_CHECK wasi_errno_t tree_set_mode(struct inode *inode, uint32_t mode);
 
 struct opening {

@@ -29,7 +29,7 @@ wasi_errno_t wasi_path_create_directory(struct process *process, uint32_t fd, ui
   struct path_walk walk;
   wasi_errno_t error = walk_to(&walk, process, fd, WASI_RIGHT_PATH_CREATE_DIRECTORY, path, path_len, WALK_NAME, NULL);
   if (error) return error;
-  error = tree_create(&walk, WASI_FILETYPE_DIRECTORY, no_target);
+  error = tree_mkdir(&walk);
   path_walk_end(&walk);
   return error;
 }

@@ -33,3 +33,18 @@ uint64_t wasm_clock(uint32_t id) {
   uint64_t whole = (uint64_t)time;
   return whole * 1000000u + (uint64_t)((time - (double)whole) * 1e6);
 }
+
+uint64_t wasm_clock_resolution(void) {
+  /* Hosts coarsen their clock as they see fit, and do not say how far: the smallest of a few steps that it
+   * makes is seen to. Should it stand still, a millisecond is as good an answer as any. */
+  enum { STEPS = 8, LOOKS = 100000 };
+  double last = import_monotonic(), smallest = 1;
+  for (int steps = 0, looks = 0; steps < STEPS && looks < LOOKS; looks++) {
+    double time = import_monotonic(), step = time - last;
+    if (step <= 0) continue;
+    if (step < smallest) smallest = step;
+    last = time;
+    steps++;
+  }
+  return (uint64_t)(smallest * 1e6 + 0.5) + (smallest < 1e-6);
+}

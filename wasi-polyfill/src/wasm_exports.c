@@ -8,9 +8,13 @@
 #include <stdlib.h>
 
 #include "cc.h"
+#include "fs.h"
 #include "handlers.h"
+#include "prompt_object.h"
 #include "program.h"
+#include "rewriter.h"
 #include "spawn.h"
+#include "volume_failure.h"
 
 #define EXPORT(name) __attribute__((export_name(name)))
 
@@ -146,6 +150,13 @@ int32_t export_cc_driver(const char *text, uint32_t length, uint32_t verbose, ui
   return give(result, block.bytes, block.length);
 }
 
+/* The object file of linked/prompt.c. */
+EXPORT("nidus_cc_prompt") int32_t export_cc_prompt(void) {
+  given.bytes = prompt_object;
+  given.length = sizeof prompt_object;
+  return 0;
+}
+
 /* ---- calls with strings (reply.h) ---- */
 
 static int32_t reply_give(struct reply *reply, int32_t result) {
@@ -177,21 +188,51 @@ int32_t export_spawn(const char *strings, uint32_t length, uint32_t argc, uint32
   return reply_give(&reply, spawn_process(the_system, strings, length, argc, envc, preopens, &reply));
 }
 
-/* ---- the calls of kernel.h, for the one system ---- */
+EXPORT("nidus_volume_failure") int32_t export_volume_failure(const char *strings, uint32_t length) {
+  struct reply reply = {0};
+  return reply_give(&reply, volume_failure(strings, length, &reply));
+}
+
+/* ---- the rewriting of the toolchain's program (rewriter.h) ---- */
+
+_Static_assert(offsetof(struct rewriter, skip) == 12, "docs/kernel-abi.md");
+
+EXPORT("nidus_rewriter") struct rewriter *export_rewriter(uint32_t known) { return rewriter_create(known != 0); }
+
+EXPORT("nidus_rewriter_take") int32_t export_rewriter_take(struct rewriter *rewriter, uint32_t length) {
+  return rewriter_take(rewriter, length);
+}
+
+EXPORT("nidus_rewriter_end") void export_rewriter_end(struct rewriter *rewriter) { rewriter_destroy(rewriter); }
+
+EXPORT("nidus_fs")
+int32_t export_fs(uint32_t operation, const char *values, uint32_t first, uint32_t second, uint32_t options, double x,
+                  double y) {
+  struct reply reply = {0};
+  return reply_give(&reply, fs_perform(the_system, operation, values, first, second, options, x, y, &reply));
+}
+
+/* Mounts at a path, the one string. */
+static int32_t mounted(const char *path, int32_t mount) {
+  struct reply reply = {0};
+  return reply_give(&reply, mount < 0 ? reply_refuse(&reply, (wasi_errno_t)-mount, "mount", path, "") : mount);
+}
 
 EXPORT("nidus_mount_mem") int32_t export_mount_mem(const char *path, uint32_t length, uint32_t flags) {
-  return nidus_mount_mem(the_system, path, length, flags);
+  return mounted(path, nidus_mount_mem(the_system, path, length - 1, flags));
 }
 
 EXPORT("nidus_mount_tar")
 int32_t export_mount_tar(const char *path, uint32_t length, void *archive, uint32_t archive_length) {
-  return nidus_mount_tar(the_system, path, length, archive, archive_length);
+  return mounted(path, nidus_mount_tar(the_system, path, length - 1, archive, archive_length));
 }
 
 EXPORT("nidus_mount_host")
 int32_t export_mount_host(const char *path, uint32_t length, uint32_t host_mount, uint32_t flags) {
-  return nidus_mount_host(the_system, path, length, host_mount, flags);
+  return mounted(path, nidus_mount_host(the_system, path, length - 1, host_mount, flags));
 }
+
+/* ---- the calls of kernel.h, for the one system ---- */
 
 EXPORT("nidus_unmount") int32_t export_unmount(uint32_t mount) { return nidus_unmount(the_system, mount); }
 
@@ -287,14 +328,6 @@ EXPORT("nidus_wait_kinds") int32_t export_wait_kinds(uint32_t pid) { return nidu
 EXPORT("nidus_wait_time") double export_wait_time(uint32_t pid) { return nidus_wait_time(the_system, pid); }
 EXPORT("nidus_wait_deadline") int64_t export_wait_deadline(uint32_t pid) {
   return nidus_wait_deadline(the_system, pid);
-}
-
-EXPORT("nidus_stat") int32_t export_stat(const char *path, uint32_t length, uint32_t follow, struct nidus_stat *out) {
-  return nidus_stat(the_system, path, length, follow != 0, out);
-}
-
-EXPORT("nidus_chmod") int32_t export_chmod(const char *path, uint32_t length, uint32_t mode) {
-  return nidus_chmod(the_system, path, length, mode);
 }
 
 EXPORT("nidus_volume_dirty") int32_t export_volume_dirty(uint32_t mount) {

@@ -53,11 +53,10 @@ export function compilerCommand({ name, defaults, planner }) {
   };
 }
 
-/**
- * The linker's own 64 KiB of stack hold no `char line[65536]`. clang and clang++ stay as they are.
- */
+/** The commands that link more than clang does (extendLink); clang and clang++ stay as they are. */
+const EXTENDED = new Set(["cc", "c++"]);
+/** The linker's own 64 KiB of stack hold no `char line[65536]`. */
 const STACK_SIZE = "stack-size=1048576";
-const LARGE_STACKS = new Set(["cc", "c++"]);
 
 /**
  * Runs jobs in order; answers the exit code.
@@ -74,9 +73,13 @@ async function runJobs(context, module, jobs, log, showFixits) {
   const absolute = (path) => (path.startsWith("/") ? path : `${cwd}/${path}`);
   /** @type {Set<string>} */
   const missing = new Set();
+  const temporary = jobs.flatMap((job) => (job.temporary && job.output) || []);
   let code = 0;
   try {
     for (const job of jobs) {
+      if (job.tool === "wasm-ld" && EXTENDED.has(context.argv0)) {
+        temporary.push(extendLink(context, job.argv));
+      }
       if (job.inputs.some((input) => missing.has(input))) {
         if (job.output !== undefined) missing.add(job.output);
         continue;
@@ -94,11 +97,30 @@ async function runJobs(context, module, jobs, log, showFixits) {
       await system.fs.rm(absolute(job.output), { force: true }).catch(() => {});
     }
   } finally {
-    for (const { temporary, output } of jobs) {
-      if (temporary && output) await system.fs.rm(output, { force: true }).catch(() => {});
-    }
+    for (const file of temporary) await system.fs.rm(file, { force: true }).catch(() => {});
   }
   return code;
+}
+
+/**
+ * Gives a program a large stack, and lets its prompts appear before it reads (linked/prompt.c). Answers the
+ * temporary file that this takes.
+ *
+ * @param {CommandContext} context
+ * @param {string[]} argv of the linker
+ */
+function extendLink({ system, pid }, argv) {
+  const prompt = `/tmp/prompt-${pid}.o`;
+  if (!argv.some((each) => each.includes("stack-size="))) argv.push("-z", STACK_SIZE);
+  try {
+    if (argv.includes("-lc")) {
+      system.sync.writeFile(prompt, system.kernel.generated("nidus_cc_prompt"));
+      argv.push("--wrap=__stdio_read", "--start-lib", prompt, "--end-lib");
+    }
+  } catch {
+    // No room for it: programs link without.
+  }
+  return prompt;
 }
 
 /**
@@ -112,9 +134,6 @@ async function runJob(context, module, job, log, showFixits) {
   const [argv0, ...args] = job.argv;
   const compiling = args[0] === "-cc1";
   if (compiling) args.splice(1, 0, FIXITS);
-  if (job.tool === "wasm-ld" && LARGE_STACKS.has(context.argv0)) {
-    if (!args.some((each) => each.includes("stack-size="))) args.push("-z", STACK_SIZE);
-  }
   const tap = new Tap(context.stderr.stream, log, compiling && !showFixits);
   const process = await context.spawn(module, args, { argv0, stderr: tap });
   const { code, trap } = await process.exit;

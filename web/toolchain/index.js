@@ -13,14 +13,10 @@
  */
 
 import { NidusError } from "../errors.js";
-import { Image } from "../image.js";
-import { rewrittenExports } from "../rewrite.js";
-import { PLANNED_BUILD } from "./build.js";
+import { capture, fingerprint } from "../image.js";
 import { compilerCommand } from "./commands.js";
-import { RESOURCES_FILE, loadCompiler, loadResources } from "./load.js";
+import { RESOURCES_FILE, loadCompiler, open, unfit } from "./load.js";
 import { Planner } from "./plan.js";
-
-export { compileStream } from "./load.js";
 
 /** @typedef {import("../system.js").System} System */
 /** @typedef {import("../system.js").Command} Command */
@@ -35,7 +31,12 @@ export { compileStream } from "./load.js";
  *   `llvm.core.wasm`; a function is called at first use, and may throw what the user should read
  * @property {ByteSource | (() => ByteSource | Promise<ByteSource>)} sysroot `llvm-resources.tar`
  * @property {OnProgress} [onProgress]
+ * @property {(source: unknown, part: WebAssembly.Module | Blob) => void} [keep] is given what was fetched
+ *   and compiled, for toolchains to come
  */
+
+/** The build whose driver the kernel's planner speaks for (wasi-polyfill/src/rewriter.h). */
+const PLANNED_BUILD = "13d3a43fdc84ec94";
 
 /** Where the headers and libraries are mounted; the compiler expects them there. */
 export const SYSROOT = "/usr";
@@ -84,34 +85,37 @@ export async function installToolchain(system, { module, resources, onProgress }
 
 export class Toolchain {
   #options;
+  #onProgress;
   #planner = new Planner();
   /** @type {WeakMap<System, Promise<void>>} by system whose sysroot is mounted */
   #mounted = new WeakMap();
+  /** @type {WebAssembly.Module | undefined} */
+  #kept;
 
   /** @param {ToolchainOptions} options */
   constructor(options) {
     this.#options = options;
-  }
-
-  /**
-   * The compiler, compiled; from then on it can be handed to other threads.
-   *
-   * @returns {Promise<WebAssembly.Module>}
-   */
-  async compiler() {
-    const { llvm, onProgress } = this.#options;
-    return loadCompiler(typeof llvm === "function" ? llvm() : llvm, onProgress);
+    this.#onProgress = options.onProgress ?? (() => {});
   }
 
   /**
    * Makes the toolchain ready for a system, so that the first compilation need not wait for it.
    *
    * @param {System} system
-   * @returns {Promise<WebAssembly.Module>}
+   * @returns {Promise<WebAssembly.Module>} the compiler, which can be handed to other threads
    */
   async load(system) {
-    const [module] = await Promise.all([this.compiler(), this.#mount(system)]);
+    const [module] = await Promise.all([this.#compile(system), this.#mount(system)]);
     return module;
+  }
+
+  /** @param {System} system */
+  async #compile({ kernel }) {
+    const { llvm, keep } = this.#options;
+    const source = typeof llvm === "function" ? llvm() : llvm;
+    const module = await loadCompiler(source, kernel, this.#onProgress);
+    if (source !== module && this.#kept !== module) keep?.(source, module);
+    return (this.#kept = module);
   }
 
   /**
@@ -145,7 +149,7 @@ export class Toolchain {
       return 127;
     }
     return command(context, module, {
-      planned: rewrittenExports(module)?.fingerprint === PLANNED_BUILD,
+      planned: fingerprint(module) === PLANNED_BUILD,
     });
   }
 
@@ -162,21 +166,24 @@ export class Toolchain {
 
   /** @param {System} system */
   async #mountOnce(system) {
-    const { sysroot, onProgress } = this.#options;
+    const { sysroot, keep } = this.#options;
     const source = await (typeof sysroot === "function" ? sysroot() : sysroot);
-    const { from, size } = await loadResources(source, onProgress);
+    let { size, from } = await open(source, RESOURCES_FILE, this.#onProgress);
+    if (keep && typeof source === "string") {
+      const [now, later] = from.tee();
+      from = now;
+      new Response(later).blob().then(
+        (part) => keep(source, part),
+        () => {}, // Who reads the other half is told.
+      );
+    }
     const mount = await system.mount(SYSROOT, { type: "tar", from, size: size || undefined });
     if (!system.sync.exists(`${SYSROOT}/lib/wasm32-wasip1/libc.a`)) {
       system.unmount(mount);
-      throw new NidusError(
-        "NIDUS_ASSET",
-        `${RESOURCES_FILE} holds no C library for wasm32-wasip1; ` +
-          `serve gen/${RESOURCES_FILE} of @yowasp/clang at that address.`,
-      );
+      throw unfit(RESOURCES_FILE, "holds no C library for wasm32-wasip1");
     }
-    onProgress?.({ phase: "mount", file: RESOURCES_FILE, loaded: size, total: size });
-    const module = await this.compiler();
-    system.runner.recycle(module, (instance) => Image.capture(module, instance));
+    this.#onProgress({ phase: "mount", file: RESOURCES_FILE, loaded: size, total: size });
+    system.runner.recycle(await this.#compile(system), capture);
   }
 }
 

@@ -3,8 +3,8 @@
  *
  * The new module computes what the old one does, and besides can be counted, interrupted and looked
  * into by its host. Indices of types, functions, globals, tables and memories stay what they were: what
- * is added is added at the end of each index space. Every section is kept, names included, and the
- * code addresses in DWARF (versions 2 to 4) are moved along.
+ * is added is added at the end of each index space. Every section is kept, names included; the addresses in
+ * DWARF (versions 2 to 5) and in code metadata (branch hints) follow the code.
  */
 #ifndef NIDUS_REWRITE_H
 #define NIDUS_REWRITE_H
@@ -49,7 +49,7 @@ struct nidus_rewrite {
 struct nidus_rewritten {
   uint8_t *bytes;
   size_t size;
-  /* The module had debug sections that are not DWARF 2 to 4, or are malformed: they were left out,
+  /* The module had debug sections that are not DWARF 2 to 5, or are malformed: they were left out,
    * because their addresses would be wrong. */
   bool debug_dropped;
 };

@@ -208,6 +208,48 @@ test("a check that does not raise the count lets the guest go on to the next che
   assert.equal(checks, 100);
 });
 
+test("branch hints stay with their instructions", async () => {
+  // In $hinted, at the offsets 5 and 13: an `if` in a loop, and a `br_if` behind it.
+  const text = `(module (func)
+    (func $hinted (export "f") (param i32) (result i32)
+      (loop $l
+        (if (local.get 0) (then (call 0)))
+        (br_if $l (i32.eqz (i32.const 1))))
+      (local.get 0)))`;
+  const assembled = new Uint8Array(await assemble(text));
+  const code = codeOf(assembled);
+  const body = Buffer.from(code).indexOf(Buffer.from([0x00, 0x03, 0x40, 0x20, 0x00, 0x04, 0x40]));
+  assert.deepEqual([code[body + 5], code[body + 13]], [0x04, 0x0d]);
+  const name = Buffer.from("metadata.code.branch_hint");
+  const hints = [1, 1, 2, 5, 1, 0, 13, 1, 1];
+  const contents = [name.length, ...name, ...hints];
+  // Before the code, as the format wants it.
+  const at = code.byteOffset - 2;
+  assert.equal(assembled[at], 10);
+  const bytes = Buffer.concat([
+    assembled.subarray(0, at),
+    Buffer.from([0, contents.length, ...contents]),
+    assembled.subarray(at),
+  ]);
+  const made = new engine.Module(bytes).rewrite({ checks: true }).bytes;
+  const [section] = WebAssembly.Module.customSections(
+    new WebAssembly.Module(made),
+    "metadata.code.branch_hint",
+  );
+  assert.ok(section);
+  const [functions, index, count, first, size, value, second, ...rest] = new Uint8Array(section);
+  assert.deepEqual([functions, index, count, size, value, rest], [1, 1, 2, 1, 0, [1, 1]]);
+  const moved = codeOf(made);
+  // The second body, behind the count of bodies and the first, which is { 2 bytes, no locals, end }.
+  assert.deepEqual([...moved.subarray(0, 4)], [3, 2, 0, 0x0b]);
+  assert.deepEqual([...moved.subarray(5 + first, 7 + first)], [0x04, 0x40]);
+  assert.deepEqual([...moved.subarray(5 + second - 1, 5 + second + 1)], [0x45, 0x0d]);
+
+  bytes[bytes.indexOf(name) + name.length + 1] = 7; // a function that there is not
+  const without = new engine.Module(bytes).rewrite({ checks: true }).bytes;
+  assert.equal(Buffer.from(without).includes(name), false);
+});
+
 test("a function that neither loops nor calls is copied as it is", async () => {
   const bytes = await assemble(
     '(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))',
@@ -298,16 +340,22 @@ function dwarfdump() {
   return join("/usr/bin", names[0]);
 }
 
-for (const level of ["-O0", "-O2"]) {
-  test(`debug information leads to the same instructions after rewriting (${level})`, async (t) => {
+for (const options of ["-O0", "-O2", "-O2 -gdwarf-4", "-O0 -gdwarf-5", "-O2 -gdwarf-5"]) {
+  test(`debug information leads to the same instructions after rewriting (${options})`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "nidus-rewrite-"));
     t.after(() => rmSync(folder, { recursive: true }));
     const system = await boot({ "main.c": PROGRAM });
-    const built = await sh(system, `cc -g ${level} main.c -o old.wasm`);
+    const built = await sh(system, `cc -g ${options} main.c -o old.wasm`);
     assert.equal(built.code, 0, built.stderr);
     const old = await system.fs.readFile("/home/old.wasm");
     const { bytes, debugDropped } = new engine.Module(old).rewrite({ checks: true, globals: true });
     assert.equal(debugDropped, false);
+    const sections = (/** @type {string} */ name) =>
+      WebAssembly.Module.customSections(new WebAssembly.Module(bytes), name).length;
+    const five = options.includes("dwarf-5") ? 1 : 0;
+    assert.equal(sections(".debug_addr"), five);
+    assert.equal(sections(".debug_rnglists"), five);
+    assert.equal(sections(".debug_loclists"), five && options.includes("-O2") ? 1 : 0);
     await system.fs.writeFile("/home/new.wasm", bytes);
     writeFileSync(join(folder, "old.wasm"), old);
     writeFileSync(join(folder, "new.wasm"), bytes);
@@ -335,10 +383,12 @@ for (const level of ["-O0", "-O2"]) {
 
     // Every address of the entries is that of the line table's rows, or moved as its neighbours are.
     const moved = new Map(oldRows.map((row, i) => [row.address, newRows[i]?.address]));
+    const places =
+      /DW_AT_(?:low|high|return|call_return)_pc\s+\(0x([0-9a-f]+)\)|\[0x([0-9a-f]+), 0x([0-9a-f]+)\)/g;
     const addresses = (/** @type {string} */ text) =>
-      Array.from(text.matchAll(/DW_AT_(?:low|high)_pc\s+\(0x([0-9a-f]+)\)/g), ([, hex = ""]) =>
-        parseInt(hex, 16),
-      );
+      Array.from(text.matchAll(places), ([, ...hex]) =>
+        hex.filter((digits) => digits !== undefined).map((digits) => parseInt(digits, 16)),
+      ).flat();
     const [oldAt, newAt] = [
       addresses(dump("--debug-info", "old.wasm")),
       addresses(dump("--debug-info", "new.wasm")),

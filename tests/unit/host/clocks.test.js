@@ -9,11 +9,11 @@ import { KERNEL } from "./support.js";
 const REALTIME = 0;
 const MONOTONIC = 1;
 
-/** @param {{date: number, uptime: number}} at milliseconds */
+/** @param {{date: number, uptime: number, step?: number}} at milliseconds; the uptime steps at each look */
 async function clocks(at) {
   const host = new Host();
   host.imports.now = () => at.date;
-  host.imports.monotonic = () => at.uptime;
+  host.imports.monotonic = () => (at.uptime += at.step ?? 0);
   const kernel = await loadKernel({ source: KERNEL, host });
   const out = kernel.alloc(8);
   return (/** @type {"clock_time_get" | "clock_res_get"} */ call, /** @type {number} */ id) => {
@@ -30,7 +30,12 @@ test("monotonic time is the host's, in nanoseconds", async () => {
   assert.equal(read("clock_time_get", MONOTONIC), 250_000n);
   at.uptime = 86_400_000.5;
   assert.equal(read("clock_time_get", MONOTONIC), 86_400_000_500_000n);
-  assert.equal(read("clock_res_get", MONOTONIC), 1000n);
+});
+
+test("the resolution is the smallest step of the host's clock", async () => {
+  const at = { date: 1e12, uptime: 1000, step: 0.125 };
+  const read = await clocks(at);
+  assert.equal(read("clock_res_get", MONOTONIC), 125_000n);
 });
 
 test("real time goes on as finely as monotonic time, and follows the date when that is set", async () => {

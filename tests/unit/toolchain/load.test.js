@@ -10,9 +10,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { locateToolchain, nodeToolchain } from "../../../node/toolchain.js";
 import { NidusError } from "../../../web/errors.js";
-import { rewrittenExports } from "../../../web/rewrite.js";
+import { fingerprint } from "../../../web/image.js";
 import { System } from "../../../web/system.js";
-import { compileStream, createToolchain, installToolchain } from "../../../web/toolchain/index.js";
+import { createToolchain, installToolchain } from "../../../web/toolchain/index.js";
 import { HELLO, compiler, sh } from "./support.js";
 
 const KERNEL = await readFile(new URL("../../../web/kernel.wasm", import.meta.url));
@@ -46,7 +46,7 @@ test("nothing is loaded before a command is used, and then progress is told in b
   toolchain.install(second);
   assert.equal((await sh(second, "cc hello.c")).code, 0);
   assert.equal(told.filter(({ phase }) => phase === "compile").length, 1, "compiled again");
-  assert.equal(await toolchain.compiler(), await compiler());
+  assert.equal(await toolchain.load(second), await compiler());
 });
 
 test("a missing package is one sentence that says what to install", async () => {
@@ -90,8 +90,9 @@ test("a compiler that streams in is rewritten too, and one that was not still co
   const folder = locateToolchain(import.meta.url);
   const bytes = await readFile(join(folder, "llvm.core.wasm"));
   const archive = await readFile(join(folder, "llvm-resources.tar"));
-  const streamed = await compileStream(new Blob([bytes]).stream());
-  assert.ok(rewrittenExports(streamed));
+  const llvm = new Blob([bytes]).stream();
+  const streamed = await createToolchain({ llvm, sysroot: archive }).load(await system());
+  assert.ok(fingerprint(streamed));
   for (const module of [streamed, await WebAssembly.compile(bytes)]) {
     const made = await system();
     await installToolchain(made, { module, resources: archive });

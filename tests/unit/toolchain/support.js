@@ -13,8 +13,8 @@ const ENGINE = readFileSync(new URL("../../../web/engine.wasm", import.meta.url)
 const toolchain = nodeToolchain({ from: import.meta.url });
 
 /** @returns {Promise<WebAssembly.Module>} */
-export function compiler() {
-  return toolchain.compiler();
+export async function compiler() {
+  return toolchain.load(await boot());
 }
 
 /**

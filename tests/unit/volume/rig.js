@@ -6,7 +6,7 @@
 import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { readFileSync } from "node:fs";
 import { Database } from "../../../web/database.js";
-import { FsSync } from "../../../web/fs.js";
+import { createSync } from "../../../web/fs.js";
 import { Host } from "../../../web/host.js";
 import { loadKernel } from "../../../web/kernel.js";
 import { Volume } from "../../../web/volume.js";
@@ -25,38 +25,39 @@ export function newDatabase() {
  * @param {import("../../../web/volume.js").Listener} [on]
  */
 export async function mount(source, on) {
-  const store = "read" in source ? source : await Database.open(source, "test");
-  const volume = new Volume(store, null, on);
   const surroundings = new Host();
   const kernel = await loadKernel({
     source: kernelBytes,
     host: surroundings,
   });
-  const number = kernel.check(
-    kernel.withPath("/home", (ptr, len) => kernel.exports.nidus_mount_mem(ptr, len, 1)),
-    "mount",
-  );
+  /** As the worker does. @param {Error} error */
+  const newer = ({ name }) => {
+    throw kernel.ask("nidus_volume_failure", ["test", name]);
+  };
+  const [number] = kernel.ask("nidus_mount_mem", ["/home"], 1);
+  const store = "read" in source ? source : await Database.open(source, "test").catch(newer);
+  const volume = new Volume(store, null, on);
   await volume.load(kernel, number);
   return {
     volume,
     kernel,
-    fs: new FsSync(kernel),
+    fs: createSync(kernel),
     dirty: () => kernel.exports.nidus_volume_dirty(number),
   };
 }
 
 /**
  * Everything below a folder: contents by path, folders as null, links as `-> target`.
- * @param {FsSync} fs
+ * @param {import("../../../web/fs.js").FsSync} fs
  * @param {string} [folder]
  * @returns {Record<string, string | null>}
  */
 export function snapshot(fs, folder = "/home") {
   /** @type {Record<string, string | null>} */
   const found = {};
-  for (const { name } of fs.readdir(folder)) {
+  for (const name of fs.readdir(folder)) {
     const path = `${folder}/${name}`;
-    const stats = fs.stat(path, false);
+    const stats = fs.lstat(path);
     if (stats.isSymbolicLink()) found[path] = `-> ${fs.readlink(path)}`;
     else if (stats.isDirectory()) Object.assign(found, { [path]: null }, snapshot(fs, path));
     else found[path] = Buffer.from(fs.readFile(path)).toString("latin1");

@@ -25,7 +25,7 @@ test("files of every size, folders, links, modes, times and names come back as t
   const { fs, volume } = await mount(db);
   const sizes = [0, 1, 4096, 65535, 65536, 65537, 300_000];
   for (const size of sizes) fs.writeFile(`/home/${size}`, pattern(size));
-  fs.mkdirs("/home/a/b/c");
+  fs.mkdir("/home/a/b/c", { recursive: true });
   fs.writeFile("/home/a/b/c/ü 漢字 .txt", "deep");
   fs.symlink("../a/b", "/home/a/link");
   fs.writeFile("/home/one", "shared");
@@ -55,7 +55,7 @@ test("what was removed, renamed, overwritten or cut short leaves nothing behind"
   for (const name of ["gone", "moved", "cut", "over"]) {
     first.fs.writeFile(`/home/${name}`, pattern(200_000));
   }
-  first.fs.mkdirs("/home/old/sub");
+  first.fs.mkdir("/home/old/sub", { recursive: true });
   await first.volume.flush();
   first.fs.unlink("/home/gone");
   first.fs.rename("/home/moved", "/home/over");
@@ -157,6 +157,7 @@ test("whichever change of a flush fails, the database keeps the flush before, an
     assert.deepEqual(events, ["flush", "flusherror"]);
     // A kernel that knows nothing of the failed flush, as after a crash; it makes itself the writer ...
     assert.deepEqual(await stored(db), before);
+    await assert.rejects(volume.close(), { code: "EBUSY" });
 
     // ... so the rest is told with a database of its own.
     const other = newDatabase();
@@ -283,13 +284,14 @@ test("a lost connection is opened again", async () => {
 test("a volume in memory is kept by the page, so another worker goes on from its last flush", async () => {
   const kept = new KeptVolume();
   const store = {
+    name: "mem",
     read: async () => kept.read(),
     write: async (/** @type {import("../../../web/volume.js").Change[]} */ changes) =>
       kept.write(structuredClone(changes)),
     close() {},
   };
   const first = await mount(store);
-  first.fs.mkdirs("/home/a/b");
+  first.fs.mkdir("/home/a/b", { recursive: true });
   for (const name of ["gone", "moved", "cut", "over", "a/b/c"]) {
     first.fs.writeFile(`/home/${name}`, pattern(200_000));
   }

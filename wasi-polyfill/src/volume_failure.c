@@ -1,0 +1,27 @@
+#include "volume_failure.h"
+
+#include <string.h>
+
+int32_t volume_failure(const char *bytes, uint32_t length, struct reply *reply) {
+  struct strings strings;
+  (void)strings_start(&strings, bytes, length);
+  const char *volume = strings_next(&strings), *name = strings_next(&strings), *text = strings_next(&strings);
+  if (strcmp(name, "ConstraintError") == 0) {
+    /* The number that a later mount left (web/database.js). */
+    return reply_refuse(reply, WASI_EBUSY, "flush", "", "Volume \"", volume,
+                        "\" was opened or deleted elsewhere: what changes here is no longer stored; reload the page.");
+  }
+  if (strcmp(name, "QuotaExceededError") == 0) {
+    return reply_refuse(reply, WASI_ENOSPC, "flush", "", "The browser has no more storage for volume \"", volume,
+                        "\": delete files or free disk space.");
+  }
+  if (strcmp(name, "VersionError") == 0) {
+    return reply_refuse(reply, WASI_ENOTSUP, "mount", "", "volume \"", volume,
+                        "\" was written by a newer version of Nidus: update this page");
+  }
+  if (strcmp(name, "Damaged") == 0) {
+    return reply_refuse(reply, WASI_EIO, "mount", "", "The volume is damaged (error ", text,
+                        "): use another name, or delete the site's data.");
+  }
+  return reply_refuse(reply, WASI_EIO, "flush", "", "Volume \"", volume, "\" could not be stored: ", text);
+}
