@@ -38,16 +38,14 @@ export async function compileAsset(source, name, signal) {
 export async function fetchAsset(url, name, signal) {
   const response = await fetch(url, { signal }).catch((cause) => {
     if (signal?.aborted) throw cause;
-    throw new NidusError(
-      "NIDUS_ASSET",
+    throw assetError(
       `Cannot fetch ${name} from ${url}: ${messageOf(cause)}; check the connection and the page's ` +
         `connect-src policy, or give its address in assets.`,
-      { cause },
+      cause,
     );
   });
   if (response.ok) return response;
-  throw new NidusError(
-    "NIDUS_ASSET",
+  throw assetError(
     `${name} is missing: ${url} answered ${response.status}; serve the file there, ` +
       `or give its address in assets.`,
   );
@@ -61,8 +59,7 @@ export async function fetchAsset(url, name, signal) {
 export async function compileBytes(bytes, name) {
   const wrong = notAModule(bytes);
   if (wrong !== null) {
-    throw new NidusError(
-      "NIDUS_ASSET",
+    throw assetError(
       `${name} is ${wrong}, not a WebAssembly module; serve the package's own file at that address` +
         (wrong.includes("HTML")
           ? ` (with Vite up to 7, add optimizeDeps.exclude: ["nidus"]).`
@@ -74,6 +71,14 @@ export async function compileBytes(bytes, name) {
   } catch (cause) {
     throw explainCompileError(cause, name);
   }
+}
+
+/**
+ * @param {string} message
+ * @param {unknown} [cause]
+ */
+function assetError(message, cause) {
+  return new NidusError("NIDUS_ASSET", message, { cause });
 }
 
 /**

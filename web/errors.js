@@ -67,7 +67,7 @@ export class NidusError extends Error {
     let message = `${text}, ${syscall}`;
     if (path !== undefined) message += ` '${path}'`;
     if (dest !== undefined) message += ` -> '${dest}'`;
-    return new NidusError(text.split(":", 1).join(), message, { syscall, path, errno });
+    return new NidusError(String(text.split(":")[0]), message, { syscall, path, errno });
   }
 
   /** @param {ErrorRecord} record */

@@ -48,16 +48,17 @@ export class Host {
   constructor(folders) {
     const memory = () => /** @type {import("./kernel.js").Kernel} */ (this.kernel).u8();
     const streams = this.#streams;
+    /** @type {(method: "read" | "write") => (stream: number, ptr: number, len: number) => number} */
+    const transfer = (method) => (stream, ptr, len) =>
+      streams.get(stream)?.[method]?.(memory().subarray(ptr, ptr + len)) ?? BADF;
     this.imports = {
       // In milliseconds, which the kernel makes nanoseconds of.
       now: Date.now,
       monotonic: () => performance.now(),
       // Not in place: shared memory would be refused.
       random: (ptr, len) => memory().set(crypto.getRandomValues(new Uint8Array(len)), ptr),
-      stream_read: (stream, ptr, len) =>
-        streams.get(stream)?.read?.(memory().subarray(ptr, ptr + len)) ?? BADF,
-      stream_write: (stream, ptr, len) =>
-        streams.get(stream)?.write?.(memory().subarray(ptr, ptr + len)) ?? BADF,
+      stream_read: transfer("read"),
+      stream_write: transfer("write"),
       stream_ready: (stream) => streams.get(stream)?.ready() ?? HUNG_UP,
       stream_accept: (stream) => streams.get(stream)?.accept?.() ?? BADF,
       stream_shutdown: (stream, how) => streams.get(stream)?.shutdown?.(how) ?? BADF,

@@ -26,6 +26,8 @@ export class KeptVolume {
 
   /** @returns {Stored[]} */
   read() {
-    return [...this.#groups.values()].flatMap((group) => [...group.values()]);
+    const records = [...this.#groups.values()].flatMap((group) => [...group.values()]);
+    // "inode" is the last of the three names.
+    return records.sort((a, b) => b.store.localeCompare(a.store));
   }
 }

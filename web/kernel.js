@@ -3,7 +3,7 @@
  * get in and out. docs/kernel-abi.md is the contract.
  *
  * Invariant: no view of kernel memory is kept across a call into the kernel, since any call may
- * grow the memory and detach it; `u8()` and `dv()` hand out a valid one each time.
+ * grow the memory and detach it; `u8()` hands out a valid one each time.
  */
 
 import { compileAsset } from "./assets.js";
@@ -114,11 +114,6 @@ export class Kernel {
     return new Uint8Array(this.memory.buffer);
   }
 
-  /** The kernel's memory, as it is now. */
-  dv() {
-    return new DataView(this.memory.buffer);
-  }
-
   /**
    * The result of a `nidus_…` function, or the error it means.
    * @param {number} result
@@ -222,11 +217,7 @@ export class Kernel {
    * @returns {[number, ...string[]]}
    */
   ask(which, strings, ...numbers) {
-    for (const text of strings) {
-      if (!text.includes("\0")) continue;
-      throw new NidusError("EINVAL", `EINVAL: ${JSON.stringify(text)} contains a NUL`);
-    }
-    const bytes = encoder.encode(strings.join("\0") + "\0");
+    const bytes = encoder.encode(strings.map(plain).join("\0") + "\0");
     const [result, given] = this.withBytes([bytes], (at) =>
       this.take(which, [at, bytes.length, ...numbers]),
     );
@@ -262,11 +253,18 @@ export class Kernel {
  * @param {string} path
  */
 export function encodePath(path) {
-  if (typeof path !== "string") {
-    throw new NidusError("EINVAL", `EINVAL: a path must be a string, not ${typeof path}`);
-  }
-  if (path.includes("\0")) {
-    throw new NidusError("EINVAL", `EINVAL: the path ${JSON.stringify(path)} contains a NUL`);
-  }
-  return encoder.encode(path);
+  return encoder.encode(plain(path));
+}
+
+/**
+ * Refuses what is no text, and text that the kernel would take for several.
+ * @param {unknown} text
+ */
+function plain(text) {
+  const wrong =
+    typeof text !== "string"
+      ? `a path must be a string, not ${typeof text}`
+      : text.includes("\0") && `${JSON.stringify(text)} contains a NUL`;
+  if (wrong) throw new NidusError("EINVAL", `EINVAL: ${wrong}`);
+  return /** @type {string} */ (text);
 }

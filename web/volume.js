@@ -37,7 +37,7 @@ const encoder = new TextEncoder();
 /**
  * @typedef {object} Store
  * @property {string} name for messages
- * @property {() => Promise<Stored[]>} read everything, in any order
+ * @property {() => Promise<Stored[]>} read everything, inodes first
  * @property {(changes: Change[]) => Promise<void>} write all of them or none; begins before it returns
  * @property {() => void} close
  */
@@ -85,21 +85,18 @@ export class Volume {
   async load(kernel, mount) {
     this.#kernel = kernel;
     this.#mount = mount;
-    const records = await this.#store.read().catch(this.#refuse);
     let code = 0;
-    for (const [number, name] of STORES.entries()) {
-      for (const { store, key, value } of /** @type {any[]} */ (records)) {
-        if (store !== name) continue;
-        const [ino, second = 0] = [key].flat();
-        const [bytes, index] =
-          store === "dirent" ? [encoder.encode(second), value] : [value, second];
-        code ||= kernel.withBytes([bytes], (ptr) =>
-          kernel.exports.nidus_load(mount, number + 1, ino, index, ptr, bytes.length),
-        );
-      }
+    for (const { store, key, value } of /** @type {any[]} */ (
+      await this.#store.read().catch(this.#refuse)
+    )) {
+      const [ino, second = 0] = [key].flat();
+      const [bytes, index] = store === "dirent" ? [encoder.encode(second), value] : [value, second];
+      const number = STORES.indexOf(store) + 1;
+      code ||= kernel.withBytes([bytes], (ptr) =>
+        kernel.exports.nidus_load(mount, number, ino, index, ptr, bytes.length),
+      );
     }
-    code ||= kernel.exports.nidus_load_end(mount);
-    if (code !== 0) this.#refuse({ name: "Damaged", toString: () => String(-code) });
+    kernel.ask("nidus_load_end", [], mount, code);
     this.#open = true;
     this.#schedule();
   }
@@ -162,7 +159,7 @@ export class Volume {
 
   /**
    * Throws what a failure of the store means, in the kernel's words.
-   * @type {(thrown: {name: string, toString: () => string}) => never}
+   * @type {(thrown: Error) => never}
    */
   #refuse = (thrown) => {
     throw this.#kernel.ask("nidus_volume_failure", [this.#store.name, thrown.name, String(thrown)]);

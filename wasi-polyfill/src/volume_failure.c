@@ -19,9 +19,11 @@ int32_t volume_failure(const char *bytes, uint32_t length, struct reply *reply) 
     return reply_refuse(reply, WASI_ENOTSUP, "mount", "", "volume \"", volume,
                         "\" was written by a newer version of Nidus: update this page");
   }
-  if (strcmp(name, "Damaged") == 0) {
-    return reply_refuse(reply, WASI_EIO, "mount", "", "The volume is damaged (error ", text,
-                        "): use another name, or delete the site's data.");
-  }
   return reply_refuse(reply, WASI_EIO, "flush", "", "Volume \"", volume, "\" could not be stored: ", text);
+}
+
+int32_t volume_damaged(wasi_errno_t error, struct reply *reply) {
+  char number[3] = {(char)('0' + error / 10 % 10), (char)('0' + error % 10), 0};
+  return reply_refuse(reply, WASI_EIO, "mount", "", "The volume is damaged (error ", number,
+                      "): use another name, or delete the site's data.");
 }

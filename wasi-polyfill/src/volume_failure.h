@@ -6,8 +6,12 @@
 
 #include "reply.h"
 
-/* Strings: the volume's name, the name of what was thrown ("Damaged": the kernel refused what was stored), and
- * what it says. Replies with a sentence and returns its negated errno. */
+/* Both reply with a sentence and return its negated errno. */
+
+/* Strings: the volume's name, the name of what its store threw, and what that says. */
 int32_t volume_failure(const char *bytes, uint32_t length, struct reply *reply);
+
+/* The kernel refused what was stored, for `error`. */
+int32_t volume_damaged(wasi_errno_t error, struct reply *reply);
 
 #endif

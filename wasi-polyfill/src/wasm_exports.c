@@ -362,7 +362,15 @@ int32_t export_load(uint32_t mount, uint32_t store, double ino, double index, co
   }
 }
 
-EXPORT("nidus_load_end") int32_t export_load_end(uint32_t mount) { return nidus_load_end(the_system, mount); }
+/* `refused`: what the first record was answered that could not be loaded. */
+EXPORT("nidus_load_end")
+int32_t export_load_end(const char *strings, uint32_t length, uint32_t mount, int32_t refused) {
+  (void)strings, (void)length;
+  struct reply reply = {0};
+  int32_t end = nidus_load_end(the_system, mount);
+  if (refused) end = refused;
+  return reply_give(&reply, end < 0 ? volume_damaged((wasi_errno_t)-end, &reply) : end);
+}
 
 /* ---- wasi_snapshot_preview1, with its exact core signatures ---- */
 
