@@ -8,6 +8,7 @@ import { NidusError } from "../web/errors.js";
 
 const USAGE = `usage: nidus run [options] PROGRAM.wasm [arguments]
        nidus cc|c++|… [arguments of the tool]
+       nidus inspect MODULE.wasm
        nidus help [run|cc] | --version
 `;
 
@@ -27,6 +28,10 @@ const HELP = `nidus runs WASI programs and a C and C++ compiler that is one.
       The folders of this machine are there under their own names, but for /usr, which holds
       the headers and libraries of the target, and /dev, which is Nidus's.
 
+  nidus inspect MODULE.wasm
+      Prints what a module is made of: sections, types, imports, exports, the features it
+      uses, and which browsers and Nodes can run it directly.
+
   nidus help               this text
   nidus --version          the version
 `;
@@ -42,6 +47,11 @@ async function main(args) {
     case "run": {
       const { run } = await import("./run.js");
       return run(rest);
+    }
+    case "inspect": {
+      const { inspect } = await import("./inspect.js");
+      write(1, await inspect(rest));
+      return 0;
     }
     case "help":
     case "--help":

@@ -8,6 +8,7 @@
 
 #include "guest_run.h"
 #include "host_posix.h"
+#include "inspect.h"
 #include "options.h"
 
 static const char usage[] =
@@ -18,6 +19,7 @@ static const char usage[] =
     "  --fuel N               stop it after about N instructions\n"
     "  --limit NAME=N         descriptors=N, file-size=BYTES, output=BYTES, memory=BYTES, time=SECONDS\n"
     "  --trace                print each system call, its arguments and its result, on standard error\n"
+    "nidus inspect MODULE.wasm print its sections, types, imports, exports and features, and which hosts run it\n"
     "nidus help               print this\n"
     "nidus --version          print the version\n";
 
@@ -165,9 +167,27 @@ static int run(int argc, char **argv) {
   return status;
 }
 
+static int inspect_file(const char *path) {
+  size_t size;
+  char *bytes = read_file(path, &size);
+  if (!bytes) {
+    fprintf(stderr, "nidus inspect: the module %s cannot be read: ", path);
+    perror(NULL);
+    return STATUS_CANNOT_RUN;
+  }
+  int status = inspect(path, bytes, size);
+  free(bytes);
+  return status;
+}
+
 int main(int argc, char **argv) {
   const char *command = argc > 1 ? argv[1] : "";
   if (strcmp(command, "run") == 0) return run(argc - 2, argv + 2);
+  if (strcmp(command, "inspect") == 0) {
+    if (argc == 3) return inspect_file(argv[2]);
+    fputs("nidus inspect takes one module; see nidus help\n", stderr);
+    return STATUS_USAGE;
+  }
   if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0) {
     fputs(usage, stdout);
     return 0;
