@@ -93,7 +93,8 @@ const decoder = new TextDecoder();
  * @param {unknown} value
  */
 function numberOf(value) {
-  return /** @type {number} */ (value instanceof Date ? Number(value) / 1000 : value);
+  const number = /** @type {number} */ (value);
+  return value instanceof Date ? number / 1000 : number;
 }
 
 /**
@@ -101,8 +102,8 @@ function numberOf(value) {
  * @param {unknown} options
  */
 function wantsText(options) {
-  const { encoding = options } = /** @type {{encoding?: unknown}} */ (Object(options));
-  if (encoding === "utf8" || encoding === "utf-8") return true;
+  const { encoding = options } = Object(options);
+  if (/^utf-?8$/.test(encoding)) return true;
   if (typeof encoding !== "string" || encoding === "buffer") return false;
   throw new NidusError("EINVAL", `EINVAL: the encoding "${encoding}" is not known; use "utf8"`);
 }
@@ -226,6 +227,4 @@ export function createSync(kernel) {
 }
 
 /** @param {Uint8Array} bytes */
-export function decodeText(bytes) {
-  return decoder.decode(bytes);
-}
+export const decodeText = (bytes) => decoder.decode(bytes);
