@@ -5,7 +5,6 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { NidusError, signalNumber } from "../web/errors.js";
-import { compileProgram } from "../web/programs.js";
 import { engineBytes, kernelBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
 import { FdInput, FdOutput, waiter } from "./stdio.js";
@@ -142,9 +141,9 @@ export function report(status, name) {
 export async function run(args) {
   const { dirs, env, tier, fuel, program, args: guestArgs } = parseRun(args);
   const bytes = readProgram(program);
-  // Compiled while the system boots; a failure is reported when it is awaited, below.
-  const direct = tier === "direct" && fuel === undefined ? compileProgram(bytes, program) : null;
-  direct?.catch(() => {});
+  // Compiled while the system boots; if that fails, `spawn` says why.
+  const direct =
+    tier === "direct" && fuel === undefined ? WebAssembly.compile(bytes).catch(() => null) : null;
   const { system, streams } = await bootCommandLine(env);
   /** @type {Record<string, string>} */
   const preopens = {};

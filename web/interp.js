@@ -25,16 +25,13 @@ const NO_FUEL = 5;
  * @typedef {object} Interpretation
  * @property {import("./kernel.js").Kernel} kernel
  * @property {number} pid
- * @property {import("./interpreted.js").Interpreted} program
- * @property {string} name for messages
- * @property {() => import("./assets.js").ModuleSource | Promise<import("./assets.js").ModuleSource>} [engine] engine.wasm,
- *   asked for when the first program is interpreted
- * @property {(pid: number) => Promise<void>} park waits for what the process waits for
+ * @property {() => Promise<void>} park waits for what the process waits for
  * @property {unknown} ended what is thrown through a guest that has ended
- * @property {(imports: {module: string, name: string, kind: string}[], exports: {name: string, kind: string}[], name: string) => string} inspect
- *   refuses what cannot be run, answers the entry
- * @property {(read: WebAssembly.ExportValue, write: WebAssembly.ExportValue) => void} bind gives the kernel the way to the guest's memory
- * @property {(copies: ReturnType<typeof copyFunctions>) => Promise<WebAssembly.Exports>} bridge makes wasm functions of these
+ */
+
+/**
+ * Where engine.wasm comes from, asked for when the first program is interpreted.
+ * @typedef {() => import("./assets.js").ModuleSource | Promise<import("./assets.js").ModuleSource>} EngineSource
  */
 
 /** @typedef {{module: string, name: string, kind: string, params: number[]}} Import `params`: 1 for an i64 */
@@ -126,42 +123,53 @@ class Loaded {
 let compiledEngine = null;
 
 /**
- * The program, valid and ready to be interpreted; throws what is wrong with it.
- * @param {import("./interpreted.js").Interpreted} program
- * @param {Interpretation["engine"]} source
+ * A program, valid and ready to be interpreted; throws what is wrong with it.
+ * @param {Uint8Array} bytes
+ * @param {EngineSource | undefined} source
  * @param {string} name for messages
- * @returns {Promise<Loaded>}
+ * @param {bigint} [fuel] instructions it may execute, about
  */
-export async function load(program, source, name) {
+export async function load(bytes, source, name, fuel) {
   compiledEngine ??= compileAsset(
     source?.() ?? new URL("./engine.wasm", import.meta.url),
     "engine.wasm",
   );
   compiledEngine.catch(() => (compiledEngine = null));
-  return (program.loaded ??= new Loaded(await compiledEngine, program.bytes, name));
+  const guest = new Loaded(await compiledEngine, bytes, name);
+  return {
+    imports: guest.imports,
+    exports: guest.exports,
+    /**
+     * Makes it a process: how the kernel copies from and to its memory, and what runs it to its end.
+     * @param {Interpretation} how
+     * @param {string} entry the export that is called
+     */
+    serve(how, entry) {
+      const copies = serve(guest, how);
+      const start = () => {
+        guest.start(entry, fuel);
+        return run(guest, how);
+      };
+      return { copies, start };
+    },
+  };
 }
 
 /**
- * Runs a program to its end; throws what ends it. Answers the limit that stopped it, if one did.
+ * Runs a program that was started to its end; throws what ends it. Answers the limit that stopped it, if one did.
+ * @param {Loaded} guest
  * @param {Interpretation} how
  * @returns {Promise<"fuel" | undefined>}
  */
-export async function interpret(how) {
-  const { kernel, pid, program, name } = how;
-  const guest = await load(program, how.engine, name);
-  const entry = how.inspect(guest.imports, guest.exports, name);
-  const copies = serve(guest, how);
-  const { read, write } = await how.bridge(copies);
-  how.bind(read, write);
-  guest.start(entry, program.fuel);
+async function run(guest, { kernel, pid, park, ended }) {
   for (;;) {
-    if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw how.ended;
+    if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw ended;
     switch (guest.resume()) {
       case READY:
         await turn();
         break;
       case BLOCKED:
-        await how.park(pid);
+        await park();
         break;
       case DONE:
         return undefined;

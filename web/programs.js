@@ -1,122 +1,141 @@
 /**
- * From the name of a command to what runs: a registered command, or a module compiled from a file of
- * the tree. Compiled modules are kept for as long as their file has not changed.
+ * From a command to what runs: a registered command, a module compiled from a file of the tree, or one for
+ * the interpreter. Where a file lies, which tier it may have and whether its module is a program, the kernel
+ * decides (program.h). Compiled modules are kept for as long as their file has not changed.
  */
 
 import { explainCompileError, notAModule } from "./assets.js";
-import { NidusError } from "./errors.js";
-import { inspect } from "./process.js";
 
 /** How many compiled programs are kept, the last used ones. */
 const KEPT = 16;
-/** Files changed less than this ago, in milliseconds, are compiled each time. */
-const YOUNG = 3;
-const DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin";
 
+/** What the kernel is told of the program, the tiers it answers, and what it sees in a module (program.h). */
+const NAMED = 0;
+const BYTES = 1;
+const COMPILED = 2;
+const AUTO = 0;
+const INTERP = 2;
+const READS = 1;
+const POLLS = 2;
+/** Instead of a number of imports: the module is none. */
+const NO_MODULE = -1;
+
+/** @typedef {import("./kernel.js").Kernel} Kernel */
+/** @typedef {import("./process.js").Guestable} Guestable */
 /** @typedef {import("./system.js").Command} Command */
-/** @typedef {Command | WebAssembly.Module} Program */
+/** @typedef {Command | WebAssembly.Module} Program what may be registered under a name */
+/**
+ * @typedef {object} Shape what a module imports and exports, whoever read it
+ * @property {{module: string, name: string, kind: string}[]} imports
+ * @property {{name: string, kind: string}[]} exports
+ */
 
-export class Programs {
-  /** @type {Map<string, Promise<WebAssembly.Module>>} by identity and version of the file */
-  #compiled = new Map();
-
-  /**
-   * @param {import("./fs.js").FsSync} sync
-   * @param {Map<string, Program>} commands
-   */
-  constructor(sync, commands) {
-    this.sync = sync;
-    this.commands = commands;
-  }
-
-  /**
-   * A registered command, or undefined for what must be a file.
-   * @param {string} command
-   */
-  registered(command) {
-    return command.includes("/") ? undefined : this.commands.get(command);
-  }
-
-  /**
-   * The absolute path of a program's file.
-   * @param {string} command a path, or a name to be looked for in PATH
-   * @param {string} cwd
-   * @param {Record<string, string>} env
-   */
-  locate(command, cwd, env) {
-    if (command.includes("/")) return resolvePath(cwd, command);
-    for (const folder of (env.PATH ?? DEFAULT_PATH).split(":")) {
-      const path = resolvePath(cwd, `${folder || "."}/${command}`);
-      if (command !== "" && this.sync.exists(path) && this.sync.stat(path).isFile()) return path;
-    }
-    throw new NidusError(
-      "ENOENT",
-      `ENOENT: there is no command "${command}": it is neither registered nor in PATH; a program in ` +
-        `the working folder is started as ./${command}`,
-      { syscall: "spawn", path: command, errno: 44 },
-    );
-  }
-
-  /** @param {string} path absolute */
-  read(path) {
-    if (this.sync.stat(path).isDirectory()) throw NidusError.fromErrno(2, "spawn", path);
-    return this.sync.readFile(path);
-  }
-
-  /**
-   * @param {string} path absolute
-   * @param {string} name for messages
-   * @returns {Promise<WebAssembly.Module>}
-   */
-  async load(path, name) {
-    const stats = this.sync.stat(path);
-    const key = [stats.mount, stats.ino, stats.mtimeMs, stats.ctimeMs, stats.size].join(":");
-    // Time stamps count milliseconds: a file as young as this may change without showing it.
-    if (Math.abs(Date.now() - stats.mtimeMs) < YOUNG) return compileProgram(this.read(path), name);
-    const known = this.#compiled.get(key);
-    this.#compiled.delete(key);
-    const module = known ?? compileProgram(this.read(path), name);
-    this.#compiled.set(key, module);
-    for (const oldest of this.#compiled.keys()) {
-      if (this.#compiled.size <= KEPT) break;
-      this.#compiled.delete(oldest);
-    }
-    module.catch(() => this.#compiled.delete(key));
-    return module;
+/**
+ * What to run, for the tier that was asked for or that fits.
+ * @param {import("./system.js").System} system
+ * @param {import("./system.js").Executable} command
+ * @param {string} name for messages
+ * @param {string} cwd
+ * @param {Record<string, string>} env
+ * @param {import("./spawn.js").SpawnOptions} options
+ * @returns {Promise<Command | Guestable>}
+ */
+export async function findProgram(system, command, name, cwd, env, options) {
+  const { kernel, commands, programs, sync } = system;
+  const { tier = "auto", limits: { fuel } = {} } = options;
+  const given = typeof command === "string" ? (commands.get(command) ?? command) : command;
+  if (typeof given === "function") return /** @type {Command} */ (given);
+  const module = given instanceof WebAssembly.Module && given;
+  const [way, path = "", key = ""] = kernel.ask(
+    "nidus_program_find",
+    [cwd, name, env.PATH ?? "", tier],
+    module ? COMPILED : typeof given === "string" ? NAMED : BYTES,
+    fuel === undefined ? 0 : 1,
+  );
+  const bytes = () => (path ? sync.readFile(path) : /** @type {Uint8Array} */ (given));
+  const interpreted = async () => {
+    const { load } = await import("./interp.js");
+    const limit = fuel === undefined ? fuel : BigInt(fuel);
+    const loaded = await load(bytes(), system.engine, name, limit);
+    const { entry } = inspect(kernel, name, loaded);
+    /** @type {import("./process.js").Serve} */
+    const serve = async (how) => loaded.serve(how, entry);
+    return { serve };
+  };
+  /** @type {import("./process.js").Interpreted} */
+  const later = { serve: async (how) => (await interpreted()).serve(how) };
+  if (way === INTERP) return later;
+  try {
+    const compile = () => compileProgram(kernel, bytes(), name);
+    const compiled = module || (await keep(programs, key, compile));
+    const { imports, exports } = WebAssembly.Module;
+    const { entry, needs } = inspect(kernel, name, {
+      imports: imports(compiled),
+      exports: exports(compiled),
+    });
+    // May it come to wait for something for which this host cannot hold it on the direct tier?
+    const waits =
+      (needs & POLLS && !system.canWait) ||
+      (needs & READS && !system.canWaitForInput && hasInputLater(options));
+    return way === AUTO && waits ? later : { module: compiled, entry };
+  } catch (error) {
+    // What this host cannot compile may still be a module for the engine.
+    const cause = error instanceof Error && error.cause;
+    if (way !== AUTO || !(cause instanceof WebAssembly.CompileError)) throw error;
+    return interpreted().catch(() => Promise.reject(error));
   }
 }
 
+/** Input that is not all there when the program starts. @param {import("./stdio.js").StdioOptions} options */
+function hasInputLater({ input, stdin, streams }) {
+  const given = streams ? streams[0] : input === undefined ? stdin : "null";
+  if (given === "null" || given instanceof Uint8Array) return false;
+  const { file, whole } = /** @type {{file?: string, whole?: boolean}} */ (given ?? {});
+  return !file && !whole;
+}
+
 /**
- * Compiles and inspects what is to run.
- * @param {Uint8Array} bytes
- * @param {string} name
- * @returns {Promise<WebAssembly.Module>}
+ * A module by the key of its file's contents; without one it is not kept.
+ * @param {Map<string, Promise<WebAssembly.Module>>} modules
+ * @param {string} key
+ * @param {() => Promise<WebAssembly.Module>} compile
  */
-export async function compileProgram(bytes, name) {
-  const wrong = notAModule(bytes);
-  if (wrong !== null) {
-    throw new NidusError(
-      "ENOEXEC",
-      `ENOEXEC: ${name} is ${wrong}, not a WebAssembly module` +
-        (wrong === "a component" ? "; build it as a module for wasm32-wasip1" : ""),
-      { syscall: "spawn", path: name, errno: 45 },
-    );
-  }
-  let module;
-  try {
-    module = await WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (bytes));
-  } catch (error) {
-    throw explainCompileError(error, name);
-  }
-  inspect(module, name);
+function keep(modules, key, compile) {
+  const module = modules.get(key) ?? compile();
+  modules.delete(key);
+  if (key) modules.set(key, module);
+  for (const oldest of modules.keys()) if (modules.size > KEPT) modules.delete(oldest);
+  module.catch(() => modules.delete(key));
   return module;
 }
 
 /**
- * The absolute path that `path` means in folder `cwd`; `..` is left to the kernel, which knows the links.
- * @param {string} cwd
- * @param {string} path
+ * @param {Kernel} kernel
+ * @param {Uint8Array} bytes
+ * @param {string} name
  */
-export function resolvePath(cwd, path) {
-  return path.startsWith("/") ? path : `${cwd === "/" ? "" : cwd}/${path}`;
+async function compileProgram(kernel, bytes, name) {
+  const wrong = notAModule(bytes);
+  if (wrong !== null) kernel.ask("nidus_program_check", [name, wrong], NO_MODULE);
+  try {
+    return await WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (bytes));
+  } catch (error) {
+    throw explainCompileError(error, name);
+  }
+}
+
+/**
+ * A module's entry, and what it may wait for; throws one sentence when it cannot run here.
+ * @param {Kernel} kernel
+ * @param {string} name
+ * @param {Shape} shape
+ */
+function inspect(kernel, name, { imports, exports }) {
+  const strings = [name];
+  for (const each of imports) strings.push(each.module, each.name, each.kind);
+  for (const each of exports) {
+    if (/^(memory|_start|_initialize)$/.test(each.name)) strings.push(each.name, each.kind);
+  }
+  const [needs, entry = ""] = kernel.ask("nidus_program_check", strings, imports.length);
+  return { entry, needs };
 }

@@ -74,23 +74,16 @@ function place(wanted = "null", name) {
 /**
  * A file of the tree as a stream, for commands, which have no descriptors of their own.
  * @param {import("./fs.js").FsSync} sync
- * @param {Place} place
- * @param {boolean} reads
- * @returns {HostStream & {close?: () => void}}
+ * @param {string} path
+ * @param {"r" | "w" | "a"} mode
  */
-export function placeAsStream(sync, place, reads) {
-  if (place === "null") {
-    return { read: () => 0, write: (from) => from.length, ready: () => 3 };
-  }
-  if (!("file" in place)) return place;
-  const { file, append } = place;
-  const fd = sync.open(file, reads ? "r" : append ? "a" : "w");
+export function fileStream(sync, path, mode) {
+  const fd = sync.open(path, mode);
   return {
-    read: (into) => sync.read(fd, into, file),
-    write(from) {
-      sync.write(fd, from, file);
-      return from.length;
-    },
+    /** @param {Uint8Array} into */
+    read: (into) => sync.read(fd, into, path),
+    /** @param {Uint8Array} from */
+    write: (from) => (sync.write(fd, from, path), from.length),
     ready: () => 3,
     close: () => sync.close(fd),
   };

@@ -11,7 +11,6 @@ import { Host } from "./host.js";
 import { loadKernel } from "./kernel.js";
 import { loadArchive } from "./mounts.js";
 import { Runner } from "./process.js";
-import { Programs } from "./programs.js";
 import { launch } from "./spawn.js";
 import { planStdio } from "./stdio.js";
 import { Collector } from "./streams.js";
@@ -43,7 +42,7 @@ import { Collector } from "./streams.js";
  * @property {boolean} [multiMemory] let system calls copy without JavaScript; left out: where possible
  * @property {(options: import("./stdio.js").StdioOptions, patient: boolean) => Promise<import("./stdio.js").Stdio>} [stdio]
  *   what callers may give a process as its standard streams; left out: `planStdio`
- * @property {import("./process.js").RunnerOptions["engine"]} [engine] engine.wasm, for the interp tier;
+ * @property {import("./interp.js").EngineSource} [engine] engine.wasm, for the interp tier;
  *   left out: the package's own file
  */
 
@@ -96,14 +95,14 @@ export class System {
     };
     /** @type {Map<string, import("./programs.js").Program>} */
     this.commands = new Map();
-    this.programs = new Programs(this.sync, this.commands);
+    /** @type {Map<string, Promise<WebAssembly.Module>>} compiled, by the contents of their files */
+    this.programs = new Map();
     /** @type {Map<number, Process>} the processes that have not ended, by pid */
     this.processes = new Map();
-    const { jspi, waitSync, multiMemory, engine } = options;
-    const flush = () => this.flush();
-    this.runner = new Runner(kernel, { jspi, waitSync, multiMemory, flush, engine });
+    this.runner = new Runner(kernel, { ...options, flush: () => this.flush() });
+    this.engine = options.engine;
     this.planStdio = options.stdio ?? planStdio;
-    this.canWait = this.runner.patient || waitSync !== undefined;
+    this.canWait = this.runner.patient || options.waitSync !== undefined;
     /** A program on the direct tier can be held until its input comes. */
     this.canWaitForInput = this.runner.patient || (this.canWait && options.waitsForInput !== false);
   }

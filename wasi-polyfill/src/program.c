@@ -88,6 +88,7 @@ int32_t program_find(struct nidus_system *system, const char *bytes, uint32_t le
     return reply_refuse(reply, WASI_EINVAL, "spawn", command, "EINVAL: ", command,
                         " was compiled for the direct tier; give its bytes or its path to interpret it");
   }
+  if (source == PROGRAM_COMPILED) tier = PROGRAM_DIRECT;
   int32_t result = 0;
   if (source == PROGRAM_NAMED) result = locate(system, cwd, command, *folders ? folders : STANDARD_PATH, reply);
   return result < 0 ? result : (int32_t)tier;
@@ -105,10 +106,16 @@ static bool is_system_call(const char *name) {
 int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, struct reply *reply) {
   struct strings strings;
   uint32_t left = strings_start(&strings, bytes, length);
+  const char *program = strings_next(&strings);
+  if (imports == PROGRAM_NO_MODULE) {
+    const char *kind = strings_next(&strings);
+    return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, "ENOEXEC: ", program, " is ", kind,
+                        ", not a WebAssembly module",
+                        strcmp(kind, "a component") == 0 ? "; build it as a module for wasm32-wasip1" : "");
+  }
   if (left == 0 || imports > (left - 1) / 3) return reply_refuse(reply, WASI_EINVAL, "spawn", "", "");
   left -= 1 + 3 * imports;
-  const char *program = strings_next(&strings);
-  int32_t shape = 0;
+  int32_t needs = 0;
   for (uint32_t i = 0; i < imports; i++) {
     const char *module = strings_next(&strings), *name = strings_next(&strings), *kind = strings_next(&strings);
     if (strcmp(kind, "memory") == 0) {
@@ -124,8 +131,8 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
       return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports ", module, ".", name, " (", kind,
                           "), which Nidus does not provide; build it for wasm32-wasi");
     }
-    if (strcmp(name, "poll_oneoff") == 0) shape |= PROGRAM_POLLS;
-    if (strcmp(name, "fd_read") == 0) shape |= PROGRAM_READS;
+    if (strcmp(name, "poll_oneoff") == 0) needs |= PROGRAM_POLLS;
+    if (strcmp(name, "fd_read") == 0) needs |= PROGRAM_READS;
   }
   bool memory = false, starts = false, initializes = false;
   for (; left > 1; left -= 2) {
@@ -143,7 +150,8 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
     return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program,
                         " exports neither _start nor _initialize: it is a library; link it as a program");
   }
-  return starts ? shape : shape | PROGRAM_INITIALIZES;
+  reply_string(reply, starts ? "_start" : "_initialize");
+  return needs;
 }
 
 int32_t program_unheld(struct reply *reply) {

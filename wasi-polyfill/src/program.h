@@ -19,11 +19,11 @@ enum program_source {
 
 enum program_tier { PROGRAM_AUTO = 0, PROGRAM_DIRECT = 1, PROGRAM_INTERP = 2 };
 
-enum program_shape {
-  PROGRAM_INITIALIZES = 1, /* its entry is _initialize, not _start */
-  PROGRAM_POLLS = 2,       /* it may wait for clocks */
-  PROGRAM_READS = 4        /* it may wait for input */
-};
+/* What a program may come to wait for. */
+enum program_needs { PROGRAM_READS = 1, PROGRAM_POLLS = 2 };
+
+/* Instead of a number of imports: the host sees that it is no module. */
+#define PROGRAM_NO_MODULE UINT32_MAX
 
 /*
  * Decides on a tier, and finds the file of a command that was named. Strings: the working folder, the command (for
@@ -36,8 +36,9 @@ int32_t program_find(struct nidus_system *system, const char *strings, uint32_t 
 
 /*
  * Is a module a program that can run here? Strings: its name for messages; three for each of its imports, namely
- * module, name and kind; then two for each export called memory, _start or _initialize, namely name and kind.
- * Returns the sum of what applies of enum program_shape, or -ENOEXEC with a sentence.
+ * module, name and kind; then two for each export called memory, _start or _initialize, namely name and kind. For
+ * PROGRAM_NO_MODULE: its name, and what it is instead. Returns the sum of what applies of enum program_needs, and
+ * replies the entry's name; or -ENOEXEC with a sentence.
  */
 int32_t program_check(const char *strings, uint32_t length, uint32_t imports, struct reply *reply);
 
