@@ -14,7 +14,7 @@
 
 import { NidusError } from "../errors.js";
 import { capture, fingerprint } from "../image.js";
-import { compilerCommand } from "./commands.js";
+import { compile } from "./commands.js";
 import { RESOURCES_FILE, loadCompiler, open, unfit } from "./load.js";
 import { Planner } from "./plan.js";
 
@@ -41,26 +41,14 @@ const PLANNED_BUILD = "13d3a43fdc84ec94";
 /** Where the headers and libraries are mounted; the compiler expects them there. */
 export const SYSROOT = "/usr";
 
-/**
- * The commands that compile, and what each is for: the driver's name, and whether C++ is linked.
- * @type {Record<string, {name: "clang" | "clang++", defaults: string[]}>}
- */
-const COMPILERS = {
-  cc: { name: "clang", defaults: [] },
-  // The C++ library of the sysroot is built without exceptions: what throws would not link.
-  "c++": { name: "clang++", defaults: ["-fno-exceptions"] },
-  clang: { name: "clang", defaults: [] },
-  "clang++": { name: "clang++", defaults: [] },
-};
-
-/** The other tools, which LLVM knows under the same names, `ld` apart. */
-const TOOLS =
-  "wasm-ld ld ar ranlib nm objdump objcopy strip size readobj addr2line symbolizer c++filt".split(
-    " ",
-  );
-
-/** The commands that `install` registers. */
-export const COMMANDS = Object.freeze([...Object.keys(COMPILERS), ...TOOLS]);
+/** The commands that `install` registers: those that compile, and LLVM's other tools under their own names. */
+export const COMMANDS = Object.freeze(
+  (
+    "cc c++ clang clang++ " +
+    "wasm-ld ld ar ranlib nm objdump objcopy strip size readobj addr2line symbolizer c++filt"
+  ).split(" "),
+);
+const COMPILERS = 4;
 
 /**
  * A toolchain, not yet loaded.
@@ -124,33 +112,23 @@ export class Toolchain {
    * @param {System} system
    */
   install(system) {
-    const prepare = () => this.load(system);
-    for (const [command, { name, defaults }] of Object.entries(COMPILERS)) {
-      const compile = compilerCommand({ name, defaults, planner: this.#planner });
-      system.commands.set(command, (context) => this.#run(context, prepare, compile));
-    }
-    for (const command of TOOLS) {
-      const tool = toolCommand(command === "ld" ? "wasm-ld" : command);
-      system.commands.set(command, (context) => this.#run(context, prepare, tool));
-    }
-  }
-
-  /**
-   * @param {import("../spawn.js").CommandContext} context
-   * @param {() => Promise<WebAssembly.Module>} prepare
-   * @param {ToolCommand} command
-   */
-  async #run(context, prepare, command) {
-    let module;
-    try {
-      module = await prepare();
-    } catch (error) {
-      await context.stderr.write(`${context.argv0}: ${NidusError.toRecord(error).message}\n`);
-      return 127;
-    }
-    return command(context, module, {
-      planned: fingerprint(module) === PLANNED_BUILD,
-    });
+    COMMANDS.forEach((command, i) =>
+      system.commands.set(command, async (context) => {
+        let module;
+        try {
+          module = await this.load(system);
+        } catch (error) {
+          await context.stderr.write(`${context.argv0}: ${NidusError.toRecord(error).message}\n`);
+          return 127;
+        }
+        if (i < COMPILERS) {
+          const planned = fingerprint(module) === PLANNED_BUILD;
+          return compile(command, context, module, this.#planner, planned);
+        }
+        const argv0 = command === "ld" ? "wasm-ld" : command;
+        return (await context.spawn(module, context.args, { argv0 })).exit;
+      }),
+    );
   }
 
   /** @param {System} system */
@@ -185,22 +163,4 @@ export class Toolchain {
     this.#onProgress({ phase: "mount", file: RESOURCES_FILE, loaded: size, total: size });
     system.runner.recycle(await this.#compile(system), capture);
   }
-}
-
-/**
- * @typedef {(context: import("../spawn.js").CommandContext, module: WebAssembly.Module,
- *   build: {planned: boolean}) => Promise<import("../system.js").CommandResult>} ToolCommand
- */
-
-/**
- * A command that is LLVM under another name.
- *
- * @param {string} argv0
- * @returns {ToolCommand}
- */
-function toolCommand(argv0) {
-  return async (context, module) => {
-    const process = await context.spawn(module, context.args, { argv0 });
-    return process.exit;
-  };
 }

@@ -26,9 +26,11 @@
  * @property {readonly string[]} argv without the program's name
  * @property {string} [cwd] the working folder, absolute; debug information names it
  * @property {Readonly<Record<string, string>>} [env]
- * @property {(path: string) => boolean} [exists]
+ * @property {(path: string | undefined) => boolean} [exists]
  * @property {boolean} [planned] whether the compiler is the build whose driver the kernel speaks for
  */
+
+/** @typedef {{code: number | null, stdout: string, stderr: string}} Ran */
 
 /**
  * @typedef {object} Answer
@@ -40,59 +42,59 @@
 
 /** How many answers of the driver are kept. */
 const KEPT = 64;
-
-/** @type {(path: string) => boolean} */
-const always = () => true;
+/** Names of temporary files are chosen from 16 million, so that more than one attempt is rare. */
+const ATTEMPTS = 9;
 
 /**
  * Jobs as the kernel gives them; `ask` says how the driver is to be asked where it has none.
  *
- * @param {Kernel} kernel
- * @param {"nidus_cc_plan" | "nidus_cc_driver"} call
- * @param {string} text
- * @param {number[]} values
+ * @param {(string | number)[]} reply
  */
-function answer(kernel, call, text, ...values) {
-  const bytes = new TextEncoder().encode(text);
-  const block = kernel.withBytes([bytes], (at) =>
-    kernel.generated(call, at, bytes.length, ...values),
-  );
+function read([, ...lines]) {
   /** @type {Job[]} */
   const jobs = [];
   /** @type {string | undefined} */
   let ask;
   let rest = "";
-  for (const line of new TextDecoder().decode(block).split("\0")) {
-    const [kind, word] = [line[0], line.slice(1)];
+  for (const line of /** @type {string[]} */ (lines)) {
+    const word = line.slice(1);
     const job = jobs[jobs.length - 1];
-    if (kind === "j") {
-      jobs.push({ tool: word, argv: [], inputs: [], output: undefined, temporary: false });
-    } else if (kind === "a") job.argv.push(word);
-    else if (kind === "i") job.inputs.push(word);
-    else if (kind === "r") rest += word;
-    else if (kind === "?") ask = word;
-    else if (kind) {
-      job.output = word;
-      job.temporary = kind === "t";
+    switch (line[0]) {
+      case "j":
+        jobs.push({ tool: word, argv: [], inputs: [], output: undefined, temporary: false });
+        break;
+      case "a":
+        job.argv.push(word);
+        break;
+      case "i":
+        job.inputs.push(word);
+        break;
+      case "r":
+        rest += word;
+        break;
+      case "?":
+        ask = word;
+        break;
+      case "t":
+      case "o":
+        job.temporary = line[0] === "t";
+        job.output = word;
     }
   }
   return { jobs, ask, rest };
 }
 
-/** Chosen from 16 million, so that more than one attempt is rare. */
-const ATTEMPTS = 9;
-
 /**
  * Asks anew until none of the temporary files is there already.
  *
  * @template {{jobs: Job[]}} T
- * @param {(path: string) => boolean} exists
+ * @param {NonNullable<Question["exists"]>} exists
  * @param {(seed: number) => T} plan
  */
 function unused(exists, plan) {
   for (let attempt = 1; ; attempt++) {
     const planned = plan(1 + Math.floor(Math.random() * 0xffffff));
-    const taken = planned.jobs.some(({ temporary, output }) => temporary && exists(output ?? ""));
+    const taken = planned.jobs.some(({ temporary, output }) => temporary && exists(output));
     if (!taken || attempt === ATTEMPTS) return planned;
   }
 }
@@ -101,16 +103,14 @@ function unused(exists, plan) {
  * Whether the files are there that the jobs read and none of them makes.
  *
  * @param {Job[]} jobs
- * @param {(path: string) => boolean} exists
+ * @param {Question["exists"]} exists
  */
 function haveInputs(jobs, exists) {
-  /** @type {Set<string | undefined>} */
   const made = new Set();
-  return jobs.every(({ inputs, output }) => {
-    const all = inputs.every((input) => made.has(input) || exists(input));
-    made.add(output);
-    return all;
-  });
+  return jobs.every(
+    ({ inputs, output }) =>
+      inputs.every((input) => made.has(input) || exists?.(input)) && made.add(output),
+  );
 }
 
 /**
@@ -119,14 +119,13 @@ function haveInputs(jobs, exists) {
  * @param {Question} question
  */
 export function planJobs({ kernel, name, argv, cwd = "/", env = {}, exists, planned = true }) {
-  const variables = Object.entries(env).map(([variable, value]) => `${variable}=${value}`);
-  const text = [cwd, ...argv, ...variables, ""].join("\0");
-  const flags = (name === "clang++" ? 1 : 0) | (planned ? 0 : 2);
-  const there = exists ?? always;
+  const variables = Object.entries(env).map((each) => each.join("="));
+  const strings = [cwd, ...argv, ...variables];
+  const flags = Number(name.endsWith("+")) + (planned ? 0 : 2);
   const { jobs, ask } = unused(exists ?? (() => false), (seed) =>
-    answer(kernel, "nidus_cc_plan", text, argv.length, flags, seed),
+    read(kernel.ask("nidus_cc_plan", strings, argv.length, flags, seed)),
   );
-  return { jobs, ask: ask ?? (haveInputs(jobs, there) ? undefined : "") };
+  return { jobs, ask: ask ?? (haveInputs(jobs, exists ?? (() => true)) ? ask : "") };
 }
 
 /**
@@ -138,47 +137,48 @@ export function planJobs({ kernel, name, argv, cwd = "/", env = {}, exists, plan
  * @param {number} [seed] other than 0: for other names of the temporary files
  */
 export function readDriver(kernel, text, verbose = false, seed = 0) {
-  return answer(kernel, "nidus_cc_driver", text, Number(verbose), seed);
+  return read(kernel.ask("nidus_cc_driver", [text], Number(verbose), seed));
 }
 
 /** Plans command lines for one compiler, and remembers what its driver said. */
 export class Planner {
-  /** @type {Map<string, {stdout: string, stderr: string}>} */
+  /** @type {Map<string, Ran>} */
   #kept = new Map();
 
   /**
    * The jobs for a command line.
    *
-   * @param {Question & {exists: (path: string) => boolean}} question
-   * @param {(argv: string[]) => Promise<{code: number | null, stdout: string, stderr: string}>} run
+   * @param {Question & {exists: NonNullable<Question["exists"]>}} question
+   * @param {(argv: string[]) => Promise<Ran>} run
    * @returns {Promise<Answer>}
    */
   async plan(question, run) {
     const { kernel, name, argv, cwd, env, exists } = question;
-    const { jobs, ask } = planJobs(question);
-    if (ask === undefined) return { code: 0, stdout: "", stderr: "", jobs };
+    const kept = this.#kept;
+    const planned = planJobs(question);
+    const { ask } = planned;
+    if (ask === undefined) return { code: 0, stdout: "", stderr: "", jobs: planned.jobs };
     const verbose = ask.includes("v");
     const key = JSON.stringify([name, argv, cwd, env]);
-    const kept = this.#kept.get(key);
-    if (kept) {
-      const read = unused(exists, (seed) => readDriver(kernel, kept.stderr, verbose, seed));
-      this.#kept.delete(key);
-      if (haveInputs(read.jobs, exists)) {
-        this.#kept.set(key, kept);
-        return { code: 0, stdout: kept.stdout, stderr: read.rest, jobs: read.jobs };
-      }
+    const known = kept.get(key);
+    /** @param {Ran} ran @param {number} [seed] */
+    const answer = ({ code, stdout, stderr }, seed) => {
+      const { jobs, rest } = readDriver(kernel, stderr, verbose, seed);
+      return { code: code ?? 1, stdout, stderr: rest, jobs: code === 0 ? jobs : [] };
+    };
+    if (known) {
+      const again = unused(exists, (seed) => answer(known, seed));
+      if (haveInputs(again.jobs, exists)) return again;
+      kept.delete(key);
     }
     if (!ask.includes("a")) {
       const ran = await run([name, "-###", ...argv]);
-      const read = readDriver(kernel, ran.stderr, verbose);
-      const { code, stdout } = ran;
-      if (code !== 0) return { code: code ?? 1, stdout, stderr: read.rest, jobs: [] };
+      const answered = answer(ran);
       // It keeps "no input files" to itself when asked for its list.
-      if (read.jobs.length > 0) {
-        if (!ask.includes("f")) this.#kept.set(key, ran);
-        const [oldest] = this.#kept.keys();
-        if (this.#kept.size > KEPT) this.#kept.delete(oldest);
-        return { code, stdout, stderr: read.rest, jobs: read.jobs };
+      if (answered.code !== 0 || answered.jobs.length > 0) {
+        if (kept.size >= KEPT) kept.clear();
+        if (answered.code === 0 && !ask.includes("f")) kept.set(key, ran);
+        return answered;
       }
     }
     // What the driver answers by itself is run as it stands.
