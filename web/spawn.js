@@ -86,7 +86,7 @@ const ALL_FOLDERS = -1;
  * @param {string} cwd
  * @param {string} path
  */
-function resolvePath(cwd, path) {
+export function resolvePath(cwd, path) {
   return path.startsWith("/") ? path : `${cwd === "/" ? "" : cwd}/${path}`;
 }
 

@@ -6,7 +6,7 @@
  * that failed.
  */
 
-import { resolvePath } from "../programs.js";
+import { resolvePath } from "../spawn.js";
 import { toBytes } from "../streams.js";
 import { parseDiagnostics } from "./diagnostics.js";
 
