@@ -8,21 +8,23 @@ static const char *const NAMES[] = {"a", "b", "c", "d", ".", "..", "", "link", "
 
 uint8_t next_byte(struct input *input) { return input->at < input->end ? *input->at++ : 0; }
 
-/* Writes a name to guest memory and returns its length. */
-static uint32_t next_name(struct guest *guest, struct input *input, uint32_t to) {
-  uint8_t *out = guest->memory + to;
+uint32_t next_name(struct input *input, char *out) {
   uint8_t byte = next_byte(input);
   if (byte >= 0xf0) {
     uint32_t length = byte & 15;
-    for (uint32_t i = 0; i < length; i++) out[i] = next_byte(input);
+    for (uint32_t i = 0; i < length; i++) out[i] = (char)next_byte(input);
+    out[length] = 0;
     return length;
   }
-  int length = snprintf((char *)out, 256, byte >> 4 ? "%s/%s" : "%s", NAMES[byte & 15], NAMES[byte >> 4]);
-  return (uint32_t)length;
+  return (uint32_t)snprintf(out, NAME_ROOM, byte >> 4 ? "%s/%s" : "%s", NAMES[byte & 15], NAMES[byte >> 4]);
+}
+
+static uint32_t put_name(struct guest *guest, struct input *input, uint32_t to) {
+  return next_name(input, (char *)guest->memory + to);
 }
 
 static uint64_t open_file(struct guest *guest, struct input *input, uint8_t flags, struct files *files) {
-  uint32_t length = next_name(guest, input, OLD);
+  uint32_t length = put_name(guest, input, OLD);
   uint64_t rights = WASI_RIGHT_ALL;
   if (flags & 64) rights &= ~WASI_RIGHT_FD_WRITE;
   wasi_errno_t error = guest_call(guest, SYS_path_open, 3, flags >> 4 & 1, OLD, length, flags & 15, rights,
@@ -63,38 +65,38 @@ uint64_t operate(struct guest *guest, struct input *input, struct files *files) 
     case 0: return open_file(guest, input, flags, files);
     case 1: return open_file(guest, input, (flags & 0xf0) | WASI_OFLAG_CREAT, files);
     case 2:
-      old_length = next_name(guest, input, OLD);
+      old_length = put_name(guest, input, OLD);
       (void)guest_call(guest, SYS_path_create_directory, 3, OLD, old_length);
       break;
     case 3:
-      old_length = next_name(guest, input, OLD);
-      new_length = next_name(guest, input, NEW);
+      old_length = put_name(guest, input, OLD);
+      new_length = put_name(guest, input, NEW);
       (void)guest_call(guest, SYS_path_symlink, OLD, old_length, 3, NEW, new_length);
       break;
     case 4:
-      old_length = next_name(guest, input, OLD);
-      new_length = next_name(guest, input, NEW);
+      old_length = put_name(guest, input, OLD);
+      new_length = put_name(guest, input, NEW);
       (void)guest_call(guest, SYS_path_link, 3, flags & 1, OLD, old_length, 3, NEW, new_length);
       break;
     case 5:
-      old_length = next_name(guest, input, OLD);
-      new_length = next_name(guest, input, NEW);
+      old_length = put_name(guest, input, OLD);
+      new_length = put_name(guest, input, NEW);
       (void)guest_call(guest, SYS_path_rename, 3, OLD, old_length, 3, NEW, new_length);
       break;
     case 6:
-      old_length = next_name(guest, input, OLD);
+      old_length = put_name(guest, input, OLD);
       (void)guest_call(guest, SYS_path_unlink_file, 3, OLD, old_length);
       break;
     case 7:
-      old_length = next_name(guest, input, OLD);
+      old_length = put_name(guest, input, OLD);
       (void)guest_call(guest, SYS_path_remove_directory, 3, OLD, old_length);
       break;
     case 8:
-      old_length = next_name(guest, input, OLD);
+      old_length = put_name(guest, input, OLD);
       if (guest_call(guest, SYS_path_filestat_get, 3, flags & 1, OLD, old_length, OUT)) break;
       return guest_u64(guest, OUT + 8);
     case 9:
-      old_length = next_name(guest, input, OLD);
+      old_length = put_name(guest, input, OLD);
       (void)guest_call(guest, SYS_path_readlink, 3, OLD, old_length, DATA, flags, OUT);
       break;
     default: use_file(guest, input, flags, files); break;

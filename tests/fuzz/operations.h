@@ -19,6 +19,10 @@ struct input {
 /* Zero when there are no more. */
 uint8_t next_byte(struct input *input);
 
+/* Writes a name, and a NUL, to `out`, which has NAME_ROOM bytes; returns its length. */
+enum { NAME_ROOM = 256 };
+uint32_t next_name(struct input *input, char *out);
+
 /* The files that operations have open and use; all zero at the beginning. */
 enum { OPEN_FILES = 8 };
 struct files {

@@ -173,7 +173,7 @@ wasi_errno_t fs_read(struct fs_call *call) {
   uint64_t left = is_file(description) ? (size > offset ? size - offset : 0) : READ_LIMIT;
   if (left < END_ROOM) left = END_ROOM;
   if (length > left) length = (uint32_t)left;
-  if (!reply_room(call->answer, length)) return WASI_ENOMEM;
+  if (!reply_room(call->answer, length + 1)) return WASI_ENOMEM; /* an address, even for nothing */
   uint32_t done = 0;
   error = move(description, call->system, false, offset, call->answer->bytes + call->answer->length, length, &done);
   if (error) return error;
