@@ -15,15 +15,14 @@ import { NidusError, messageOf } from "./errors.js";
  * Compiles a module of the package.
  * @param {ModuleSource | Promise<ModuleSource>} source
  * @param {string} name for messages, such as `kernel.wasm`
- * @param {AbortSignal} [signal]
  * @returns {Promise<WebAssembly.Module>}
  */
-export async function compileAsset(source, name, signal) {
+export async function compileAsset(source, name) {
   const given = await source;
   if (given instanceof WebAssembly.Module) return given;
   const response =
     typeof given === "string" || given instanceof URL
-      ? await fetchAsset(given, name, signal)
+      ? await fetchAsset(given, name)
       : new Response(/** @type {BodyInit} */ (given instanceof Response ? given.body : given));
   return compileBytes(new Uint8Array(await response.arrayBuffer()), name);
 }
@@ -32,12 +31,10 @@ export async function compileAsset(source, name, signal) {
  * Fetches a file of the package; a missing file is an error.
  * @param {URL | string} url
  * @param {string} name
- * @param {AbortSignal} [signal]
  * @returns {Promise<Response>}
  */
-export async function fetchAsset(url, name, signal) {
-  const response = await fetch(url, { signal }).catch((cause) => {
-    if (signal?.aborted) throw cause;
+export async function fetchAsset(url, name) {
+  const response = await fetch(url).catch((cause) => {
     throw assetError(
       `Cannot fetch ${name} from ${url}: ${messageOf(cause)}; check the connection and the page's ` +
         `connect-src policy, or give its address in assets.`,

@@ -43,63 +43,92 @@ const encoder = new TextEncoder();
  */
 /** @typedef {(name: "flush" | "flusherror" | "nopersist", error: NidusError | null) => void} Listener */
 
-/** The volume of one mount; see the head of this file. */
-export class Volume {
+/** @typedef {ReturnType<typeof createVolume>} Volume */
+
+/**
+ * The volume of one mount; see the head of this file.
+ * @param {Store} store
+ * @param {string | null} reason why files do not outlive the page; null when they do
+ * @param {Listener} [on]
+ */
+export function createVolume(store, reason, on = () => {}) {
   /** @type {Kernel} from `load` on */
-  #kernel = /** @type {any} */ (null);
-  #mount = -1;
-  #store;
-  #on;
+  let kernel;
+  let mount = -1;
   /** It is loaded, and may be stored. */
-  #open = false;
+  let open = false;
   /** @type {Promise<void> | null} the flush under way */
-  #running = null;
+  let running = null;
   /** @type {Promise<void> | null} the one that starts when it ends, shared by all who ask */
-  #next = null;
+  let next = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
-  #delay = WRITE_BEHIND;
+  let timer;
+  let delay = WRITE_BEHIND;
 
   /**
-   * @param {Store} store
-   * @param {string | null} reason why files do not outlive the page; null when they do
-   * @param {Listener} [on]
+   * Throws what a failure of the store means, in the kernel's words.
+   * @type {(thrown: Error) => never}
    */
-  constructor(store, reason, on = () => {}) {
-    this.#store = store;
-    this.reason = reason;
-    this.#on = on;
-  }
+  const refuse = (thrown) => {
+    throw kernel.ask("nidus_volume_failure", [store.name, thrown.name, String(thrown)]);
+  };
 
-  /** Whether files outlive the page. */
-  get persistent() {
-    return this.reason === null;
-  }
+  /** Flushes what will have changed by then. */
+  const schedule = () => {
+    if (!open) return;
+    // A failure is told by event.
+    timer = setTimeout(() => flush().catch(() => {}), delay);
+    // In Node a volume alone keeps no program alive.
+    /** @type {{unref?: () => void}} */ (/** @type {unknown} */ (timer)).unref?.();
+  };
 
   /**
-   * Fills the journaled mount `mount` of `kernel` with what is stored, and from then on stores what
-   * changes. Call once, before anything touches the mount.
-   * @param {Kernel} kernel
-   * @param {number} mount
+   * Takes the kernel's cut and copies it out of the kernel's memory.
+   * @returns {Change[]}
    */
-  async load(kernel, mount) {
-    this.#kernel = kernel;
-    this.#mount = mount;
-    let code = 0;
-    for (const { store, key, value } of /** @type {any[]} */ (
-      await this.#store.read().catch(this.#refuse)
-    )) {
-      const [ino, second = 0] = [key].flat();
-      const [bytes, index] = store === "dirent" ? [encoder.encode(second), value] : [value, second];
-      const number = STORES.indexOf(store) + 1;
-      code ||= kernel.withBytes([bytes], (ptr) =>
-        kernel.exports.nidus_load(mount, number, ino, index, ptr, bytes.length),
-      );
+  const cut = () => {
+    const k = kernel.exports;
+    const length = kernel.check(k.nidus_flush_begin(mount), "flush");
+    return Array.from({ length }, (_, i) => {
+      const at = k.nidus_flush_record(mount, i);
+      const { buffer } = kernel.memory;
+      const [kind = 0, op = 0, , , , , name = 0, nameLength = 0, bytes = 0, size = 0] =
+        new Uint32Array(buffer, at, RECORD_WORDS);
+      const [ino = 0, index = 0] = Array.from(new BigUint64Array(buffer, at + 8, 2), Number);
+      const isEntry = kind === 2;
+      return {
+        store: STORES[kind - 1],
+        key: kind === 1 ? ino : [ino, isEntry ? kernel.text(name, nameLength) : index],
+        value: op > 1 ? null : isEntry ? index : kernel.u8().slice(bytes, bytes + size),
+        rest: op > 2,
+      };
+    });
+  };
+
+  const write = async () => {
+    clearTimeout(timer);
+    if (!open) return;
+    const k = kernel.exports;
+    if (k.nidus_volume_dirty(mount) === 0) return schedule();
+    /** @type {NidusError | null} */
+    let error = null;
+    try {
+      // Without a pause between: a store completes by itself what it was given, even if a program keeps
+      // this thread busy from now on.
+      await store.write(cut()).catch(refuse);
+    } catch (thrown) {
+      error = /** @type {NidusError} */ (thrown);
     }
-    kernel.ask("nidus_load_end", [], mount, code);
-    this.#open = true;
-    this.#schedule();
-  }
+    k.nidus_flush_end(mount, error ? 0 : 1);
+    delay = error ? Math.min(delay * 2, RETRY_LONGEST) : WRITE_BEHIND;
+    if (error?.code === "EBUSY") {
+      open = false;
+      reason = error.message;
+    }
+    on(!error ? "flush" : open ? "flusherror" : "nopersist", error);
+    schedule();
+    if (error) throw error;
+  };
 
   /**
    * Resolves when all that changed before the call is stored for good. Rejects with `ENOSPC`, `EBUSY`
@@ -107,94 +136,60 @@ export class Volume {
    * tried again.
    * @returns {Promise<void>}
    */
-  flush() {
-    if (!this.#running) {
-      this.#running = this.#write().finally(() => (this.#running = null));
-      return this.#running;
-    }
-    this.#next ??= this.#running
+  const flush = () => {
+    if (!running) return (running = write().finally(() => (running = null)));
+    next ??= running
       .catch(() => {}) // Whoever asked for that one is told.
       .then(() => {
-        this.#next = null;
-        return this.flush();
+        next = null;
+        return flush();
       });
-    return this.#next;
-  }
-
-  /** Stores what changed and lets go of the store. */
-  async close() {
-    try {
-      await this.flush();
-    } finally {
-      this.#open = false;
-      clearTimeout(this.#timer);
-      this.#store.close();
-    }
-  }
-
-  async #write() {
-    clearTimeout(this.#timer);
-    if (!this.#open) return;
-    const k = this.#kernel.exports;
-    if (k.nidus_volume_dirty(this.#mount) === 0) return this.#schedule();
-    /** @type {NidusError | null} */
-    let error = null;
-    try {
-      // Without a pause between: a store completes by itself what it was given, even if a program keeps
-      // this thread busy from now on.
-      await this.#store.write(this.#cut()).catch(this.#refuse);
-    } catch (thrown) {
-      error = /** @type {NidusError} */ (thrown);
-    }
-    k.nidus_flush_end(this.#mount, error ? 0 : 1);
-    this.#delay = error ? Math.min(this.#delay * 2, RETRY_LONGEST) : WRITE_BEHIND;
-    if (error?.code === "EBUSY") {
-      this.#open = false;
-      this.reason = error.message;
-    }
-    this.#on(!error ? "flush" : this.#open ? "flusherror" : "nopersist", error);
-    this.#schedule();
-    if (error) throw error;
-  }
-
-  /**
-   * Throws what a failure of the store means, in the kernel's words.
-   * @type {(thrown: Error) => never}
-   */
-  #refuse = (thrown) => {
-    throw this.#kernel.ask("nidus_volume_failure", [this.#store.name, thrown.name, String(thrown)]);
+    return next;
   };
 
-  /**
-   * Takes the kernel's cut and copies it out of the kernel's memory.
-   * @returns {Change[]}
-   */
-  #cut() {
-    const kernel = this.#kernel;
-    const k = kernel.exports;
-    const length = kernel.check(k.nidus_flush_begin(this.#mount), "flush");
-    return Array.from({ length }, (_, i) => {
-      const at = k.nidus_flush_record(this.#mount, i);
-      const { buffer } = kernel.memory;
-      const [store = 0, op = 0, , , , , name = 0, nameLength = 0, bytes = 0, size = 0] =
-        new Uint32Array(buffer, at, RECORD_WORDS);
-      const [ino = 0, index = 0] = Array.from(new BigUint64Array(buffer, at + 8, 2), Number);
-      const isEntry = store === 2;
-      return {
-        store: STORES[store - 1],
-        key: store === 1 ? ino : [ino, isEntry ? kernel.text(name, nameLength) : index],
-        value: op > 1 ? null : isEntry ? index : kernel.u8().slice(bytes, bytes + size),
-        rest: op > 2,
-      };
-    });
-  }
+  return {
+    /** Why files do not outlive the page; null when they do. */
+    get reason() {
+      return reason;
+    },
 
-  /** Flushes what will have changed by then. */
-  #schedule() {
-    if (!this.#open) return;
-    // A failure is told by event.
-    this.#timer = setTimeout(() => this.flush().catch(() => {}), this.#delay);
-    // In Node a volume alone keeps no program alive.
-    /** @type {{unref?: () => void}} */ (/** @type {unknown} */ (this.#timer)).unref?.();
-  }
+    /**
+     * Fills the journaled mount `at` of a kernel with what is stored, and from then on stores what
+     * changes. Call once, before anything touches the mount.
+     * @param {Kernel} of
+     * @param {number} at
+     */
+    async load(of, at) {
+      kernel = of;
+      mount = at;
+      let code = 0;
+      for (const { store: kind, key, value } of /** @type {any[]} */ (
+        await store.read().catch(refuse)
+      )) {
+        const [ino, second = 0] = [key].flat();
+        const [bytes, index] =
+          kind === "dirent" ? [encoder.encode(second), value] : [value, second];
+        const number = STORES.indexOf(kind) + 1;
+        code ||= kernel.withBytes([bytes], (ptr) =>
+          kernel.exports.nidus_load(mount, number, ino, index, ptr, bytes.length),
+        );
+      }
+      kernel.ask("nidus_load_end", [], mount, code);
+      open = true;
+      schedule();
+    },
+
+    flush,
+
+    /** Stores what changed and lets go of the store. */
+    async close() {
+      try {
+        await flush();
+      } finally {
+        open = false;
+        clearTimeout(timer);
+        store.close();
+      }
+    },
+  };
 }

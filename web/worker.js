@@ -9,12 +9,12 @@
 
 import { compileAsset } from "./assets.js";
 import { hasMultiMemory } from "./bridge.js";
-import { Database } from "./database.js";
+import { openDatabase } from "./database.js";
 import { NidusError } from "./errors.js";
 import { hasJSPI } from "./process.js";
 import { perform } from "./protocol.js";
 import { System } from "./system.js";
-import { Volume } from "./volume.js";
+import { createVolume } from "./volume.js";
 import { pageStreams, tookTurn } from "./worker-streams.js";
 
 /** @typedef {import("./protocol.js").Capabilities} Capabilities */
@@ -32,7 +32,7 @@ const jobs = new Map();
 const can = capabilities();
 /** @type {System} */
 let system;
-/** @type {Volume} */
+/** @type {import("./volume.js").Volume} */
 let volume;
 /** Makes the toolchain ready. @type {() => Promise<unknown>} */
 let prepare = async () => {
@@ -164,7 +164,7 @@ async function openVolume(name, kept) {
   let reason = "they were asked for in memory";
   if (name !== undefined) {
     try {
-      store = await Database.open(indexedDB, name);
+      store = await openDatabase(indexedDB, name);
       reason = null;
     } catch (error) {
       const { name: thrown } = /** @type {DOMException} */ (error);
@@ -172,14 +172,14 @@ async function openVolume(name, kept) {
       reason = `the browser denies storage (${error})`;
     }
   }
-  return new Volume(store, reason, (event, error) =>
+  return createVolume(store, reason, (event, error) =>
     post(0, "event", event, error && error.toJSON(), volumeState()),
   );
 }
 
 function volumeState() {
-  const { persistent, reason } = volume;
-  return { persistent, reason };
+  const { reason } = volume;
+  return { persistent: reason === null, reason };
 }
 
 /** @type {NonNullable<import("./system.js").SystemOptions["waitSync"]>} */

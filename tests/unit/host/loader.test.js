@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
-import { compileAsset, explainCompileError } from "../../../web/assets.js";
+import { explainCompileError } from "../../../web/assets.js";
 import { Host } from "../../../web/host.js";
 import { loadSharedKernel } from "../../../web/shared-kernel.js";
 import { System } from "../../../web/system.js";
@@ -101,12 +101,6 @@ test("a content security policy that forbids WebAssembly is named, whichever bro
       /kernel\.wasm cannot be compiled; add 'wasm-unsafe-eval' to its script-src/,
     );
   }
-});
-
-test("fetching is given up when the caller gives up", async (t) => {
-  const url = await serve(t, 200, KERNEL);
-  const signal = AbortSignal.abort();
-  await assert.rejects(compileAsset(url, "kernel.wasm", signal), { name: "AbortError" });
 });
 
 test("the shared kernel boots over a memory of its own", async () => {

@@ -5,11 +5,11 @@
 
 import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { readFileSync } from "node:fs";
-import { Database } from "../../../web/database.js";
+import { openDatabase } from "../../../web/database.js";
 import { createSync } from "../../../web/fs.js";
 import { Host } from "../../../web/host.js";
 import { loadKernel } from "../../../web/kernel.js";
-import { Volume } from "../../../web/volume.js";
+import { createVolume } from "../../../web/volume.js";
 
 const kernelBytes = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
 
@@ -35,8 +35,8 @@ export async function mount(source, on) {
     throw kernel.ask("nidus_volume_failure", ["test", name]);
   };
   const [number] = kernel.ask("nidus_mount_mem", ["/home"], 1);
-  const store = "read" in source ? source : await Database.open(source, "test").catch(newer);
-  const volume = new Volume(store, null, on);
+  const store = "read" in source ? source : await openDatabase(source, "test").catch(newer);
+  const volume = createVolume(store, null, on);
   await volume.load(kernel, number);
   return {
     volume,
