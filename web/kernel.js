@@ -9,10 +9,6 @@
 import { compileAsset } from "./assets.js";
 import { NidusError, learnErrnos, messageOf } from "./errors.js";
 
-/** What a handler answers when it would block. */
-export const WOULD_BLOCK = 0x10000;
-/** The kernel's "no deadline". */
-export const NEVER = 2n ** 63n - 1n;
 const ENOMEM = 48;
 /** What the `fs_…` imports answer on a host without folders. */
 const NOTSUP = -58;
@@ -161,17 +157,6 @@ export class Kernel {
     } finally {
       this.free(base);
     }
-  }
-
-  /**
-   * Calls `use` with the address and length of a path.
-   * @template T
-   * @param {string} path
-   * @param {(ptr: number, len: number) => T} use
-   */
-  withPath(path, use) {
-    const bytes = encodePath(path);
-    return this.withBytes([bytes], (ptr) => use(ptr, bytes.length));
   }
 
   /**
