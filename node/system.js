@@ -24,6 +24,9 @@ import { writeTree } from "./tree.js";
  *   | {type: "host", folder: string, readOnly?: boolean}} MountSpec
  */
 
+/** The variables of every process, where nothing else is said. */
+const ENVIRONMENT = { HOME: "/home", PATH: "/usr/local/bin:/usr/bin:/bin", LANG: "C.UTF-8" };
+
 export class System extends WebSystem {
   /** @type {import("./host.js").HostFolders | undefined} */
   #folders;
@@ -39,6 +42,7 @@ export class System extends WebSystem {
     const system = /** @type {System} */ (
       await super.create({
         ...options,
+        env: options.env ?? ENVIRONMENT,
         imports: folders?.imports,
         load: isShared ? (given) => loadSharedKernel({ ...given, ...join }) : options.load,
       })

@@ -138,22 +138,21 @@ export class Kernel {
   }
 
   /**
-   * Calls `use` with bytes lying in kernel memory, each at an address, and frees them.
+   * Calls `use` with the address of bytes lying in kernel memory, one after the other, and frees them.
    * @template T
    * @param {Uint8Array[]} values
-   * @param {(...addresses: number[]) => T} use
+   * @param {(address: number) => T} use
    * @returns {T}
    */
   withBytes(values, use) {
     const base = this.alloc(values.reduce((size, { length }) => size + length, 1));
     let end = base;
-    const put = (/** @type {Uint8Array} */ value) => {
+    for (const value of values) {
       this.u8().set(value, end);
       end += value.length;
-      return end - value.length;
-    };
+    }
     try {
-      return use(...values.map(put));
+      return use(base);
     } finally {
       this.free(base);
     }

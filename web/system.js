@@ -65,8 +65,6 @@ export class System {
   #flushes = new Map();
   /** @type {(() => void)[]} */
   #waiting = [];
-  /** Processes can wait, holding up this thread or not. */
-  canWait;
 
   /**
    * Boots a system.
@@ -88,11 +86,7 @@ export class System {
     this.host = host;
     this.sync = createSync(kernel);
     this.fs = createFs(this.sync);
-    this.env = options.env ?? {
-      HOME: "/home",
-      PATH: "/usr/local/bin:/usr/bin:/bin",
-      LANG: "C.UTF-8",
-    };
+    this.env = options.env ?? {};
     /** @type {Map<string, import("./programs.js").Program>} */
     this.commands = new Map();
     /** @type {Map<string, Promise<WebAssembly.Module>>} compiled, by the contents of their files */
@@ -102,6 +96,7 @@ export class System {
     this.runner = new Runner(kernel, { ...options, flush: () => this.flush() });
     this.engine = options.engine;
     this.planStdio = options.stdio ?? planStdio;
+    /** Processes can wait, holding up this thread or not. */
     this.canWait = this.runner.patient || options.waitSync !== undefined;
     /** A program on the direct tier can be held until its input comes. */
     this.canWaitForInput = this.runner.patient || (this.canWait && options.waitsForInput !== false);

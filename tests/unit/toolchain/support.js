@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { nodeToolchain } from "../../../node/toolchain.js";
 import { planWebStreams } from "../../../node/web-streams.js";
-import { System } from "../../../web/system.js";
+import { System } from "../../../node/system.js";
 
 const KERNEL = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
 const ENGINE = readFileSync(new URL("../../../web/engine.wasm", import.meta.url));
