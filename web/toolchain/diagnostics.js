@@ -37,7 +37,7 @@ const FIXIT = /^fix-it:"((?:[^"\\]|\\.)*)":\{(\d+):(\d+)-(\d+):(\d+)\}:"((?:[^"\
 // eslint-disable-next-line no-control-regex
 const ESCAPES = /\u001b\[[0-9;]*[A-Za-z]/g;
 /** Programs that speak of themselves in front of the colon, where a file stands otherwise. */
-const PROGRAMS = new Set(["clang", "clang++", "cc", "c++", "wasm-ld", "ld", "error"]);
+const PROGRAM = /^(c(c|\+\+|lang(\+\+)?)|(wasm-)?ld|error)$/;
 
 /**
  * Reads the messages in what the compiler and linker wrote to standard error.
@@ -48,35 +48,26 @@ const PROGRAMS = new Set(["clang", "clang++", "cc", "c++", "wasm-ld", "ld", "err
 export function parseDiagnostics(text) {
   /** @type {Diagnostic[]} */
   const found = [];
-  for (const raw of text.replace(ESCAPES, "").split("\n")) {
-    const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
-    const fixit = FIXIT.exec(line);
+  for (const each of text.replace(ESCAPES, "").split(/\r?\n/)) {
+    const fixit = FIXIT.exec(each);
+    const said = MESSAGE.exec(each);
     if (fixit) {
-      found[found.length - 1]?.fixits.push({
-        file: unescape(fixit[1]),
-        line: Number(fixit[2]),
-        column: Number(fixit[3]),
-        endLine: Number(fixit[4]),
-        endColumn: Number(fixit[5]),
-        text: unescape(fixit[6]),
+      const [file, replacement] = [fixit[1], fixit[6]].map(unescape);
+      const [line, column, endLine, endColumn] = fixit.slice(2, 6).map(Number);
+      const { fixits = [] } = found[found.length - 1] ?? {};
+      fixits.push({ file, line, column, endLine, endColumn, text: replacement });
+    } else if (said) {
+      const [, file, line, column, severity, message, option = null] = said;
+      found.push({
+        file: !file || PROGRAM.test(file) ? null : file,
+        line: line ? Number(line) : null,
+        column: column ? Number(column) : null,
+        severity: /** @type {Diagnostic["severity"]} */ (severity.split(" ")[0]),
+        message,
+        option,
+        fixits: [],
       });
-      continue;
     }
-    const match = MESSAGE.exec(line);
-    if (!match) continue;
-    const [, place, row, column, severity, message, option] = match;
-    const file = place === undefined || PROGRAMS.has(place) ? null : place;
-    found.push({
-      file,
-      line: row === undefined ? null : Number(row),
-      column: column === undefined ? null : Number(column),
-      severity: /** @type {Diagnostic["severity"]} */ (
-        severity === "fatal error" ? "fatal" : severity
-      ),
-      message,
-      option: option ?? null,
-      fixits: [],
-    });
   }
   return found;
 }
