@@ -16,7 +16,7 @@
 
 import { NidusError } from "../web/errors.js";
 import { planStdio } from "../web/stdio.js";
-import { BLOCK, readAll, toBytes } from "../web/streams.js";
+import { BLOCK, concat, toBytes } from "../web/streams.js";
 
 /** @typedef {import("../web/host.js").HostStream} HostStream */
 /** @typedef {import("../web/stdio.js").Stdio} Stdio */
@@ -299,4 +299,11 @@ export async function planWebStreams(options, patient) {
     }
   }
   return { ...(await planStdio({ ...options, stdin, ...out })), ...ends };
+}
+
+/** @param {ReadableStream<Uint8Array>} stream */
+async function readAll(stream) {
+  const pieces = [];
+  for await (const piece of stream) pieces.push(toBytes(piece));
+  return concat(pieces);
 }

@@ -117,7 +117,6 @@ export function connect(source, boot, system) {
       Boolean(settings.terminal),
       input,
     );
-    targets.set(id, events);
     const release = onAbort(signal, () => process.kill("SIGKILL"));
     process.exit.then(() => {
       targets.delete(id);
@@ -125,11 +124,13 @@ export function connect(source, boot, system) {
     });
     try {
       process.pid = await ask("spawn", id, command, args.map(String), settings, ring);
+      // Not before: one that a lost worker had not started is started by the next one.
+      targets.set(id, events);
+      return process;
     } catch (error) {
-      events.exit({ code: null, signal: null, trap: null });
+      events.lost(null);
       throw error;
     }
-    return process;
   };
 
   start();

@@ -64,16 +64,16 @@ export { NidusError };
  */
 
 /**
- * Modules and archives by address: shared by all systems of the page.
- * @type {Map<unknown, WebAssembly.Module | Blob>}
+ * Shared by all systems of the page.
+ * @type {import("./protocol.js").Parts}
  */
 const parts = new Map();
 
 /** A system as the page sees it. */
 export class Nidus {
   #connection;
-  /** @type {Set<{name: EventName, listener: (error: NidusError | null) => void}>} */
-  #listeners = new Set();
+  /** @type {Partial<Record<EventName, Set<(error: NidusError | null) => void>>>} */
+  #listeners = {};
 
   /**
    * The files, in the shape of `node:fs/promises`.
@@ -131,6 +131,10 @@ export class Nidus {
    */
   constructor({ onProgress, assets, toolchain }, name, started, ended) {
     const kept = new KeptVolume();
+    // An address has neither of the two.
+    const folder = String(toolchain).replace(/\/?$/, "/llvm");
+    const { compiler = `${folder}.core.wasm`, resources = `${folder}-resources.tar` } =
+      /** @type {{compiler?: unknown, resources?: unknown}} */ (toolchain ?? { compiler: null });
     const { document } = globalThis;
     const hidden = () => {
       // The last moment a page on a phone is sure to have.
@@ -139,7 +143,7 @@ export class Nidus {
     document?.addEventListener("visibilitychange", hidden);
     this.#connection = connect(
       assets?.worker,
-      () => [name, kept.read(), partsOf(assets?.kernel, toolchain)],
+      () => [name, kept.read(), parts, sent(assets?.kernel), sent(compiler), sent(resources)],
       {
         progress: (progress) => onProgress?.(progress),
         keep: (changes) => kept.write(changes),
@@ -198,14 +202,20 @@ export class Nidus {
     return { ...status, stdout, stderr, ...(diagnostics && { diagnostics }) };
   }
 
-  /** Downloads and compiles the toolchain now rather than when `cc` is first used. */
-  async prepare() {
-    await this.#connection.ask("prepare");
+  /**
+   * Downloads and compiles the toolchain now rather than when `cc` is first used.
+   * @returns {Promise<void>}
+   */
+  prepare() {
+    return this.#connection.ask("prepare");
   }
 
-  /** Resolves when everything changed so far is stored for good. */
-  async flush() {
-    await this.#connection.ask("flush");
+  /**
+   * Resolves when everything changed so far is stored for good.
+   * @returns {Promise<void>}
+   */
+  flush() {
+    return this.#connection.ask("flush");
   }
 
   /**
@@ -214,9 +224,9 @@ export class Nidus {
    * @returns {() => void} stops listening
    */
   on(name, listener) {
-    const entry = { name, listener };
-    this.#listeners.add(entry);
-    return () => void this.#listeners.delete(entry);
+    const set = (this.#listeners[name] ??= new Set());
+    set.add(listener);
+    return () => void set.delete(listener);
   }
 
   /** Stores what changed, ends every process and gives the volume back. */
@@ -250,27 +260,16 @@ export class Nidus {
    * @param {NidusError | null} error
    */
   #emit(name, error) {
-    for (const entry of this.#listeners) if (entry.name === name) entry.listener(error);
+    for (const listener of this.#listeners[name] ?? []) listener(error);
   }
 }
 
 /**
- * What a worker is given: what is kept, else an address.
- * @param {URL | string | WebAssembly.Module | undefined} kernel
- * @param {BootOptions["toolchain"]} toolchain
- * @returns {import("./protocol.js").Parts}
+ * What a worker is given of a source: an address as it is for all, or the thing itself.
+ * @param {unknown} source
+ * @returns {any}
  */
-function partsOf(kernel, toolchain) {
-  /** @type {(source: unknown) => any} */
-  const part = (source) => {
-    const isAddress = typeof source === "string" || source instanceof URL;
-    const key = isAddress ? new URL(source, location.href).href : source;
-    return parts.get(key) ?? key;
-  };
-  if (toolchain === undefined) return { kernel: part(kernel) };
-  // An address has neither of the two.
-  const folder = String(toolchain).replace(/\/?$/, "/llvm");
-  const { compiler = `${folder}.core.wasm`, resources = `${folder}-resources.tar` } =
-    /** @type {Partial<Extract<typeof toolchain, {compiler: unknown}>>} */ (toolchain);
-  return { kernel: part(kernel), compiler: part(compiler), resources: part(resources) };
+function sent(source) {
+  const isAddress = typeof source === "string" || source instanceof URL;
+  return isAddress ? new URL(source, location.href).href : source;
 }

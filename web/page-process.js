@@ -16,8 +16,8 @@ import { concat, toBytes } from "./streams.js";
 /** @typedef {import("./protocol.js").ExitStatus} ExitStatus */
 /** @typedef {import("./protocol.js").ProcessEvents} ProcessEvents */
 
-/** Input goes in pieces of this size at most. */
-const PIECE = INPUT_WINDOW / 2;
+/** Input goes in pieces of this size at most: 32 KiB. */
+const PIECE = 0x8000;
 
 /**
  * See `system.spawn`.
@@ -60,6 +60,7 @@ export function createProcess(post, stuck, shared, terminal, input) {
   let grace;
   /** Input under way. */
   let sent = 0;
+  /** @type {(value?: any) => void} */
   let room = () => {};
   /** @type {(status: ExitStatus) => void} */
   let settle = () => {};
@@ -104,7 +105,7 @@ export function createProcess(post, stuck, shared, terminal, input) {
         const bytes = toBytes(chunk);
         for (let at = 0; at < bytes.length; at += PIECE) {
           while (!ended && sent > INPUT_WINDOW - PIECE) {
-            await new Promise((resolve) => (room = () => resolve(undefined)));
+            await new Promise((resolve) => (room = resolve));
           }
           if (ended)
             throw new NidusError("EPIPE", "EPIPE: broken pipe, write: the process has ended");
@@ -134,10 +135,10 @@ export function createProcess(post, stuck, shared, terminal, input) {
     },
   };
 
-  /** @type {ProcessEvents & {lost: (signal: string) => void}} */
+  /** @type {ProcessEvents & {lost: (signal: string | null) => void}} */
   const events = {
     output(fd, bytes) {
-      if (!ended) (fd === 1 ? first : second).push(bytes);
+      (fd === 1 ? first : second).push(bytes);
     },
     stdin(taken, waits) {
       sent -= taken;
@@ -155,9 +156,9 @@ export function createProcess(post, stuck, shared, terminal, input) {
       wait(false);
       settle(status);
     },
-    /** Its worker is gone; one that had not started is started by the next worker. */
+    /** It will not be heard of any more. */
     lost(signal) {
-      if (process.pid) events.exit({ code: null, signal, trap: null });
+      events.exit({ code: null, signal, trap: null });
     },
   };
   return { process, events, ring: ring.memory };

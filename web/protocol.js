@@ -18,14 +18,14 @@
 
 import { NidusError } from "./errors.js";
 
-/** Output bytes a process may have under way to the page before it waits. */
-export const OUTPUT_WINDOW = 256 * 1024;
+/** Output bytes a process may have under way to the page before it waits: 256 KiB. */
+export const OUTPUT_WINDOW = 0x4_0000;
 /** What a message costs at least, of that window: many tiny ones are as slow as large ones. */
 export const MESSAGE_COST = 4096;
-/** The same window where a process cannot wait: beyond it, writing fails. */
-export const OUTPUT_LIMIT = 16 * 1024 * 1024;
-/** Typed input a process may have under way; a power of two. */
-export const INPUT_WINDOW = 64 * 1024;
+/** The same window where a process cannot wait: beyond it, 16 MiB, writing fails. */
+export const OUTPUT_LIMIT = 0x100_0000;
+/** Typed input a process may have under way, 64 KiB; a power of two. */
+export const INPUT_WINDOW = 0x1_0000;
 /** How long a kill may stay without effect before the worker is replaced, in milliseconds. */
 export const KILL_GRACE = 200;
 /** A process that keeps printing lets the worker take messages after this time, in milliseconds. */
@@ -49,12 +49,9 @@ export const YIELD_AFTER = 50;
 /** @typedef {{phase: "download" | "compile" | "mount", file: string, loaded: number, total: number}} Progress */
 
 /**
- * Where the parts come from: an address, or what the page kept of an earlier worker, so that
- * replacing one neither downloads nor compiles again.
- * @typedef {object} Parts
- * @property {string | WebAssembly.Module} [kernel] left out: from beside worker.js
- * @property {string | WebAssembly.Module} [compiler] left out: the system has no `cc`
- * @property {string | Blob} [resources]
+ * Modules and archives by address, kept by the page, so that a worker neither downloads nor compiles what
+ * an earlier one has.
+ * @typedef {Map<unknown, WebAssembly.Module | Blob>} Parts
  */
 
 /**
@@ -74,7 +71,8 @@ export const YIELD_AFTER = 50;
 /**
  * What a page asks for; the methods of `fs` come on top.
  * @typedef {object} Verbs
- * @property {(volume: string | undefined, kept: import("./volume.js").Stored[], parts: Parts) => Promise<Booted>} boot
+ * @property {(volume: string | undefined, records: import("./volume.js").Stored[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob) => Promise<Booted>} boot
+ *   without `kernel`, it comes from beside worker.js; without `compiler`, the system has no `cc`
  * @property {(process: number, command: string, args: string[], settings: SpawnSettings, ring: ArrayBufferLike) => Promise<number>} spawn
  *   answers the process number in the system
  * @property {(process: number, word: number, value: number | Uint8Array) => void} tell

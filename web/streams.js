@@ -77,11 +77,5 @@ export class Collector {
  * @param {ReadableStream<Uint8Array>} stream
  */
 export async function readAll(stream) {
-  const pieces = [];
-  const reader = stream.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return concat(pieces);
-    pieces.push(toBytes(value));
-  }
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }

@@ -16,8 +16,8 @@ import { BLOCK, concat } from "./streams.js";
 
 /** @typedef {import("./host.js").HostStream} HostStream */
 
-/** What a program that cannot wait sends at a time once the page is behind. */
-const PIECE = 64 * 1024;
+/** What is sent at a time at most, and by a program that cannot wait once the page is behind: 64 KiB. */
+const PIECE = 0x1_0000;
 
 /** When this worker last took a message. */
 let lastTurn = 0;

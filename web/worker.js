@@ -13,6 +13,7 @@ import { openDatabase } from "./database.js";
 import { NidusError } from "./errors.js";
 import { hasJSPI } from "./process.js";
 import { perform } from "./protocol.js";
+import { WAKE } from "./ring.js";
 import { System } from "./system.js";
 import { createVolume } from "./volume.js";
 import { pageStreams, tookTurn } from "./worker-streams.js";
@@ -20,6 +21,12 @@ import { pageStreams, tookTurn } from "./worker-streams.js";
 /** @typedef {import("./protocol.js").Capabilities} Capabilities */
 /** @typedef {import("./protocol.js").Verbs} Verbs */
 
+/** What may be missing, as in lacks.h. */
+const NO_JSPI = 1;
+const NO_ISOLATION = 2;
+const NO_MULTI_MEMORY = 4;
+const NO_TOOLCHAIN = 8;
+const NO_FLUSH = 16;
 /** Methods of `fs` that change nothing. */
 const READS = /^(access|l?stat|read|realpath)/;
 
@@ -29,46 +36,45 @@ const READS = /^(access|l?stat|read|realpath)/;
  * @type {Map<number, Job>}
  */
 const jobs = new Map();
-const can = capabilities();
+const isolated = Boolean(globalThis.crossOriginIsolated);
+const jspi = hasJSPI();
+/** @type {Capabilities["waiting"]} */
+const waiting = jspi ? "jspi" : isolated ? "shared" : "interp";
 /** @type {System} */
 let system;
 /** @type {import("./volume.js").Volume} */
 let volume;
-/** Makes the toolchain ready. @type {() => Promise<unknown>} */
-let prepare = async () => {
-  throw new NidusError(
-    "ENOENT",
-    "This system has no toolchain: give the address of @yowasp/clang's files to boot, in toolchain.",
-  );
-};
-let begin = () => {};
-/** What may come before the system is there waits for it. */
-const booted = new Promise((resolve) => (begin = () => resolve(undefined)));
+/** Makes the toolchain ready. @type {() => unknown} */
+let prepare = () => lacks(NO_TOOLCHAIN);
+/** What comes before the system is there waits for it. @type {Promise<unknown>} */
+let booted;
 
 /** @type {import("./protocol.js").Post} */
 const post = (...message) => globalThis.postMessage(message);
 
 /** @type {Verbs} */
 const verbs = {
-  async boot(name, kept, { kernel, compiler, resources }) {
-    const source = kernel ?? new URL("./kernel.wasm", import.meta.url);
-    const module = await compileAsset(source, "kernel.wasm");
-    if (kernel !== module) post(0, "part", kernel, module);
+  async boot(name, records, kept, kernel, compiler, resources) {
+    /** @type {(source: any) => any} what the page kept of it, else itself */
+    const part = (source) => kept.get(source) ?? source;
+    const source = kernel ?? new URL("./kernel.wasm", import.meta.url).href;
+    const module = await compileAsset(part(source), "kernel.wasm");
+    if (source !== module) post(0, "part", source, module);
     system = await System.create({
       kernel: module,
       env: { HOME: "/home", PATH: "/home:/usr/bin", TERM: "xterm-256color", LANG: "C.UTF-8" },
-      jspi: can.jspi,
-      waitSync: can.waiting === "shared" ? waitSync : undefined,
+      jspi,
+      waitSync: waiting === "shared" ? waitSync : undefined,
     });
-    volume = await openVolume(name, kept);
+    volume = await openVolume(name, records);
     const mount = await system.mount("/home", { type: "volume", flush: () => volume.flush() });
     await volume.load(system.kernel, mount);
     if (compiler && resources) {
       const { addToolchain } = await import("./worker-toolchain.js");
-      prepare = addToolchain(system, compiler, resources, post);
+      prepare = addToolchain(system, part(compiler), part(resources), post);
     }
-    const { promises, ...fs } = system.fs;
-    for (const [method, call] of Object.entries(fs)) {
+    const fs = Object.entries(system.fs);
+    for (const [method, call] of fs) {
       /** @type {Record<string, Function>} */ (/** @type {unknown} */ (verbs))[method] = async (
         /** @type {any[]} */ ...args
       ) => {
@@ -77,8 +83,7 @@ const verbs = {
         return value;
       };
     }
-    begin();
-    return { capabilities: can, volume: volumeState(), fs: Object.keys(fs) };
+    return { capabilities: capabilities(), volume: volumeState(), fs: fs.map(([name]) => name) };
   },
 
   async spawn(id, command, args, settings, ring) {
@@ -86,15 +91,16 @@ const verbs = {
     const job = pageStreams(
       ring,
       Boolean(settings.terminal),
-      can.waiting,
+      waiting,
       (...event) => post(id, ...event),
       () => system.wake(),
     );
     jobs.set(id, job);
     try {
       await flush();
+      const { streams } = job;
       const { cwd = "/home" } = settings;
-      const process = await system.spawn(command, args, { ...settings, cwd, streams: job.streams });
+      const process = await system.spawn(command, args, { ...settings, cwd, streams });
       job.process = process;
       process.exit.then(async (status) => {
         await flush();
@@ -102,7 +108,8 @@ const verbs = {
         jobs.delete(id);
         post(id, "exit", status);
       });
-      killIfAsked(job);
+      // It may have been killed already.
+      verbs.tell(id, WAKE, 0);
       return process.pid;
     } catch (error) {
       jobs.delete(id);
@@ -112,13 +119,15 @@ const verbs = {
 
   tell(id, word, value) {
     const job = jobs.get(id);
-    if (!job) return;
-    job.tell(word, value);
-    killIfAsked(job);
+    job?.tell(word, value);
+    const signal = job?.killed();
+    if (signal) job?.process?.kill(signal);
     system.wake();
   },
 
-  prepare: () => prepare(),
+  async prepare() {
+    await prepare();
+  },
   flush: () => system.flush(),
   async close() {
     await system.close();
@@ -128,20 +137,14 @@ const verbs = {
 
 globalThis.onmessage = async (/** @type {MessageEvent} */ { data: [id, verb, args] }) => {
   tookTurn();
+  const act = async () => perform(verbs, verb, args);
   try {
-    if (verb !== "boot") await booted;
-    const value = await perform(verbs, verb, args);
+    const value = await (verb === "boot" ? (booted = act()) : booted.then(act));
     if (id !== null) post(id, "resolve", value);
   } catch (error) {
     if (id !== null) post(id, "reject", NidusError.toRecord(error));
   }
 };
-
-/** @param {Job} job */
-function killIfAsked({ process, killed }) {
-  const signal = killed();
-  if (signal) process?.kill(signal);
-}
 
 /** A volume that cannot be stored now has said so by event; what runs goes on. */
 async function flush() {
@@ -150,13 +153,13 @@ async function flush() {
 
 /**
  * @param {string | undefined} name
- * @param {import("./volume.js").Stored[]} kept
+ * @param {import("./volume.js").Stored[]} records
  */
-async function openVolume(name, kept) {
+async function openVolume(name, records) {
   /** @type {import("./volume.js").Store} */
   let store = {
     name: "mem",
-    read: async () => kept,
+    read: async () => records,
     write: async (changes) => post(0, "keep", changes),
     close() {},
   };
@@ -189,30 +192,22 @@ function waitSync(pid, kinds, deadline) {
       return wait(kinds & 1 ? Number(deadline) / 1e6 - performance.now() : Infinity);
     }
   }
-  throw new NidusError(
-    "ENOTSUP",
-    "ENOTSUP: a program cannot wait for its files to be stored in a browser without JSPI; " +
-      "leave fsync out, files are stored when it ends.",
-  );
+  lacks(NO_FLUSH);
 }
 
 /** @returns {Capabilities} */
 function capabilities() {
-  const isolated = Boolean(globalThis.crossOriginIsolated);
-  const jspi = hasJSPI();
   const multiMemory = hasMultiMemory();
-  const waiting = jspi ? "jspi" : isolated ? "shared" : "interp";
-  const notes = [];
-  if (!jspi) {
-    notes.push(
-      isolated
-        ? "No JSPI (Chrome 137, Firefox 153, Safari 27): while a program waits, nothing else runs in its system."
-        : "Neither JSPI (Chrome 137, Firefox 153, Safari 27) nor a cross-origin isolated page " +
-            "(COOP and COEP headers): programs that may wait run on the interpreter, which is slower.",
-    );
-  }
-  if (!multiMemory) {
-    notes.push("No multi-memory: system calls copy through JavaScript, which is slower.");
-  }
-  return { isolated, jspi, multiMemory, waiting, notes };
+  const [, ...notes] = lacks(
+    (jspi ? 0 : NO_JSPI) | (isolated ? 0 : NO_ISOLATION) | (multiMemory ? 0 : NO_MULTI_MEMORY),
+  );
+  return { isolated, jspi, multiMemory, waiting, notes: notes.slice(0, -1) };
+}
+
+/**
+ * The sentences for what this host lacks; throws the one for what cannot be done without it.
+ * @param {number} what
+ */
+function lacks(what) {
+  return system.kernel.ask("nidus_lacks", [], what);
 }

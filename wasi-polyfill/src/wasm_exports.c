@@ -10,6 +10,7 @@
 #include "cc.h"
 #include "fs.h"
 #include "handlers.h"
+#include "lacks.h"
 #include "prompt_object.h"
 #include "program.h"
 #include "rewriter.h"
@@ -180,6 +181,12 @@ EXPORT("nidus_program_unheld") int32_t export_program_unheld(const char *strings
   (void)strings, (void)length;
   struct reply reply = {0};
   return reply_give(&reply, program_unheld(&reply));
+}
+
+EXPORT("nidus_lacks") int32_t export_lacks(const char *strings, uint32_t length, uint32_t lacks) {
+  (void)strings, (void)length;
+  struct reply reply = {0};
+  return reply_give(&reply, lacks_tell(lacks, &reply));
 }
 
 EXPORT("nidus_spawn")

@@ -1,0 +1,28 @@
+#include "lacks.h"
+
+#define JSPI "JSPI (Chrome 137, Firefox 153, Safari 27)"
+
+int32_t lacks_tell(uint32_t lacks, struct reply *reply) {
+  if (lacks & LACKS_TOOLCHAIN) {
+    return reply_refuse(reply, WASI_ENOENT, "", "",
+                        "This system has no toolchain: give the address of @yowasp/clang's files to boot, in toolchain.");
+  }
+  if (lacks & LACKS_FLUSH) {
+    return reply_refuse(reply, WASI_ENOTSUP, "", "",
+                        "ENOTSUP: a program cannot wait for its files to be stored in a browser without JSPI; "
+                        "leave fsync out, files are stored when it ends.");
+  }
+  int32_t count = 0;
+  if (lacks & LACKS_JSPI) {
+    reply_string(reply, lacks & LACKS_ISOLATION
+                            ? "Neither " JSPI " nor a cross-origin isolated page (COOP and COEP headers): programs that "
+                              "may wait run on the interpreter, which is slower."
+                            : "No " JSPI ": while a program waits, nothing else runs in its system.");
+    count++;
+  }
+  if (lacks & LACKS_MULTI_MEMORY) {
+    reply_string(reply, "No multi-memory: system calls copy through JavaScript, which is slower.");
+    count++;
+  }
+  return count;
+}
