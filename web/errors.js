@@ -67,7 +67,11 @@ export class NidusError extends Error {
     let message = `${text}, ${syscall}`;
     if (path !== undefined) message += ` '${path}'`;
     if (dest !== undefined) message += ` -> '${dest}'`;
-    return new NidusError(String(text.split(":")[0]), message, { syscall, path, errno });
+    return new NidusError(/** @type {string} */ (text.split(":")[0]), message, {
+      syscall,
+      path,
+      errno,
+    });
   }
 
   /** @param {ErrorRecord} record */

@@ -57,9 +57,6 @@ import { Collector } from "./streams.js";
 
 /** @typedef {ExitStatus & {stdout: string, stderr: string, diagnostics?: unknown[]}} ExecResult */
 
-/** Flag of `nidus_mount_mem`: changes are noted. */
-const JOURNALED = 1;
-
 export class System {
   /** @type {Map<number, () => Promise<void>>} by mount */
   #flushes = new Map();
@@ -109,12 +106,14 @@ export class System {
    * @returns {Promise<number>}
    */
   async mount(path, spec) {
+    const isVolume = spec.type === "volume";
+    // The one flag of a volume in memory: its changes are noted.
     const [type, numbers] =
       spec.type === "tar"
         ? ["tar", await loadArchive(this.kernel, spec.from, spec.size)]
-        : ["mem", [spec.type === "volume" ? JOURNALED : 0]];
+        : ["mem", [Number(isVolume)]];
     const [mount] = this.kernel.ask(`nidus_mount_${type}`, [path], ...numbers);
-    if (spec.type === "volume") this.#flushes.set(mount, spec.flush);
+    if (isVolume) this.#flushes.set(mount, spec.flush);
     return mount;
   }
 
