@@ -183,11 +183,13 @@ EXPORT("nidus_program_unheld") int32_t export_program_unheld(const char *strings
   return reply_give(&reply, program_unheld(&reply));
 }
 
+#ifndef NIDUS_SHARED /* Asked by pages alone, which load the other build. */
 EXPORT("nidus_lacks") int32_t export_lacks(const char *strings, uint32_t length, uint32_t lacks) {
   (void)strings, (void)length;
   struct reply reply = {0};
   return reply_give(&reply, lacks_tell(lacks, &reply));
 }
+#endif
 
 EXPORT("nidus_spawn")
 int32_t export_spawn(const char *strings, uint32_t length, uint32_t argc, uint32_t envc, uint32_t preopens) {
