@@ -181,7 +181,9 @@ enum wasm_valkind_enum {
     WASM_FUNCREF
 };
 
-/* NULL for anything but i32, i64, f32, f64, externref and funcref. */
+/* NULL for anything but i32, i64, f32, f64, externref and funcref. Nidus: in types that are asked of
+ * modules and objects, externref stands for all references to no function, and funcref for references to
+ * defined types too; objects of the guest's heap come as opaque references of kind WASM_EXTERNREF. */
 WASM_API_EXTERN own wasm_valtype_t *wasm_valtype_new(wasm_valkind_t);
 WASM_API_EXTERN wasm_valkind_t wasm_valtype_kind(const wasm_valtype_t *);
 

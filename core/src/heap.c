@@ -7,7 +7,7 @@
 
 #define LARGE (HEAP_BLOCK / 4)
 #define CHUNK_BLOCKS 32u
-#define FIRST_THRESHOLD ((uint64_t)8 << 20)
+#define LEAST_YIELD (HEAP_LINES / 8) /* of a block that is worth coming back to */
 
 void heap_init(struct heap *heap, struct nidus_store *store)
 {
@@ -17,7 +17,9 @@ void heap_init(struct heap *heap, struct nidus_store *store)
     heap->limit = config->limits.heap_bytes;
     heap->stress = config->heap_stress;
     heap->cycle = heap->last = 1;
-    heap->threshold = FIRST_THRESHOLD;
+    heap->threshold = HEAP_NURSERY;
+    heap->major = HEAP_FIRST_MAJOR;
+    heap->grey = LINK_END;
 }
 
 void heap_free(struct heap *heap)
@@ -25,7 +27,7 @@ void heap_free(struct heap *heap)
     const struct nidus_allocator *allocator = heap->allocator;
     for (uint32_t i = 0; i < heap->blocks.count; i++) {
         const struct heap_block *block = heap->blocks.items[i];
-        if (block && block->large)
+        if (block->large)
             pool_free(allocator, block->memory, block->large, 1);
     }
     for (uint32_t i = 0; i < heap->chunks.count; i++)
@@ -87,7 +89,7 @@ static int is_free_line(const struct heap *heap, uint8_t line)
 /* Whether the block has been free since the latest cycle, and nothing was made in it since. */
 static int is_free_block(const struct heap *heap, const struct heap_block *block)
 {
-    return block && !block->large && !block->claimed && is_free_line(heap, block->cycle);
+    return !block->large && !block->claimed && is_free_line(heap, block->cycle);
 }
 
 /* What is made while a cycle marks is alive in it: the lines are, from the beginning. */
@@ -98,6 +100,7 @@ static void take(struct heap *heap, struct heap_block *block, uint32_t from, uin
         memset(block->lines + from, heap->cycle, to - from);
         block->cycle = heap->cycle;
     }
+    heap->yield += to - from;
     hole->at = (uint8_t *)block + (size_t)from * HEAP_LINE;
     hole->end = (uint8_t *)block + (size_t)to * HEAP_LINE;
     heap->allocated += (uint64_t)(to - from) * HEAP_LINE;
@@ -135,9 +138,12 @@ static int find_hole(struct heap *heap, size_t size)
                 return 1;
             }
         }
-        if (block && !block->large && !block->claimed && hole_in_block(heap, block, size))
+        if (!block->large && !block->claimed && hole_in_block(heap, block, size))
             return 1;
         heap->next_line = 0;
+        if (heap->next_block == heap->young_block && !block->claimed && heap->yield < LEAST_YIELD)
+            heap->young_block++;
+        heap->yield = 0;
     }
     return 0;
 }
@@ -209,12 +215,12 @@ static void *try_new(struct heap *heap, size_t size)
 void *heap_refill(struct heap *heap, size_t size)
 {
     if (!heap->paused) {
-        if (heap->stress)
+        if (heap->stress && (heap->turn ^= 1))
             heap_collect(heap);
         else if (heap->marking)
             heap_step(heap, 4 * heap->debt);
-        else if (heap->allocated >= heap->threshold)
-            heap_step(heap, 0);
+        else if (heap->stress || heap->allocated >= heap->threshold)
+            heap_minor(heap);
     }
     heap->debt = 0;
     void *object = try_new(heap, size);

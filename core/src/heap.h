@@ -22,12 +22,17 @@
  * allocator fills holes, runs of free lines, from the lowest address up; what is larger than a
  * quarter of a block gets a block of its own, as long as need be.
  *
- * The collector marks in small steps between allocations (a snapshot at the beginning: whatever was
- * reachable when a cycle began stays; what is made during a cycle stays). A line is marked with the number of
- * the cycle that found something alive in it; when the cycle ends, all other lines are free, without
- * having been looked at. While it marks, a field that is overwritten has its old reference marked
- * first (heap_overwrite). Grey objects form a list through their links, so marking needs no memory
- * and cannot fail.
+ * The collector has generations without moving anything: an object with the current mark is old. A
+ * minor collection, every few MiB, marks what is reachable and young, from the roots and from old
+ * objects that were written to since (heap_write puts them on the grey list); survivors are old. The
+ * holes it leaves are filled again at once. A major collection gives the mark a new number and so makes
+ * all objects young; it begins when the old ones have doubled, and marks in small steps between
+ * allocations (a snapshot at the beginning: whatever was reachable then stays, for heap_write marks
+ * what is overwritten, and what is made meanwhile stays too).
+ *
+ * A line is marked with the number of the cycle that found something alive in it; all other lines are
+ * free, without having been looked at. Grey objects form a list through their links, so marking needs no
+ * memory and cannot fail.
  *
  * Invariants: between operations every reachable object is found from the roots: locals and operands
  * of runs (code.h says where), globals, tables, element segments, exceptions in flight, and what the
@@ -46,7 +51,7 @@
 
 struct object_head {
     uint32_t word; /* type | mark << 24 */
-    uint32_t link; /* of a grey object: the next one */
+    uint32_t link; /* of a grey object: the next one, or LINK_END; else 0 */
 };
 
 struct heap_array {
@@ -68,9 +73,12 @@ _Static_assert(sizeof(struct object_head) == OBJECT_HEAD, "fields follow it");
 _Static_assert(sizeof(struct heap_array) == ARRAY_HEAD, "elements follow it");
 _Static_assert(sizeof(struct heap_exception) == 16, "cells follow it");
 
+#define LINK_END 1u
 #define HEAP_TYPE_MASK 0xFFFFFFu
 #define HEAP_BLOCK 32768u
 #define HEAP_LINE 128u
+#define HEAP_NURSERY ((uint64_t)2 << 20)
+#define HEAP_FIRST_MAJOR ((uint64_t)16 << 20)
 #define HEAP_LINES (HEAP_BLOCK / HEAP_LINE)
 
 struct heap_block {
@@ -108,18 +116,24 @@ struct heap {
     uint8_t marking;
     uint8_t cycle;     /* the current or latest one; never 0 */
     uint8_t last;      /* the latest that has ended */
-    uint8_t stress;    /* a whole collection at every allocation */
+    uint8_t stress;    /* a collection at every allocation, minor and major in turns */
+    uint8_t turn;
     uint32_t paused;   /* while not 0, nothing is collected */
     struct heap_hole whole; /* a block for objects that did not fit a hole */
     uint32_t next_block; /* where to look for holes: block ... */
     uint32_t next_line;  /* ... and line */
     uint64_t bytes;      /* of all blocks */
     uint64_t limit;
-    uint64_t allocated;  /* since the latest cycle ended */
-    uint64_t threshold;  /* of `allocated`, where the next cycle begins */
+    uint64_t allocated;  /* since the latest collection */
+    uint64_t threshold;  /* of `allocated`, where the next minor one begins */
     uint64_t debt;       /* allocated since the latest step */
-    uint64_t live;       /* found by the current or latest cycle */
-    uint32_t grey;       /* first of the list, 0 for none */
+    uint64_t live;       /* bytes that the current or latest cycle marked */
+    uint64_t major;      /* of `live`, where the next major collection begins */
+    uint64_t looked_at;  /* references, by the collection at hand */
+    uint32_t young_block; /* where the allocator starts again after a minor collection: blocks before it
+                           * had hardly a hole left */
+    uint32_t yield;      /* lines found in the block being looked at */
+    uint32_t grey;       /* first of the list, or LINK_END */
     struct heap_array *scanning; /* an array in the middle, from this element on */
     uint32_t scan_from;
     VEC(struct heap_block *) blocks;
@@ -184,16 +198,20 @@ size_t heap_size(const struct heap *heap, const void *object);
 
 /* Marks what `ref` refers to. */
 void heap_mark(struct heap *heap, nidus_ref ref);
-/* Starts a cycle, or goes on with it for about that many bytes. */
+/* A minor collection, and the beginning of a major one when it is time. */
+void heap_minor(struct heap *heap);
+/* Goes on with a major collection for about that many bytes. */
 void heap_step(struct heap *heap, uint64_t bytes);
-/* A whole cycle, from what is reachable now. */
+/* A whole major collection, of what is reachable now. */
 void heap_collect(struct heap *heap);
+void heap_note_write(struct heap *heap, struct object_head *object, const nidus_ref *at);
 
-/* Before a reference in the heap is overwritten. */
-static inline void heap_overwrite(struct heap *heap, const nidus_ref *at)
+/* Before the reference at `at`, in the object, is overwritten. */
+static inline void heap_write(struct heap *heap, void *object, const nidus_ref *at)
 {
-    if (__builtin_expect(heap->marking, 0))
-        heap_mark(heap, *at);
+    struct object_head *head = object;
+    if (__builtin_expect(heap->marking || head->word >> 24 == heap->cycle, 0))
+        heap_note_write(heap, head, at);
 }
 
 /* ---- heap_roots.c ---- */

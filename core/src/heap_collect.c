@@ -4,7 +4,7 @@
 #include "heap.h"
 #include "runtime.h"
 
-#define LEAST_THRESHOLD ((uint64_t)8 << 20)
+#define BYTES_PER_ROOT 128u  /* allocated for each root that a minor collection looks at, at the least */
 #define ARRAY_STRETCH 1024u /* elements of an array scanned at a time */
 
 static struct heap_block *block_of(const void *object)
@@ -28,8 +28,23 @@ static struct object_head *linked(const struct heap *heap, uint32_t link)
     return (struct object_head *)(block + (size_t)(link % (HEAP_BLOCK / 8)) * 8);
 }
 
+static void make_grey(struct heap *heap, struct object_head *object)
+{
+    object->link = heap->grey;
+    heap->grey = link_to(object);
+}
+
+void heap_note_write(struct heap *heap, struct object_head *object, const nidus_ref *at)
+{
+    if (heap->marking)
+        heap_mark(heap, *at);
+    else if (object->link == 0)
+        make_grey(heap, object);
+}
+
 void heap_mark(struct heap *heap, nidus_ref ref)
 {
+    heap->looked_at++;
     if (!ref_is_object(ref))
         return;
     struct object_head *object = ref_address(ref);
@@ -51,8 +66,7 @@ void heap_mark(struct heap *heap, nidus_ref ref)
     const struct deftype *type = &heap->store->types.items[object_type(object)];
     if (type->ref_count == 0 && type->kind != KIND_FUNC)
         return;
-    object->link = heap->grey;
-    heap->grey = link_to(object);
+    make_grey(heap, object);
 }
 
 /* ---- Scanning ---- */
@@ -106,7 +120,7 @@ static uint64_t scan_one(struct heap *heap)
 {
     if (heap->scanning)
         return scan_stretch(heap);
-    if (!heap->grey)
+    if (heap->grey == LINK_END)
         return 0;
     struct object_head *object = linked(heap, heap->grey);
     heap->grey = object->link;
@@ -126,7 +140,7 @@ static uint64_t scan_one(struct heap *heap)
     }
 }
 
-/* ---- Cycles ---- */
+/* ---- Collections ---- */
 
 static void keep_hole(struct heap *heap, const struct heap_hole *hole)
 {
@@ -139,25 +153,15 @@ static void keep_hole(struct heap *heap, const struct heap_hole *hole)
     block->cycle = heap->cycle;
 }
 
-static void begin_cycle(struct heap *heap)
-{
-    /* Numbers come round; a line with one of long ago is kept once more, and that is all. */
-    heap->cycle = heap->cycle == UINT8_MAX ? 1 : (uint8_t)(heap->cycle + 1);
-    heap->marking = 1;
-    heap->mark = (uint32_t)heap->cycle << 24;
-    heap->live = 0;
-    heap->debt = 0;
-    keep_hole(heap, &heap->hole);
-    keep_hole(heap, &heap->whole);
-    heap_mark_roots(heap);
-}
-
-static void free_large(struct heap *heap)
+/* Large objects without the mark are freed; blocks are looked at for holes again. */
+static void sweep_blocks(struct heap *heap)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < heap->blocks.count; i++) {
         struct heap_block *block = heap->blocks.items[i];
         block->claimed = 0;
+        if (i < heap->young_block && block->large && block->cycle != heap->cycle)
+            heap->young_block--; /* those behind it move down */
         if (block->large && block->cycle != heap->cycle) {
             heap->bytes -= block->large;
             pool_free(heap->allocator, block->memory, block->large, 1);
@@ -180,40 +184,79 @@ static void poison(struct heap *heap)
     }
 }
 
-static void end_cycle(struct heap *heap)
+/* Everything reachable has the mark, and nothing is grey. */
+static void end_collection(struct heap *heap)
 {
-    heap->marking = 0;
-    heap->mark = 0;
-    heap->last = heap->cycle;
-    heap->next_block = heap->next_line = 0;
-    free_large(heap);
+    heap->hole = heap->whole = (struct heap_hole){NULL, NULL};
+    sweep_blocks(heap);
+    heap->next_block = heap->young_block;
+    heap->next_line = 0;
     heap->allocated = 0;
-    heap->threshold = heap->live > LEAST_THRESHOLD ? heap->live : LEAST_THRESHOLD;
     if (heap->stress)
         poison(heap);
 }
 
+static void begin_major(struct heap *heap)
+{
+    /* Numbers come round; a line with one of long ago is kept once more, and that is all. */
+    heap->cycle = heap->cycle == UINT8_MAX ? 1 : (uint8_t)(heap->cycle + 1);
+    heap->marking = 1;
+    heap->mark = (uint32_t)heap->cycle << 24;
+    heap->live = 0;
+    heap->debt = 0;
+    keep_hole(heap, &heap->hole);
+    keep_hole(heap, &heap->whole);
+    heap_mark_roots(heap);
+}
+
+static void end_major(struct heap *heap)
+{
+    heap->marking = 0;
+    heap->mark = 0;
+    heap->last = heap->cycle;
+    heap->young_block = 0;
+    heap->major = 2 * heap->live > HEAP_FIRST_MAJOR ? 2 * heap->live : HEAP_FIRST_MAJOR;
+    end_collection(heap);
+}
+
 void heap_step(struct heap *heap, uint64_t bytes)
 {
-    if (!heap->marking) {
-        begin_cycle(heap);
-        return;
-    }
     for (uint64_t done = 0; done <= bytes;) {
         uint64_t looked_at = scan_one(heap);
         if (looked_at == 0) {
-            end_cycle(heap);
+            end_major(heap);
             return;
         }
         done += looked_at;
     }
 }
 
+static void collect_young(struct heap *heap)
+{
+    heap->looked_at = 0;
+    heap_mark_roots(heap);
+    while (scan_one(heap))
+        ;
+    uint64_t looked_at = heap->looked_at;
+    end_collection(heap);
+    heap->threshold = looked_at * BYTES_PER_ROOT > HEAP_NURSERY ? looked_at * BYTES_PER_ROOT
+                                                               : HEAP_NURSERY;
+}
+
+void heap_minor(struct heap *heap)
+{
+    collect_young(heap);
+    if (heap->live >= heap->major)
+        begin_major(heap);
+}
+
 void heap_collect(struct heap *heap)
 {
-    /* A cycle that is under way keeps what has become garbage since it began: it ends first. */
+    /* A collection that is under way keeps what has become garbage since it began: it ends first. */
     if (heap->marking)
         heap_step(heap, UINT64_MAX - 1);
-    begin_cycle(heap);
+    else
+        collect_young(heap);
+    begin_major(heap);
     heap_step(heap, UINT64_MAX - 1);
 }

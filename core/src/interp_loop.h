@@ -824,7 +824,7 @@ thrown: {
     CASE(STRUCT_SET_REF)
     {
         OBJECT(1);
-        heap_overwrite(HEAP(), (const nidus_ref *)(object + pc[3]));
+        heap_write(HEAP(), object, (const nidus_ref *)(object + pc[3]));
         memcpy(object + pc[3], &R(2), 8);
         NEXT(4);
     }
@@ -855,7 +855,7 @@ thrown: {
     CASE(ARRAY_SET_REF)
     {
         ELEMENT(1, 2, 8);
-        heap_overwrite(HEAP(), (const nidus_ref *)element);
+        heap_write(HEAP(), object, (const nidus_ref *)element);
         memcpy(element, &R(3), 8);
         NEXT(4);
     }

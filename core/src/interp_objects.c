@@ -68,10 +68,13 @@ static int outside(uint64_t from, uint64_t count, uint64_t size)
 static void overwrite(struct heap *heap, const struct deftype *type, struct heap_array *array,
                       uint32_t from, uint32_t count)
 {
-    if (!type->ref_count || !heap->marking)
+    if (!type->ref_count)
         return;
-    for (uint32_t i = 0; i < count; i++)
-        heap_overwrite(heap, (const nidus_ref *)element_at(array, (uint64_t)from + i, 3));
+    for (uint32_t i = 0; i < count; i++) {
+        heap_write(heap, array, (const nidus_ref *)element_at(array, (uint64_t)from + i, 3));
+        if (!heap->marking)
+            return; /* that the array is written to has been noted */
+    }
 }
 
 static void fill(struct heap_array *array, const struct deftype *type, uint32_t from,

@@ -28,6 +28,7 @@ enum ref_kind {
     REF_GLOBAL = WASM_EXTERN_GLOBAL,
     REF_TABLE = WASM_EXTERN_TABLE,
     REF_MEMORY = WASM_EXTERN_MEMORY,
+    REF_MANAGED, /* of the engine's heap, or an i31 */
     REF_INSTANCE,
     REF_MODULE,
     REF_TRAP,
@@ -39,7 +40,7 @@ struct wasm_ref_t {
     bool pinned;
     size_t owners;
     struct wasm_store_t *store;
-    void *object; /* nidus_func and so on; wasm_shared_module_t; struct trap_story; NULL */
+    void *object; /* nidus_func and so on; a nidus_ref; wasm_shared_module_t; struct trap_story; NULL */
     void *host_info;
     void (*finalizer)(void *);
     struct wasm_ref_t *next;

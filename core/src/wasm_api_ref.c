@@ -61,9 +61,15 @@ struct wasm_ref_t *ref_of(struct wasm_store_t *store, enum ref_kind kind, void *
     for (struct wasm_ref_t *ref = *bucket; ref; ref = ref->chain)
         if (ref->object == object)
             return ref_hold(ref);
-    struct wasm_ref_t *ref = ref_new(store, kind, object);
-    if (!ref)
+    /* The object lives as long as its handle. */
+    if (kind == REF_MANAGED && nidus_ref_hold(store->store, (uintptr_t)object) != NIDUS_OK)
         return NULL;
+    struct wasm_ref_t *ref = ref_new(store, kind, object);
+    if (!ref) {
+        if (kind == REF_MANAGED)
+            nidus_ref_release(store->store, (uintptr_t)object);
+        return NULL;
+    }
     ref->chain = *bucket;
     *bucket = ref;
     store->bucket_load++;
@@ -114,6 +120,8 @@ void ref_drop(struct wasm_ref_t *ref)
         return;
     unlink_ref(ref);
     ref_finalize(ref);
+    if (ref->kind == REF_MANAGED && store->store)
+        nidus_ref_release(store->store, (uintptr_t)ref->object);
     if (ref->kind == REF_TRAP)
         trap_story_free(ref->object);
     else if (ref->kind == REF_MODULE)

@@ -56,7 +56,8 @@ wasm_valkind_t kind_from_engine(nidus_type type)
     uint32_t heap = NIDUS_TYPE_HEAP(type);
     if (!type_is_ref(type))
         return numbers[type];
-    return heap == HEAP_EXTERN || heap == HEAP_NOEXTERN ? WASM_EXTERNREF : WASM_FUNCREF;
+    return heap < HEAP_ABSTRACT || heap == HEAP_FUNC || heap == HEAP_NOFUNC ? WASM_FUNCREF
+                                                                            : WASM_EXTERNREF;
 }
 
 bool kind_to_engine(wasm_valkind_t kind, nidus_type *type)

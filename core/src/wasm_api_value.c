@@ -1,6 +1,7 @@
 /*
  * wasm.h: values, and their form in the engine: a funcref is the function's address, an externref
- * the address of the API's reference, which is pinned because the guest may keep it.
+ * the address of the API's reference, which is pinned because the guest may keep it. Structs, arrays and
+ * i31s, which the API does not know, are opaque references that can be kept, compared and handed back.
  */
 #include "runtime.h"
 #include "wasm_api.h"
@@ -32,16 +33,18 @@ bool ref_to_engine(struct wasm_store_t *store, struct wasm_ref_t *ref, nidus_typ
     }
     if (ref->store != store)
         return false;
-    if (heap == HEAP_EXTERN) {
+    if (ref->kind == REF_MANAGED) {
+        *out = (uintptr_t)ref->object;
+        return nidus_ref_matches(store->store, *out, type);
+    }
+    if (heap == HEAP_EXTERN || heap == HEAP_ANY) {
         ref->pinned = true;
         *out = (uintptr_t)ref;
         return true;
     }
-    if (ref->kind != REF_FUNC ||
-        (heap != HEAP_FUNC && heap != ((const struct nidus_func *)ref->object)->type))
-        return false;
     *out = (uintptr_t)ref->object;
-    return true;
+    return ref->kind == REF_FUNC && kind_from_engine(type) == WASM_FUNCREF &&
+           nidus_ref_matches(store->store, *out, type);
 }
 
 bool ref_from_engine(struct wasm_store_t *store, nidus_ref ref, nidus_type type,
@@ -50,7 +53,9 @@ bool ref_from_engine(struct wasm_store_t *store, nidus_ref ref, nidus_type type,
     *out = NULL;
     if (ref == NIDUS_NULL)
         return true;
-    if (kind_from_engine(type) == WASM_EXTERNREF)
+    if (nidus_ref_kind(store->store, ref) != NIDUS_REF_KIND_HOST)
+        *out = ref_of(store, REF_MANAGED, (void *)(uintptr_t)ref);
+    else if (kind_from_engine(type) == WASM_EXTERNREF)
         *out = ref_hold((struct wasm_ref_t *)(uintptr_t)ref);
     else
         *out = ref_of(store, REF_FUNC, (void *)(uintptr_t)ref);
@@ -75,6 +80,8 @@ bool value_to_engine(struct wasm_store_t *store, const wasm_val_t *value, nidus_
 bool value_from_engine(struct wasm_store_t *store, const struct nidus_value *value, wasm_val_t *out)
 {
     *out = (wasm_val_t){.kind = kind_from_engine(value->type)};
+    if (type_is_ref(value->type) && nidus_ref_kind(store->store, value->of.ref) > NIDUS_REF_KIND_HOST)
+        out->kind = WASM_EXTERNREF;
     if (wasm_valkind_is_ref(out->kind))
         return ref_from_engine(store, value->of.ref, value->type, &out->of.ref);
     if (out->kind == WASM_I32 || out->kind == WASM_F32)
