@@ -14,6 +14,7 @@ export const FUNC = 0;
 export const TABLE = 1;
 export const MEMORY = 2;
 export const GLOBAL = 3;
+export const TAG = 4;
 
 /** Flags of a flat type. */
 export const MUTABLE = 1;
@@ -31,8 +32,10 @@ export const REF = 6;
 
 export const FUNCREF = 0xffff7016;
 export const EXTERNREF = 0xffff6f16;
-/** Heap types of references that JavaScript holds as values of its own. */
-const EXTERN_HEAPS = new Set([0xffff6f, 0xffff72]);
+/** Heap types: their codes in the binary format behind 0xffff00; less is a type of a module's own. */
+const ABSTRACT = 0xffff00;
+const [HEAP_EXN, HEAP_FUNC, HEAP_NOFUNC, HEAP_NOEXN] = [0xffff69, 0xffff70, 0xffff73, 0xffff74];
+export const ANYREF = 0xffff6e16;
 
 /** Sizes of records. */
 export const VALUE_SIZE = 24;
@@ -54,9 +57,11 @@ export const STATUSES = /** @type {const} */ ([
 export const HOST_DONE = 0;
 export const HOST_BLOCK = 1;
 export const HOST_TRAP = 2;
+export const HOST_THROW = 4;
 /** `enum nidus_trap`. */
 export const TRAP_EXHAUSTED = 10;
 export const TRAP_HOST = 17;
+export const TRAP_EXCEPTION = 21;
 
 /** `enum nidus_code`. */
 export const ERROR_LINK = 6;
@@ -247,5 +252,9 @@ export class Abi {
   }
 }
 
-/** Does JavaScript hold references of this type as values of its own (else: as functions)? */
-export const isExtern = (/** @type {number} */ type) => EXTERN_HEAPS.has(type >>> 8);
+/** Is it a type of functions alone? @param {number} type */
+export const isFunction = (type) => type >>> 8 === HEAP_FUNC || type >>> 8 === HEAP_NOFUNC;
+/** Is it a type of exceptions, which JavaScript never holds by reference? @param {number} type */
+export const isException = (type) => type >>> 8 === HEAP_EXN || type >>> 8 === HEAP_NOEXN;
+/** Is it a type of its module's own: of functions, structs or arrays? @param {number} type */
+export const isDefined = (type) => (type & 15) === REF && type >>> 8 < ABSTRACT;

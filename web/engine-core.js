@@ -10,12 +10,16 @@ import {
   Abi,
   ERROR_LINK,
   ERROR_TRAP,
+  EXTERNREF,
   FUNC,
   HOST_BLOCK,
   HOST_DONE,
+  HOST_THROW,
   HOST_TRAP,
   TRAP_HOST,
+  isDefined,
 } from "./engine-abi.js";
+import { EngineException, EngineTag } from "./engine-exceptions.js";
 import { Run, answerSuspending } from "./engine-run.js";
 import { References, convert, convertResults, loadSlot, storeSlot } from "./engine-values.js";
 
@@ -29,6 +33,7 @@ import { References, convert, convertResults, loadSlot, storeSlot } from "./engi
  * @property {number} [stackBytes] most bytes of a run's operands; 8 MiB unless given
  * @property {number | bigint} [memoryBytes] largest memory; 4 GiB unless given
  * @property {number | bigint} [tableElements] largest table; 10,000,000 unless given
+ * @property {number | bigint} [heapBytes] most bytes of structs, arrays and exceptions; 1 GiB unless given
  */
 
 /** Runs kept for the next call. */
@@ -46,6 +51,10 @@ export class Core {
   #spare = [];
   /** @type {Map<number, ExternType>} */
   #types = new Map();
+  /** @type {EngineTag | undefined} */
+  #errorTag;
+  /** Tags by pointer. @type {Map<number, EngineTag>} */
+  tags = new Map();
 
   /**
    * @param {WebAssembly.Module} module
@@ -60,11 +69,12 @@ export class Core {
         limits.stackBytes ?? 0,
         BigInt(limits.memoryBytes ?? 0),
         BigInt(limits.tableElements ?? 0),
+        BigInt(limits.heapBytes ?? 0),
       ),
       "an engine",
     );
     this.store = this.abi.made(exports.engine_store_new(this.engine), "a store");
-    this.references = new References((pointer) => this.#wrap(pointer));
+    this.references = new References(this.abi, this.store, (pointer) => this.#wrap(pointer));
   }
 
   /** @param {number} func @returns {ExternType} */
@@ -121,19 +131,22 @@ export class Core {
    * @param {Function} call
    * @param {ExternType} type
    * @param {boolean} suspending may it answer a promise, which the guest then waits for?
+   * @param {number} module whose import wants it
+   * @param {number} index of that import
    */
-  hostFunction(call, type, suspending) {
-    const key = `${type.params} ${type.results} ${suspending}`;
+  hostFunction(call, type, suspending, module, index) {
+    const own = [...type.params, ...type.results].some(isDefined);
+    const key = `${own ? `${module} ${index}` : `${type.params} ${type.results}`} ${suspending}`;
     const made = this.#made.get(call) ?? new Map();
     let pointer = made.get(key);
     if (pointer === undefined) {
       const id = this.#host.push({ call, type, suspending }) - 1;
-      const block = this.abi.writeType(type);
       pointer = this.abi.made(
-        this.abi.exports.engine_func_new(this.store, block, id),
+        this.abi.exports.engine_func_new_import(this.store, module, index, id),
         "a host function",
       );
-      this.abi.exports.engine_release(block);
+      // In the terms of the store, which those of its module may differ from.
+      this.#host[id].type = this.functionType(pointer);
       made.set(key, pointer);
       this.#made.set(call, made);
     }
@@ -169,10 +182,42 @@ export class Core {
       values.forEach((one, i) => storeSlot(dv, slots + 8 * i, one, results[i]));
       return HOST_DONE;
     } catch (error) {
+      const reference = this.#asException(error, call);
+      if (reference !== undefined) {
+        abi.exports.engine_call_throw(call, reference);
+        return HOST_THROW;
+      }
       if (run) run.thrown = { error };
       abi.exports.engine_call_trap(call, TRAP_HOST);
       return HOST_TRAP;
     }
+  }
+
+  /** The tag of what JavaScript throws that is no exception of a guest's. */
+  get errorTag() {
+    return (this.#errorTag ??= new EngineTag(this, [EXTERNREF]));
+  }
+
+  /**
+   * The exception that the guest gets when an import throws; undefined where nothing could catch it, and for
+   * traps, which nothing may.
+   * @param {unknown} error
+   * @param {number} call
+   */
+  #asException(error, call) {
+    if (error instanceof EngineException && error.core === this) return error.reference;
+    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) return undefined;
+    if (this.abi.exports.engine_call_catchable(call) === 0) return undefined;
+    return new EngineException(this, this.errorTag, [error]).reference;
+  }
+
+  /**
+   * What an exception that no guest caught is in JavaScript.
+   * @param {bigint} reference
+   */
+  uncaught(reference) {
+    const exception = new EngineException(this, reference);
+    return exception.is(this.errorTag) ? exception.getArg(this.errorTag, 0) : exception;
   }
 
   /** The error that the call before left, as the JavaScript Interface names it. */

@@ -16,9 +16,12 @@ import {
   MUTABLE,
   SHARED,
   TABLE,
+  TAG,
   V128,
-  isExtern,
+  isDefined,
+  isFunction,
 } from "./engine-abi.js";
+import { EngineTag } from "./engine-exceptions.js";
 import { Run } from "./engine-run.js";
 import { loadSlot, storeValue, typeCode } from "./engine-values.js";
 
@@ -26,9 +29,15 @@ import { loadSlot, storeValue, typeCode } from "./engine-values.js";
 /** @typedef {import("./engine-abi.js").ExternType} ExternType */
 /** @typedef {Record<string, Record<string, unknown>>} Imports */
 /** @typedef {EngineMemory | EngineTable | EngineGlobal} EngineObject */
-/** @typedef {import("./engine-values.js").ExportedFunction | EngineObject} ExportValue */
-/** @typedef {{initial: number, maximum?: number, shared?: boolean}} MemoryDescriptor */
-/** @typedef {{element: string, initial: number, maximum?: number}} TableDescriptor */
+/** @typedef {import("./engine-values.js").ExportedFunction | EngineObject | EngineTag} ExportValue */
+/**
+ * @typedef {object} LimitsDescriptor
+ * @property {number | bigint} initial
+ * @property {number | bigint} [maximum]
+ * @property {"i32" | "i64"} [address] with "i64" all sizes and indices are bigints
+ */
+/** @typedef {LimitsDescriptor & {shared?: boolean}} MemoryDescriptor */
+/** @typedef {LimitsDescriptor & {element: string}} TableDescriptor */
 /** @typedef {{value: string, mutable?: boolean}} GlobalDescriptor */
 
 /** Objects by engine and pointer. @type {WeakMap<Core, Map<number, EngineObject>>} */
@@ -64,15 +73,32 @@ function count(value, what) {
 }
 
 /**
- * @param {{initial: number, maximum?: number}} descriptor
+ * A size or an index, as wide as the memory or table says.
+ * @param {unknown} value
+ * @param {string} what
+ * @param {boolean} is64
+ */
+function address(value, what, is64) {
+  if (!is64) return count(value, what);
+  if (typeof value !== "bigint") throw new TypeError(`${what} must be a bigint, not ${value}.`);
+  if (value < 0n || value >= 2n ** 64n) {
+    throw new TypeError(`${what} must be a bigint from 0 to 2^64 - 1, not ${value}.`);
+  }
+  return value;
+}
+
+/**
+ * @param {LimitsDescriptor} descriptor
  * @returns {{minimum: bigint, maximum: bigint, flags: number}}
  */
 function limitsOf(descriptor) {
-  const minimum = count(descriptor.initial, "initial");
-  if (descriptor.maximum === undefined) return { minimum, maximum: 0n, flags: 0 };
-  const maximum = count(descriptor.maximum, "maximum");
+  const is64 = descriptor.address === "i64";
+  const wide = is64 ? IS64 : 0;
+  const minimum = address(descriptor.initial, "initial", is64);
+  if (descriptor.maximum === undefined) return { minimum, maximum: 0n, flags: wide };
+  const maximum = address(descriptor.maximum, "maximum", is64);
   if (maximum < minimum) throw new RangeError("maximum must not be less than initial.");
-  return { minimum, maximum, flags: BOUNDED };
+  return { minimum, maximum, flags: BOUNDED | wide };
 }
 
 export class EngineModule {
@@ -212,7 +238,7 @@ export class EngineInstance {
     if (needed.length > 0 && (typeof imports !== "object" || imports === null)) {
       throw new TypeError("The module has imports, so the second argument must be an object.");
     }
-    const items = needed.map((item) => resolveImport(core, item, imports ?? {}));
+    const items = needed.map((item, i) => resolveImport(core, module, i, item, imports ?? {}));
     const block = abi.alloc(EXTERN_SIZE * items.length);
     items.forEach(({ kind, pointer }, i) => {
       abi.dv().setUint32(block + i * EXTERN_SIZE, kind, true);
@@ -263,6 +289,7 @@ export class EngineInstance {
  */
 function wrap(core, kind, pointer) {
   if (kind === FUNC) return core.references.function(pointer);
+  if (kind === TAG) return EngineTag.of(core, pointer);
   const objects = objectsOf(core);
   let found = objects.get(pointer);
   if (!found) {
@@ -277,11 +304,13 @@ function wrap(core, kind, pointer) {
 /**
  * What the imports object offers for an import.
  * @param {Core} core
+ * @param {EngineModule} module
+ * @param {number} index of the import
  * @param {{from: string, name: string, type: ExternType}} item
  * @param {Imports} imports
  * @returns {{kind: number, pointer: number}}
  */
-function resolveImport(core, { from, name, type }, imports) {
+function resolveImport(core, module, index, { from, name, type }, imports) {
   const folder = imports[from];
   if ((typeof folder !== "object" || folder === null) && typeof folder !== "function") {
     throw new TypeError(`The imports have no object "${from}", which must hold "${name}".`);
@@ -294,7 +323,9 @@ function resolveImport(core, { from, name, type }, imports) {
       const suspending = value instanceof Suspending;
       const func = suspending ? value.func : value;
       if (typeof func !== "function") throw wrong("a function");
-      const pointer = core.references.pointer(func) ?? core.hostFunction(func, type, suspending);
+      const pointer =
+        core.references.pointer(func) ??
+        core.hostFunction(func, type, suspending, module.pointer, index);
       return { kind: FUNC, pointer };
     }
     case TABLE:
@@ -315,16 +346,21 @@ function resolveImport(core, { from, name, type }, imports) {
           : code < V128
             ? typeof value === "number"
             : code !== V128;
-      if (type.flags & MUTABLE || !fits) throw wrong("a global of this engine");
+      if (type.flags & MUTABLE || !fits || isDefined(type.type))
+        throw wrong("a global of this engine");
       const pointer = globalNew(core, type.type, false, core.convert(value, type.type));
       return { kind: GLOBAL, pointer };
     }
     default:
-      throw wrong("of a kind that this engine has");
+      if (!(value instanceof EngineTag) || value.core !== core) throw wrong("a tag of this engine");
+      return { kind: TAG, pointer: value.pointer };
   }
 }
 
 export class EngineMemory {
+  /** @type {boolean | undefined} */
+  #is64;
+
   /**
    * @param {Core} core
    * @param {MemoryDescriptor | number} from a descriptor, or the pointer of one that exists
@@ -371,20 +407,18 @@ export class EngineMemory {
   }
 
   /**
-   * Grows by so many pages and answers how many there were.
-   * @param {number} delta
+   * Grows by so many pages and answers how many there were; both are bigints when addresses are.
+   * @param {number | bigint} delta
    */
   grow(delta) {
-    const before = Number(this.core.abi.exports.engine_memory_pages(this.pointer));
-    if (
-      this.core.abi.exports.engine_memory_grow(
-        this.pointer,
-        count(delta, "The number of pages"),
-      ) === 0
-    ) {
+    const { abi } = this.core;
+    this.#is64 ??= (abi.typeOf(MEMORY, this.pointer).flags & IS64) !== 0;
+    const before = BigInt.asUintN(64, abi.exports.engine_memory_pages(this.pointer));
+    const pages = address(delta, "The number of pages", this.#is64);
+    if (abi.exports.engine_memory_grow(this.pointer, pages) === 0) {
       throw new RangeError(`The memory of ${before} pages cannot grow by ${delta}.`);
     }
-    return before;
+    return this.#is64 ? before : Number(before);
   }
 }
 
@@ -418,10 +452,11 @@ export class EngineTable {
   }
 
   get length() {
-    return Number(this.core.abi.exports.engine_table_size(this.pointer));
+    const size = BigInt.asUintN(64, this.core.abi.exports.engine_table_size(this.pointer));
+    return this.#is64 ? size : Number(size);
   }
 
-  /** @param {number} index @returns {unknown} */
+  /** @param {number | bigint} index @returns {unknown} */
   get(index) {
     const { abi, references } = this.core;
     if (abi.exports.engine_table_get(this.pointer, this.#index(index), abi.scratch) === 0) {
@@ -430,7 +465,7 @@ export class EngineTable {
     return references.toJs(abi.dv().getBigUint64(abi.scratch, true), this.#type);
   }
 
-  /** @param {number} index @param {unknown} [value] */
+  /** @param {number | bigint} index @param {unknown} [value] */
   set(index, value) {
     const { abi } = this.core;
     const reference = initialReference(this.core, value, this.#type);
@@ -439,7 +474,7 @@ export class EngineTable {
     }
   }
 
-  /** @param {number} delta @param {unknown} [init] */
+  /** @param {number | bigint} delta @param {unknown} [init] */
   grow(delta, init) {
     const before = this.length;
     const reference = initialReference(this.core, init, this.#type);
@@ -453,7 +488,7 @@ export class EngineTable {
 
   /** @param {number | bigint} index */
   #index(index) {
-    return this.#is64 && typeof index === "bigint" ? index : count(index, "The index");
+    return address(index, "The index", this.#is64);
   }
 }
 
@@ -464,7 +499,7 @@ export class EngineTable {
  * @param {number} type
  */
 function initialReference(core, value, type) {
-  return core.references.toEngine(value === undefined && !isExtern(type) ? null : value, type);
+  return core.references.toEngine(value === undefined && isFunction(type) ? null : value, type);
 }
 
 /**

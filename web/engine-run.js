@@ -11,7 +11,14 @@
  *                       '-------------------> trapped
  */
 
-import { STATUSES, TRAP_EXHAUSTED, UNLIMITED, V128, VALUE_SIZE } from "./engine-abi.js";
+import {
+  STATUSES,
+  TRAP_EXCEPTION,
+  TRAP_EXHAUSTED,
+  UNLIMITED,
+  V128,
+  VALUE_SIZE,
+} from "./engine-abi.js";
 import { convert, loadResults, storeValue } from "./engine-values.js";
 import { turn } from "./engine-wasm.js";
 
@@ -122,11 +129,16 @@ export class Run {
     return loadResults(abi.dv(), this.#block, this.#type.results, references);
   }
 
-  /** Why the run trapped; what an import threw is given as it is. */
+  /** Why the run trapped; what an import threw is given as it is, and so is an exception of the guest's. */
   get error() {
     if (this.thrown) return this.thrown.error;
     const { abi } = this.#core;
     const trap = abi.exports.engine_run_trap(this.#live(), abi.scratch);
+    if (trap === TRAP_EXCEPTION) {
+      const reference = abi.exports.engine_run_exception(this.#live());
+      this.thrown = { error: this.#core.uncaught(reference) };
+      return this.thrown.error;
+    }
     const text = abi.cText(abi.dv().getUint32(abi.scratch, true));
     const Kind = trap === TRAP_EXHAUSTED ? RangeError : WebAssembly.RuntimeError;
     return Object.assign(new Kind(text), { trap, frames: this.frames });

@@ -6,15 +6,37 @@
  * TypeError before anything runs.
  */
 
-import { F32, F64, I32, I64, V128, VALUE_SIZE, isExtern } from "./engine-abi.js";
+import {
+  ANYREF,
+  EXTERNREF,
+  F32,
+  F64,
+  FUNCREF,
+  I32,
+  I64,
+  V128,
+  VALUE_SIZE,
+  isDefined,
+  isException,
+  isFunction,
+} from "./engine-abi.js";
 
 /** @typedef {(...args: unknown[]) => unknown} ExportedFunction */
 
+/** The two highest bits of a reference say what it is; core/src/heap.h draws it. */
+const I31_TAG = 2n;
+const OBJECT_TAG = 3n;
+/** References of these types need no check: every value fits. */
+const OPEN_TYPES = new Set([FUNCREF, EXTERNREF, ANYREF]);
+
 /**
- * Keeps references: functions of the engine by pointer, values of JavaScript by number. An entry
- * lives as long as the engine, because a guest may hold the reference anywhere.
+ * Keeps references: functions of the engine by pointer, values of JavaScript by number. Such an entry
+ * lives as long as the engine, because a guest may hold the reference anywhere. An object of the guest's
+ * (a struct or array) is an opaque, frozen object here, which keeps it alive for as long as it lives itself.
  */
 export class References {
+  #abi;
+  #store;
   /** @type {Map<number, ExportedFunction>} */
   #functions = new Map();
   /** @type {WeakMap<ExportedFunction, number>} */
@@ -23,9 +45,23 @@ export class References {
   #values = [];
   /** @type {Map<unknown, number>} */
   #numbers = new Map();
+  /** @type {Map<bigint, WeakRef<object>>} */
+  #objects = new Map();
+  /** @type {WeakMap<object, bigint>} */
+  #held = new WeakMap();
+  #finalizer = new FinalizationRegistry((/** @type {bigint} */ reference) => {
+    if (!this.#objects.get(reference)?.deref()) this.#objects.delete(reference);
+    this.release(reference);
+  });
 
-  /** @param {(pointer: number) => ExportedFunction} wrap makes the function of a pointer */
-  constructor(wrap) {
+  /**
+   * @param {import("./engine-abi.js").Abi} abi
+   * @param {number} store
+   * @param {(pointer: number) => ExportedFunction} wrap makes the function of a pointer
+   */
+  constructor(abi, store, wrap) {
+    this.#abi = abi;
+    this.#store = store;
     this.wrap = wrap;
   }
 
@@ -53,21 +89,46 @@ export class References {
       : undefined;
   }
 
+  /** Keeps an object of the guest's heap. @param {bigint} reference */
+  hold(reference) {
+    if (this.#abi.exports.engine_ref_hold(this.#store, reference) !== 0) {
+      throw new RangeError("The engine has no memory left to keep an object.");
+    }
+  }
+
+  /** @param {bigint} reference */
+  release(reference) {
+    this.#abi.exports.engine_ref_release(this.#store, reference);
+  }
+
   /**
-   * @param {unknown} value
-   * @param {number} type
-   * @returns {bigint}
+   * The one opaque object for an object of the guest's.
+   * @param {bigint} reference
    */
-  toEngine(value, type) {
-    if (value === null) return 0n;
-    if (!isExtern(type)) {
-      const pointer = this.pointer(value);
-      if (pointer === undefined) {
-        throw new TypeError(
-          "A function reference is null or a function that this engine exported.",
-        );
+  #object(reference) {
+    let found = this.#objects.get(reference)?.deref();
+    if (!found) {
+      this.hold(reference);
+      found = Object.freeze(/** @type {object} */ (Object.create(null)));
+      this.#objects.set(reference, new WeakRef(found));
+      this.#held.set(found, reference);
+      this.#finalizer.register(found, reference);
+    }
+    return found;
+  }
+
+  /**
+   * A value of JavaScript as an anyref or externref.
+   * @param {unknown} value
+   */
+  #any(value) {
+    const held = typeof value === "object" && value !== null ? this.#held.get(value) : undefined;
+    if (held !== undefined) return held;
+    if (Number.isInteger(value) && !Object.is(value, -0)) {
+      const number = /** @type {number} */ (value);
+      if (number >= -(2 ** 30) && number < 2 ** 30) {
+        return (I31_TAG << 62n) | BigInt.asUintN(31, BigInt(number));
       }
-      return BigInt(pointer);
     }
     let number = this.#numbers.get(value);
     if (number === undefined) {
@@ -78,12 +139,40 @@ export class References {
   }
 
   /**
+   * @param {unknown} value
+   * @param {number} type
+   * @returns {bigint}
+   */
+  toEngine(value, type) {
+    if (isException(type)) throw new TypeError("An exnref cannot cross from JavaScript.");
+    const pointer = isFunction(type) || isDefined(type) ? this.pointer(value) : undefined;
+    if (isFunction(type) && value !== null && pointer === undefined) {
+      throw new TypeError("A function reference is null or a function that this engine exported.");
+    }
+    const reference =
+      value === null ? 0n : pointer !== undefined ? BigInt(pointer) : this.#any(value);
+    if (
+      !OPEN_TYPES.has(type) &&
+      this.#abi.exports.engine_ref_matches(this.#store, reference, type) === 0
+    ) {
+      throw new TypeError("The value does not have the type of reference that is wanted.");
+    }
+    return reference;
+  }
+
+  /**
    * @param {bigint} reference
    * @param {number} type
    */
   toJs(reference, type) {
+    if (isException(type)) throw new TypeError("An exnref cannot cross to JavaScript.");
     if (reference === 0n) return null;
-    return isExtern(type) ? this.#values[Number(reference) - 1] : this.function(Number(reference));
+    const tag = reference >> 62n;
+    if (tag === I31_TAG) return Number(BigInt.asIntN(31, reference));
+    if (tag === OBJECT_TAG) return this.#object(reference);
+    return isFunction(type) || isDefined(type)
+      ? this.function(Number(reference))
+      : this.#values[Number(reference) - 1];
   }
 }
 
@@ -205,6 +294,14 @@ const CODES = {
   anyfunc: 0xffff7016,
   funcref: 0xffff7016,
   externref: 0xffff6f16,
+  anyref: 0xffff6e16,
+  eqref: 0xffff6d16,
+  i31ref: 0xffff6c16,
+  structref: 0xffff6b16,
+  arrayref: 0xffff6a16,
+  nullref: 0xffff7116,
+  nullexternref: 0xffff7216,
+  nullfuncref: 0xffff7316,
 };
 
 /**

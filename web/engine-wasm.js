@@ -6,7 +6,7 @@
 import { NidusError } from "./errors.js";
 
 /** What core/wasm/exports.c says of itself. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** @typedef {(...values: (number | bigint)[]) => number} EngineFunction */
 /**
@@ -16,6 +16,8 @@ const VERSION = 2;
  *   engine_table_size(table: number): bigint,
  *   engine_run_fuel(run: number): bigint,
  *   engine_run_fuel_used(run: number): bigint,
+ *   engine_run_exception(run: number): bigint,
+ *   engine_exception_new(store: number, tag: number, values: number, count: number): bigint,
  * }} EngineExports
  */
 

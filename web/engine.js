@@ -15,12 +15,14 @@
  *
  * It differs from the global `WebAssembly` in three ways. The bytes of a memory lie inside the engine's
  * own memory: `buffer` is that, and a memory has `byteOffset` and `byteLength` like a typed array, and
- * `bytes` for all of it. What a guest holds by reference lives as long as the engine. An import made by
+ * `bytes` for all of it. What a guest holds by reference lives as long as the engine, and the guest's own
+ * structs and arrays as long as either side has them. An import made by
  * `engine.suspending` may answer a promise on any host, for a guest called by `engine.promising`.
  */
 
 import { compileAsset } from "./assets.js";
 import { Core } from "./engine-core.js";
+import { EngineException, EngineTag } from "./engine-exceptions.js";
 import {
   EngineGlobal,
   EngineInstance,
@@ -44,7 +46,17 @@ import { Run } from "./engine-run.js";
  * @property {Limits} [limits]
  */
 
-export { EngineGlobal, EngineInstance, EngineMemory, EngineModule, EngineTable, Run, Suspending };
+export {
+  EngineException,
+  EngineGlobal,
+  EngineInstance,
+  EngineMemory,
+  EngineModule,
+  EngineTable,
+  EngineTag,
+  Run,
+  Suspending,
+};
 export { UNLIMITED } from "./engine-abi.js";
 
 export class Engine {
@@ -95,6 +107,22 @@ export class Engine {
         super(core, descriptor, value);
       }
     };
+    /** As `WebAssembly.Tag`. */
+    this.Tag = class Tag extends EngineTag {
+      /** @param {{parameters: Iterable<string>}} descriptor */
+      constructor(descriptor) {
+        super(core, descriptor);
+      }
+    };
+    /** As `WebAssembly.Exception`. */
+    this.Exception = class Exception extends EngineException {
+      /** @param {EngineTag} tag @param {Iterable<unknown>} [payload] */
+      constructor(tag, payload) {
+        super(core, tag, payload);
+      }
+    };
+    /** As `WebAssembly.JSTag`: the tag of what an import throws that is no `Exception`. */
+    this.JSTag = core.errorTag;
     // What instances export is made by the bases; it is of these classes all the same.
     for (const [Class, Base] of /** @type {[Function, typeof EngineModule][]} */ ([
       [this.Module, EngineModule],
@@ -102,6 +130,8 @@ export class Engine {
       [this.Memory, EngineMemory],
       [this.Table, EngineTable],
       [this.Global, EngineGlobal],
+      [this.Tag, EngineTag],
+      [this.Exception, EngineException],
     ])) {
       Object.defineProperty(Class, Symbol.hasInstance, {
         value: (/** @type {unknown} */ item) => item instanceof Base && item.core === core,

@@ -259,7 +259,7 @@ enum nidus_code nidus_instance_new(struct nidus_store *store, struct nidus_modul
     module->references++;
     enum nidus_code code = allocate_arrays(fresh);
     if (code == NIDUS_OK)
-        code = store_map_types(fresh);
+        code = store_map_types(store, module, fresh->types);
     for (uint32_t i = 0; i < import_count && code == NIDUS_OK; i++)
         code = link_import(fresh, &module->imports.items[i], &imports[i], error);
     if (code == NIDUS_OK)

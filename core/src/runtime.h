@@ -160,8 +160,9 @@ NIDUS_CHECK void *store_object(struct nidus_store *store, enum object_kind kind,
 /* The store's index of a function type given in the store's terms. */
 NIDUS_CHECK enum nidus_code store_type(struct nidus_store *store, const struct nidus_functype *shape,
                                        uint32_t *index);
-/* Fills in instance->types. */
-NIDUS_CHECK enum nidus_code store_map_types(struct nidus_instance *instance);
+/* Fills in, for every type of the module, the store's index. */
+NIDUS_CHECK enum nidus_code store_map_types(struct nidus_store *store,
+                                            const struct nidus_module *module, uint32_t *map);
 static inline int store_type_is(const struct nidus_store *store, uint32_t sub, uint32_t super)
 {
     const struct deftype *type = &store->types.items[sub];

@@ -116,12 +116,10 @@ void nidus_store_free(struct nidus_store *store)
 
 /* ---- Functions ---- */
 
-enum nidus_code nidus_func_new(struct nidus_store *store, const struct nidus_functype *type,
-                               nidus_host_function function, void *context,
-                               struct nidus_func **func)
+static enum nidus_code host_func(struct nidus_store *store, uint32_t index,
+                                 nidus_host_function function, void *context,
+                                 struct nidus_func **func)
 {
-    uint32_t index;
-    TRY(store_type(store, type, &index));
     struct nidus_func *fresh = store_object(store, OBJECT_FUNC, sizeof *fresh);
     if (!fresh)
         return NIDUS_ERROR_NO_MEMORY;
@@ -130,6 +128,32 @@ enum nidus_code nidus_func_new(struct nidus_store *store, const struct nidus_fun
     fresh->context = context;
     *func = fresh;
     return NIDUS_OK;
+}
+
+enum nidus_code nidus_func_new(struct nidus_store *store, const struct nidus_functype *type,
+                               nidus_host_function function, void *context,
+                               struct nidus_func **func)
+{
+    uint32_t index;
+    TRY(store_type(store, type, &index));
+    return host_func(store, index, function, context, func);
+}
+
+enum nidus_code nidus_func_new_import(struct nidus_store *store, const struct nidus_module *module,
+                                      uint32_t import, nidus_host_function function, void *context,
+                                      struct nidus_func **func)
+{
+    if (import >= module->imports.count || module->imports.items[import].kind != NIDUS_FUNC)
+        return NIDUS_ERROR_USAGE;
+    uint32_t *map = pool_new(store->allocator, module->types.count, sizeof *map);
+    if (!map)
+        return NIDUS_ERROR_NO_MEMORY;
+    enum nidus_code code = store_map_types(store, module, map);
+    if (code == NIDUS_OK)
+        code = host_func(store, map[module->funcs.items[module->imports.items[import].index]],
+                         function, context, func);
+    pool_free(store->allocator, map, module->types.count, sizeof *map);
+    return code;
 }
 
 void nidus_func_type(const struct nidus_func *func, struct nidus_functype *type)

@@ -6,12 +6,17 @@
 
 #include "runtime.h"
 
-nidus_type store_value_type(const struct nidus_instance *instance, nidus_type type)
+static nidus_type value_type(const uint32_t *map, nidus_type type)
 {
     uint32_t heap = NIDUS_TYPE_HEAP(type);
-    if (!type_is_ref(type) || heap >= HEAP_ABSTRACT)
+    if (!map || !type_is_ref(type) || heap >= HEAP_ABSTRACT)
         return type;
-    return TYPE_REF(instance->types[heap], type_is_nullable(type));
+    return TYPE_REF(map[heap], type_is_nullable(type));
+}
+
+nidus_type store_value_type(const struct nidus_instance *instance, nidus_type type)
+{
+    return value_type(instance->types, type);
 }
 
 /* Takes the types from `start` on away again. */
@@ -54,36 +59,36 @@ static enum nidus_code close_group(struct nidus_store *store, uint32_t start, ui
 }
 
 static int copy_list(const struct nidus_store *store, const nidus_type *from, uint32_t count,
-                     const struct nidus_instance *instance, const nidus_type **to, uint32_t *cells)
+                     const uint32_t *map, const nidus_type **to, uint32_t *cells)
 {
     nidus_type *list = pool_new(store->allocator, count, sizeof *list);
     if (!list)
         return 0;
     *to = list;
     for (uint32_t i = 0; i < count; i++) {
-        list[i] = instance ? store_value_type(instance, from[i]) : from[i];
+        list[i] = value_type(map, from[i]);
         *cells += type_cells(list[i]);
     }
     return 1;
 }
 
-/* A copy of a type, in the store's terms, at the end of its types. `instance` is NULL when it is in
- * these terms already. */
+/* A copy of a type, in the store's terms, at the end of its types. `map` gives the store's index of a
+ * module's type; it is NULL when the type is in the store's terms already. */
 static enum nidus_code add_type(struct nidus_store *store, const struct deftype *from,
-                                const struct nidus_instance *instance)
+                                const uint32_t *map)
 {
     if (store->types.count >= HEAP_TYPE_MASK || !VEC_ROOM(store->allocator, &store->types, 1))
         return NIDUS_ERROR_NO_MEMORY;
     struct deftype *type = &store->types.items[store->types.count++];
     *type = (struct deftype){.kind = from->kind, .final = from->final, .super = from->super};
-    if (instance && from->super != NO_INDEX)
-        type->super = instance->types[from->super];
+    if (map && from->super != NO_INDEX)
+        type->super = map[from->super];
     if (from->kind == KIND_FUNC) {
-        if (!copy_list(store, from->shape.params, from->shape.param_count, instance,
+        if (!copy_list(store, from->shape.params, from->shape.param_count, map,
                        &type->shape.params, &type->param_cells))
             return NIDUS_ERROR_NO_MEMORY;
         type->shape.param_count = from->shape.param_count;
-        if (!copy_list(store, from->shape.results, from->shape.result_count, instance,
+        if (!copy_list(store, from->shape.results, from->shape.result_count, map,
                        &type->shape.results, &type->result_cells))
             return NIDUS_ERROR_NO_MEMORY;
         type->shape.result_count = from->shape.result_count;
@@ -94,7 +99,7 @@ static enum nidus_code add_type(struct nidus_store *store, const struct deftype 
         return NIDUS_ERROR_NO_MEMORY;
     type->field_count = from->field_count;
     for (uint32_t i = 0; i < from->field_count; i++) {
-        type->fields[i].type = store_value_type(instance, from->fields[i].type);
+        type->fields[i].type = value_type(map, from->fields[i].type);
         type->fields[i].mutable_ = from->fields[i].mutable_;
     }
     return NIDUS_OK;
@@ -114,16 +119,15 @@ enum nidus_code store_type(struct nidus_store *store, const struct nidus_functyp
     return close_group(store, start, index);
 }
 
-static enum nidus_code map_group(struct nidus_instance *instance, uint32_t first, uint32_t size)
+static enum nidus_code map_group(struct nidus_store *store, const struct type_table *types,
+                                 uint32_t *map, uint32_t first, uint32_t size)
 {
-    struct nidus_store *store = instance->head.store;
-    const struct type_table *types = &instance->module->types;
     uint32_t start = store->types.count;
     uint32_t found;
     for (uint32_t i = 0; i < size; i++)
-        instance->types[first + i] = start + i;
+        map[first + i] = start + i;
     for (uint32_t i = 0; i < size; i++) {
-        enum nidus_code code = add_type(store, &types->items[first + i], instance);
+        enum nidus_code code = add_type(store, &types->items[first + i], map);
         if (code != NIDUS_OK) {
             drop_types(store, start);
             return code;
@@ -131,20 +135,21 @@ static enum nidus_code map_group(struct nidus_instance *instance, uint32_t first
     }
     TRY(close_group(store, start, &found));
     for (uint32_t i = 0; i < size; i++)
-        instance->types[first + i] = found + i;
+        map[first + i] = found + i;
     return NIDUS_OK;
 }
 
-enum nidus_code store_map_types(struct nidus_instance *instance)
+enum nidus_code store_map_types(struct nidus_store *store, const struct nidus_module *module,
+                                uint32_t *map)
 {
-    const struct type_table *types = &instance->module->types;
+    const struct type_table *types = &module->types;
     for (uint32_t i = 0; i < types->count;) {
         const struct deftype *type = &types->items[i];
         if (type->canonical == i)
-            TRY(map_group(instance, i, type->group_size));
+            TRY(map_group(store, types, map, i, type->group_size));
         else
             for (uint32_t k = 0; k < type->group_size; k++)
-                instance->types[i + k] = instance->types[type->canonical + k];
+                map[i + k] = map[type->canonical + k];
         i += type->group_size;
     }
     return NIDUS_OK;

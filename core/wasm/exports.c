@@ -21,7 +21,7 @@
 #define EXPORT(name) __attribute__((export_name(#name), used))
 
 /* Of this interface, not of the package. */
-enum { VERSION = 2 };
+enum { VERSION = 3 };
 
 /* What JavaScript reads and writes by offset. */
 struct flat_type {
@@ -103,7 +103,7 @@ EXPORT(engine_release) void engine_release(void *block) { free(block); }
 /* Limits left 0 keep their defaults. NULL: no memory. */
 EXPORT(engine_new)
 struct nidus_engine *engine_new(uint32_t call_depth, uint32_t stack_bytes, uint64_t memory_bytes,
-                                uint64_t table_elements)
+                                uint64_t table_elements, uint64_t heap_bytes)
 {
     struct nidus_config config;
     struct nidus_engine *engine;
@@ -117,6 +117,8 @@ struct nidus_engine *engine_new(uint32_t call_depth, uint32_t stack_bytes, uint6
         config.limits.memory_bytes = memory_bytes;
     if (table_elements)
         config.limits.table_elements = table_elements;
+    if (heap_bytes)
+        config.limits.heap_bytes = heap_bytes;
     return nidus_engine_new(&config, &engine) ? NULL : engine;
 }
 
@@ -211,13 +213,14 @@ void engine_module_custom(const struct nidus_module *module, uint32_t index, str
 
 /* -- what a store owns ------------------------------------------------------------------------- */
 
-EXPORT(engine_func_new)
-struct nidus_func *engine_func_new(struct nidus_store *store, const struct flat_type *type, uint32_t id)
+/* Of the type that an import of the module wants. */
+EXPORT(engine_func_new_import)
+struct nidus_func *engine_func_new_import(struct nidus_store *store, const struct nidus_module *module,
+                                          uint32_t import, uint32_t id)
 {
-    struct nidus_functype signature = {type->param_count, type->result_count, type->params, type->results};
     struct nidus_func *func;
 
-    return nidus_func_new(store, &signature, call_host, (void *)(uintptr_t)id, &func) ? NULL : func;
+    return nidus_func_new_import(store, module, import, call_host, (void *)(uintptr_t)id, &func) ? NULL : func;
 }
 
 EXPORT(engine_memory_new)

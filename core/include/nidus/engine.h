@@ -261,6 +261,11 @@ NIDUS_CHECK enum nidus_code nidus_func_new(struct nidus_store *store,
                                            const struct nidus_functype *type,
                                            nidus_host_function function, void *context,
                                            struct nidus_func **func);
+/* The same, of just the type that import `import` of the module wants, whatever other types that names. */
+NIDUS_CHECK enum nidus_code nidus_func_new_import(struct nidus_store *store,
+                                                  const struct nidus_module *module,
+                                                  uint32_t import, nidus_host_function function,
+                                                  void *context, struct nidus_func **func);
 NIDUS_CHECK enum nidus_code nidus_table_new(struct nidus_store *store, nidus_type element,
                                             const struct nidus_limits_type *limits, nidus_ref init,
                                             struct nidus_table **table);
