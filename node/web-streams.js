@@ -21,6 +21,7 @@ import { BLOCK, concat, toBytes } from "../web/streams.js";
 /** @typedef {import("../web/host.js").HostStream} HostStream */
 /** @typedef {import("../web/stdio.js").Stdio} Stdio */
 /** @typedef {import("../web/stdio.js").StdioOptions} StdioOptions */
+/** @typedef {Pick<import("../web/spawn.js").Process, "stdin" | "stdout" | "stderr" | "output">} Ends */
 
 /** Bytes a pipe holds before its writer waits. */
 const PIPE_CAPACITY = 256 * 1024;
@@ -250,12 +251,12 @@ class IntoWritable {
  * do not redirect.
  * @param {StdioOptions} options
  * @param {boolean} patient the process can wait
- * @returns {Promise<Stdio>}
+ * @returns {Promise<Stdio & Ends>}
  */
 export async function planWebStreams(options, patient) {
-  if (options.streams !== undefined) return planStdio(options);
-  /** @type {Pick<Stdio, "stdin" | "stdout" | "stderr" | "output" | "closers">} */
+  /** @type {Ends & Pick<Stdio, "closers">} */
   const ends = { stdin: null, stdout: null, stderr: null, output: null, closers: [] };
+  if (options.streams !== undefined) return { ...planStdio(options), ...ends };
   let stdin = options.input === undefined ? (options.stdin ?? "pipe") : "null";
   if (stdin instanceof ReadableStream) {
     if (patient) {
@@ -298,7 +299,7 @@ export async function planWebStreams(options, patient) {
       if (typeof end === "object" && "ready" in end) end.terminal = true;
     }
   }
-  return { ...(await planStdio({ ...options, stdin, ...out })), ...ends };
+  return { ...planStdio({ ...options, stdin, ...out }), ...ends };
 }
 
 /** @param {ReadableStream<Uint8Array>} stream */

@@ -150,9 +150,7 @@ export class Runner {
         ? this.#instantiate(pid, program, recycled)
         : this.#interpret(pid, program));
       // A kill may have come meanwhile.
-      if (exports.nidus_process_exit_code(pid) >= 0) throw ENDED;
-      const [read = 0, write = 0] = guest.slots;
-      exports.nidus_process_memory(pid, read, write);
+      if (exports.nidus_process_memory(pid, ...guest.slots) < 0) throw ENDED;
       limit = await guest.start();
     } catch (thrown) {
       failure = { thrown };

@@ -53,17 +53,19 @@ export async function findProgram(system, command, name, cwd, env, options) {
     fuel === undefined ? 0 : 1,
   );
   const bytes = () => (path ? sync.readFile(path) : /** @type {Uint8Array} */ (given));
-  const interpreted = async () => {
-    const { load } = await import("./interp.js");
-    const limit = fuel === undefined ? fuel : BigInt(fuel);
-    const loaded = await load(bytes(), system.engine, name, limit);
-    const { entry } = inspect(kernel, name, loaded);
-    /** @type {import("./process.js").Serve} */
-    const serve = async (how) => loaded.serve(how, entry);
-    return { serve };
-  };
+  /** @type {ReturnType<typeof import("./interp.js").load> | undefined} */
+  let loading;
+  const load = () =>
+    (loading ??= import("./interp.js").then((interp) =>
+      interp.load(bytes(), system.engine, name, fuel === undefined ? fuel : BigInt(fuel)),
+    ));
   /** @type {import("./process.js").Interpreted} */
-  const later = { serve: async (how) => (await interpreted()).serve(how) };
+  const later = {
+    async serve(how) {
+      const loaded = await load();
+      return loaded.serve(how, inspect(kernel, name, loaded).entry);
+    },
+  };
   if (way === INTERP) return later;
   try {
     const compile = () => compileProgram(kernel, bytes(), name);
@@ -82,16 +84,18 @@ export async function findProgram(system, command, name, cwd, env, options) {
     // What this host cannot compile may still be a module for the engine.
     const cause = error instanceof Error && error.cause;
     if (way !== AUTO || !(cause instanceof WebAssembly.CompileError)) throw error;
-    return interpreted().catch(() => Promise.reject(error));
+    return load().then(
+      () => later,
+      () => Promise.reject(error),
+    );
   }
 }
 
 /** Input that is not all there when the program starts. @param {import("./stdio.js").StdioOptions} options */
 function hasInputLater({ input, stdin, streams }) {
   const given = streams ? streams[0] : input === undefined ? stdin : "null";
-  if (given === "null" || given instanceof Uint8Array) return false;
-  const { file, whole } = /** @type {{file?: string, whole?: boolean}} */ (given ?? {});
-  return !file && !whole;
+  const { file, whole } = Object(given);
+  return given !== "null" && !file && !whole && !(given instanceof Uint8Array);
 }
 
 /**

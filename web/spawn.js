@@ -12,7 +12,7 @@ import { NidusError, messageOf, signalNumber } from "./errors.js";
 import { decodeText } from "./fs.js";
 import { findProgram } from "./programs.js";
 import { fileStream } from "./stdio.js";
-import { BLOCK, readAll, toBytes } from "./streams.js";
+import { BLOCK, Collector, toBytes } from "./streams.js";
 
 /** @typedef {import("./host.js").HostStream} HostStream */
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
@@ -67,8 +67,8 @@ import { BLOCK, readAll, toBytes } from "./streams.js";
  * @property {readonly string[]} args
  * @property {string} cwd
  * @property {Record<string, string>} env
- * @property {{stream: HostStream, readable: () => ReadableStream<Uint8Array>, bytes: () => Promise<Uint8Array>,
- *   text: () => Promise<string>}} stdin
+ * @property {{stream: HostStream, bytes: () => Promise<Uint8Array>, text: () => Promise<string>}} stdin the
+ *   rest of it
  * @property {CommandOutput} stdout
  * @property {CommandOutput} stderr
  * @property {AbortSignal} signal aborted when the command is killed
@@ -80,6 +80,7 @@ import { BLOCK, readAll, toBytes } from "./streams.js";
 
 /** Instead of a number of preopens: every folder of the root, and the working folder. */
 const ALL_FOLDERS = -1;
+const BADF = -8;
 
 /**
  * The absolute path that `path` means in folder `cwd`; `..` is left to the kernel, which knows the links.
@@ -99,9 +100,9 @@ export function resolvePath(cwd, path) {
  * @returns {Promise<Process>}
  */
 export async function launch(system, command, args, options) {
-  const { signal, argv0, preopens, terminal } = options;
+  const { signal, preopens, terminal } = options;
   signal?.throwIfAborted();
-  const { kernel, host, runner, processes } = system;
+  const { host, runner, processes } = system;
   const cwd = resolvePath("/", options.cwd ?? "/");
   /** @type {Record<string, string>} */
   const env = { ...system.env, ...options.env };
@@ -110,104 +111,98 @@ export async function launch(system, command, args, options) {
     env.COLUMNS = String(terminal.cols);
     env.LINES = String(terminal.rows);
   }
-  const name = typeof command === "string" ? command : (argv0 ?? "program");
+  const name = typeof command === "string" ? command : (options.argv0 ?? "program");
+  const argv0 = options.argv0 ?? name;
   const program = await findProgram(system, command, name, cwd, env, options);
-  const { places, closers, ...ends } = await system.planStdio(
-    options,
-    system.canWait || "serve" in program,
-  );
+  const patient = system.canWait || "serve" in program;
+  const { places, closers, ...ends } = await system.planStdio(options, patient);
   const close = async () => {
     for (const each of closers) await each();
   };
   const wake = () => system.wake();
-  const argv = [argv0 ?? name, ...args];
+
+  /** @param {import("./stdio.js").Place} place as the kernel is told of it */
+  const describe = (place) => {
+    if ("file" in place) return (place.append ? "a" : "f") + place.file;
+    const number = host.add(place);
+    closers.push(() => host.remove(number));
+    place.onready = wake;
+    return `s${(place.read ? 1 : 0) | (place.write ? 2 : 0) | (place.terminal ? 4 : 0)}${number}`;
+  };
+
+  /** @type {(place: import("./stdio.js").Place, fd: number) => HostStream} for a command */
+  const open = (place, fd) => {
+    if (!("file" in place)) return place;
+    const mode = fd === 0 ? "r" : place.append ? "a" : "w";
+    const stream = fileStream(system.sync, resolvePath(cwd, place.file), mode);
+    closers.push(stream.close);
+    return stream;
+  };
+
   const variables = Object.entries(env).map((pair) => pair.join("="));
   const folders = Object.entries(preopens ?? {});
-  const strings = [cwd, ...argv, ...variables];
-  /** @type {HostStream[]} of a command */
-  const streams = [];
+  const strings = [cwd, argv0, ...args, ...variables];
+  const counts = [1 + args.length, variables.length, preopens ? folders.length : ALL_FOLDERS];
+  const stop = new AbortController();
   let pid = 0;
+  /** @type {() => Promise<ExitStatus>} */
+  let run = () => runner.run(pid, /** @type {import("./process.js").Guestable} */ (program));
   try {
-    places.forEach((place, fd) => {
-      if (typeof program === "function") {
-        const file = place === "null" ? { file: "/dev/null", append: true } : place;
-        if (!("file" in file)) return void streams.push(file);
-        const path = resolvePath(cwd, file.file);
-        const stream = fileStream(system.sync, path, fd === 0 ? "r" : file.append ? "a" : "w");
-        closers.push(stream.close);
-        streams.push(stream);
-      } else if (place === "null") strings.push(place);
-      else if ("file" in place) strings.push((place.append ? "a" : "f") + place.file);
-      else {
-        const number = host.add(place);
-        closers.push(() => host.remove(number));
-        place.onready = wake;
-        const { read, write, terminal: tty } = place;
-        strings.push(`s${(read ? 1 : 0) | (write ? 2 : 0) | (tty ? 4 : 0)}${number}`);
-      }
-    });
-    if (typeof program !== "function") strings.push(...folders.flat());
-    const count = preopens ? folders.length : ALL_FOLDERS;
-    [pid] = kernel.ask("nidus_spawn", strings, argv.length, variables.length, count);
+    if (typeof program === "function") {
+      const streams = places.map(open);
+      const base = { system, argv0, args, cwd, env, signal: stop.signal };
+      run = () => runCommand(program, { ...base, pid }, streams);
+    } else strings.push(...places.map(describe), ...folders.flat());
+    [pid] = system.kernel.ask("nidus_spawn", strings, ...counts);
   } catch (error) {
     await close();
     throw error;
   }
-  const stop = new AbortController();
-  const run = async () => {
-    const status = await (typeof program === "function"
-      ? runCommand(system, program, { pid, argv, cwd, env, streams, signal: stop.signal })
-      : runner.run(pid, program));
+  let start = () => {};
+  /** @type {Promise<void>} */
+  const started = new Promise((resolve) => (start = resolve));
+  const exit = started.then(run).then(async (status) => {
     processes.delete(pid);
     signal?.removeEventListener("abort", abort);
     await close();
     return status;
+  });
+  /** @type {Process["kill"]} */
+  const kill = (by = "SIGTERM") => {
+    signalNumber(by);
+    // Once it has ended, its number may be another one's.
+    if (processes.get(pid) === process) {
+      runner.kill(pid, by);
+      stop.abort(new NidusError("EINTR", `EINTR: killed by ${by}`));
+      wake();
+    }
+    start();
   };
-  let start = () => {};
-  /** @type {Promise<void>} */
-  const started = new Promise((resolve) => (start = resolve));
-  /** @type {Process} */
-  const process = {
-    ...ends,
-    pid,
-    exit: started.then(run),
-    start,
-    kill(by = "SIGTERM") {
-      signalNumber(by);
-      // Once it has ended, its number may be another one's.
-      if (processes.get(pid) === process) {
-        runner.kill(pid, by);
-        stop.abort(new NidusError("EINTR", `EINTR: killed by ${by}`));
-        wake();
-      }
-      start();
-    },
-  };
-  const abort = () => process.kill("SIGKILL");
+  const abort = () => kill("SIGKILL");
   signal?.addEventListener("abort", abort);
+  const process = /** @type {Process} */ ({ ...ends, pid, exit, start, kill });
   processes.set(pid, process);
   return process;
 }
 
 /**
  * Runs a command to its end.
- * @param {System} system
  * @param {Command} command
- * @param {{pid: number, argv: readonly string[], cwd: string, env: Record<string, string>,
- *   streams: readonly HostStream[], signal: AbortSignal}} setting
+ * @param {Pick<CommandContext, "system" | "pid" | "argv0" | "args" | "cwd" | "env" | "signal">} base
+ * @param {HostStream[]} streams
  * @returns {Promise<ExitStatus & {diagnostics?: unknown[]}>}
  */
-async function runCommand(system, command, { pid, argv, cwd, env, streams, signal }) {
+async function runCommand(command, base, streams) {
+  const { system, cwd, env, signal } = base;
   const [stdin, stdout, stderr] = /** @type {[HostStream, HostStream, HostStream]} */ (streams);
-  const [argv0 = "", ...args] = argv;
   /** @type {Set<Process>} */
   const children = new Set();
 
   /** @type {CommandContext["spawn"]} */
-  const prepare = async (executable, childArgs = [], options = {}) => {
+  const prepare = async (executable, args = [], options = {}) => {
     signal.throwIfAborted();
     const inherited = { stdin, stdout, stderr, cwd, env };
-    const child = await launch(system, executable, childArgs, { ...inherited, ...options });
+    const child = await launch(system, executable, args, { ...inherited, ...options });
     children.add(child);
     child.exit.then(() => children.delete(child));
     if (signal.aborted) child.kill("SIGKILL");
@@ -235,55 +230,48 @@ async function runCommand(system, command, { pid, argv, cwd, env, streams, signa
     async write(text) {
       let rest = toBytes(text);
       while (rest.length > 0) {
-        rest = rest.subarray(await settle(stream, () => stream.write?.(rest) ?? -8));
+        rest = rest.subarray(await settle(stream, () => stream.write?.(rest) ?? BADF));
       }
     },
   });
 
-  /** @returns {ReadableStream<Uint8Array>} */
-  const readable = () =>
-    new ReadableStream({
-      async pull(controller) {
-        const buffer = new Uint8Array(64 * 1024);
-        const got = await settle(stdin, () => stdin.read?.(buffer) ?? 0);
-        if (got > 0) controller.enqueue(buffer.subarray(0, got));
-        else controller.close();
-      },
-    });
-  const bytes = () => readAll(readable());
+  const bytes = async () => {
+    const all = new Collector();
+    const buffer = new Uint8Array(64 * 1024);
+    for (;;) {
+      const got = await settle(stdin, () => stdin.read?.(buffer) ?? 0);
+      if (got === 0) return all.bytes();
+      all.write(buffer.subarray(0, got));
+    }
+  };
 
   /** @type {CommandContext} */
   const context = {
-    system,
-    pid,
-    argv0,
-    args,
-    cwd,
-    env,
-    stdin: { stream: stdin, readable, bytes, text: async () => decodeText(await bytes()) },
+    ...base,
+    stdin: { stream: stdin, bytes, text: async () => decodeText(await bytes()) },
     stdout: output(stdout),
     stderr: output(stderr),
-    signal,
     async spawn(...given) {
       const child = await prepare(...given);
       child.start();
       return child;
     },
-    exec: (executable, childArgs, options) => system.exec(executable, childArgs, options, prepare),
+    exec: (executable, args, options) => system.exec(executable, args, options, prepare),
   };
   /** @type {CommandResult} */
   let result = 1;
   try {
     signal.throwIfAborted();
+    /** @type {Promise<never>} */
     const killed = new Promise((_, reject) => signal.addEventListener("abort", reject));
-    result = await Promise.race([command(context), /** @type {Promise<never>} */ (killed)]);
+    result = await Promise.race([command(context), killed]);
   } catch (error) {
     // A command that was killed can write nothing.
-    await context.stderr.write(`${argv0}: ${messageOf(error)}\n`).catch(() => {});
+    await context.stderr.write(`${base.argv0}: ${messageOf(error)}\n`).catch(() => {});
   }
   for (const child of children) child.kill("SIGKILL");
   await Promise.all(Array.from(children, (child) => child.exit));
-  const status = system.runner.finish(pid);
+  const status = system.runner.finish(base.pid);
   if (status.signal !== null) return status;
   return { ...status, ...(typeof result === "number" ? { code: result } : result) };
 }

@@ -30,45 +30,28 @@ import { Bytes, toBytes } from "./streams.js";
  *   one `output`
  */
 
-/** @typedef {HostStream | Redirection | "null"} Place what lies at a descriptor */
+/** @typedef {HostStream | Redirection} Place what lies at a descriptor */
 
 /**
  * @typedef {object} Stdio
- * @property {[Place, Place, Place]} places
- * @property {WritableStream<Uint8Array> | null} stdin
- * @property {ReadableStream<Uint8Array> | null} stdout
- * @property {ReadableStream<Uint8Array> | null} stderr
- * @property {ReadableStream<Uint8Array> | null} output
+ * @property {Place[]} places three
  * @property {(() => void | Promise<void>)[]} closers to be called when the process has ended
  */
 
 /**
  * @param {StdioOptions} options what is left out is `"null"`
- * @returns {Promise<Stdio>}
+ * @returns {Stdio}
  */
-export async function planStdio({ streams, input, stdin, stdout, stderr }) {
-  const whole = input === undefined ? stdin : new Bytes(toBytes(input).slice());
-  const [given0 = whole, given1 = stdout, given2 = stderr] = streams ?? [];
-  return {
-    places: [place(given0, "stdin"), place(given1, "stdout"), place(given2, "stderr")],
-    stdin: null,
-    stdout: null,
-    stderr: null,
-    output: null,
-    closers: [],
-  };
-}
-
-/**
- * @param {StdinOption | OutputOption | undefined} wanted
- * @param {string} name
- * @returns {Place}
- */
-function place(wanted = "null", name) {
-  if (wanted instanceof Uint8Array) return new Bytes(wanted);
-  if (wanted === "null") return wanted;
-  if (typeof wanted === "object" && ("file" in wanted || "ready" in wanted)) return wanted;
-  throw new NidusError("EINVAL", `EINVAL: ${name} cannot be ${JSON.stringify(wanted)}`);
+export function planStdio({ streams, input, stdin, stdout, stderr }) {
+  const first = input === undefined ? stdin : toBytes(input).slice();
+  const places = (streams ?? [first, stdout, stderr]).map((wanted = "null", fd) => {
+    if (wanted === "null") return { file: "/dev/null" };
+    if (wanted instanceof Uint8Array) return new Bytes(wanted);
+    if (typeof wanted === "object" && ("file" in wanted || "ready" in wanted)) return wanted;
+    const name = ["stdin", "stdout", "stderr"][fd];
+    throw new NidusError("EINVAL", `EINVAL: ${name} cannot be ${JSON.stringify(wanted)}`);
+  });
+  return { places, closers: [] };
 }
 
 /**

@@ -40,7 +40,7 @@ import { Collector } from "./streams.js";
  * @property {import("./process.js").RunnerOptions["waitSync"]} [waitSync]
  * @property {boolean} [waitsForInput] false: `waitSync` can wait for clocks only
  * @property {boolean} [multiMemory] let system calls copy without JavaScript; left out: where possible
- * @property {(options: import("./stdio.js").StdioOptions, patient: boolean) => Promise<import("./stdio.js").Stdio>} [stdio]
+ * @property {(options: import("./stdio.js").StdioOptions, patient: boolean) => import("./stdio.js").Stdio | Promise<import("./stdio.js").Stdio>} [stdio]
  *   what callers may give a process as its standard streams; left out: `planStdio`
  * @property {import("./interp.js").EngineSource} [engine] engine.wasm, for the interp tier;
  *   left out: the package's own file

@@ -31,7 +31,6 @@ static int32_t put(struct spawning *spawning, uint32_t fd, const char *place) {
   uint32_t creates = fd == 0 ? 0 : WASI_OFLAG_CREAT;
   uint32_t empties = fd == 0 ? 0 : WASI_OFLAG_CREAT | WASI_OFLAG_TRUNC;
   switch (*place) {
-    case 'n': return put_file(spawning, fd, "/dev/null", 0, 0);
     case 'f': return put_file(spawning, fd, place + 1, empties, 0);
     case 'a': return put_file(spawning, fd, place + 1, creates, WASI_FDFLAG_APPEND);
     case 's': {

@@ -17,7 +17,6 @@
  * NAME=VALUE; what lies at descriptors 0, 1 and 2; then for each of `preopens` folders the name the program knows it
  * under, and its path. What lies at a descriptor:
  *
- *     null        nothing: /dev/null
  *     fPATH       a file, read at descriptor 0, else made or emptied, and written
  *     aPATH       the same, but what it holds stays, and is added to
  *     sFNUMBER    stream NUMBER of the host, with the flags F of nidus_fd_stream, one digit

@@ -255,7 +255,7 @@ int32_t export_process_create(const char *argv, uint32_t argv_length, uint32_t a
 EXPORT("nidus_process_memory")
 int32_t export_process_memory(uint32_t pid, guest_read_function read, guest_write_function write) {
   struct process *process = system_process(the_system, pid);
-  if (!process) return -WASI_ESRCH;
+  if (!process || process->exit_code >= 0) return -WASI_ESRCH;
   process->read = read;
   process->write = write;
   return 0;

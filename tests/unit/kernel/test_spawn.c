@@ -5,6 +5,7 @@
 #include "kit.h"
 #include "spawn.h"
 
+#define NOWHERE "\0f/dev/null"
 #define BLOCK(text) text, (uint32_t)sizeof(text)
 
 static const char *part(const struct reply *reply, uint32_t index) {
@@ -82,7 +83,7 @@ static void write_as(struct guest *guest, uint32_t pid, uint32_t fd, const char 
 }
 
 static void strings_arrive(struct guest *guest) {
-  uint32_t pid = spawned(guest, BLOCK("/\0prog\0\0two words\0A=1=2\0B=\0null\0null\0null"), 3, 2, 0);
+  uint32_t pid = spawned(guest, BLOCK("/\0prog\0\0two words\0A=1=2\0B=" NOWHERE NOWHERE NOWHERE), 3, 2, 0);
   OK(CALL_AS(guest, pid, SYS_args_get, OUT, DATA));
   require(memcmp(guest->memory + DATA, "prog\0\0two words", 16) == 0);
   OK(CALL_AS(guest, pid, SYS_args_sizes_get, OUT, OUT + 4));
@@ -111,7 +112,7 @@ static void files_lie_at_descriptors(struct guest *guest) {
   finished(guest, pid);
   require(strcmp(text_of(guest, BOX, "out"), "new") == 0);
   require(strcmp(text_of(guest, BOX, "log"), "old\nmore\n") == 0);
-  pid = spawned(guest, BLOCK("/box\0p\0null\0fmade\0amade2"), 1, 0, 0);
+  pid = spawned(guest, BLOCK("/box\0p" NOWHERE "\0fmade\0amade2"), 1, 0, 0);
   OK(CALL_AS(guest, pid, SYS_fd_read, 0, IOVS, 1, OUT));
   require(guest_u32(guest, OUT) == 0);
   finished(guest, pid);
@@ -143,10 +144,10 @@ static void folders_are_given(struct guest *guest) {
   OK(do_symlink(guest, BOX, "none", "dangling"));
   OK(do_symlink(guest, BOX, "file", "tofile"));
   make_file(guest, BOX, "file", "");
-  uint32_t pid = spawned(guest, BLOCK("/box/deep\0p\0null\0null\0null"), 1, 0, SPAWN_ALL_FOLDERS);
+  uint32_t pid = spawned(guest, BLOCK("/box/deep\0p" NOWHERE NOWHERE NOWHERE), 1, 0, SPAWN_ALL_FOLDERS);
   require(strcmp(preopens_of(guest, pid), "/box /dev /link /tmp /zoo . ") == 0);
   finished(guest, pid);
-  pid = spawned(guest, BLOCK("/none\0p\0null\0null\0null\0here\0/zoo\0/there\0/box/deep"), 1, 0, 2);
+  pid = spawned(guest, BLOCK("/none\0p" NOWHERE NOWHERE NOWHERE "\0here\0/zoo\0/there\0/box/deep"), 1, 0, 2);
   require(strcmp(preopens_of(guest, pid), "here /there ") == 0);
   finished(guest, pid);
 }
@@ -161,28 +162,30 @@ static void functions_have_no_descriptors(struct guest *guest) {
 
 static void failures_leave_nothing(struct guest *guest) {
   make_file(guest, BOX, "file", "");
-  not_made(guest, BLOCK("/none\0p\0null\0null\0null"), 1, 0, SPAWN_ALL_FOLDERS, WASI_ENOENT, "stat", "/none");
-  not_made(guest, BLOCK("/box/file\0p\0null\0null\0null"), 1, 0, SPAWN_ALL_FOLDERS, WASI_ENOTDIR, "spawn", "/box/file");
+  not_made(guest, BLOCK("/none\0p" NOWHERE NOWHERE NOWHERE), 1, 0, SPAWN_ALL_FOLDERS, WASI_ENOENT, "stat", "/none");
+  not_made(guest, BLOCK("/box/file\0p" NOWHERE NOWHERE NOWHERE), 1, 0, SPAWN_ALL_FOLDERS, WASI_ENOTDIR, "spawn",
+           "/box/file");
   not_made(guest, BLOCK("/none\0cc"), 1, 0, SPAWN_ALL_FOLDERS, WASI_ENOENT, "stat", "/none");
-  not_made(guest, BLOCK("/box\0p\0fnone\0null\0null"), 1, 0, 0, WASI_ENOENT, "open", "/box/none");
-  not_made(guest, BLOCK("/box\0p\0null\0f/tmp\0null"), 1, 0, 0, WASI_EISDIR, "open", "/tmp");
-  not_made(guest, BLOCK("/box\0p\0null\0null\0null\0x\0/none"), 1, 0, 1, WASI_ENOENT, "open", "/none");
-  not_made(guest, BLOCK("/box\0p\0null\0x\0null"), 1, 0, 0, WASI_EINVAL, "spawn", "x");
-  not_made(guest, BLOCK("/box\0p\0null\0s80\0null"), 1, 0, 0, WASI_EINVAL, "spawn", "s80");
-  not_made(guest, BLOCK("/box\0p\0null"), 1, 0, 0, WASI_EINVAL, "spawn", "/box");
-  not_made(guest, BLOCK("/box\0p\0null\0null\0null"), 1, 0, 1, WASI_EINVAL, "spawn", "/box");
-  not_made(guest, BLOCK("/box\0p\0null\0null\0null"), UINT32_MAX, UINT32_MAX, 0x7fffffff, WASI_EINVAL, "spawn", "/box");
+  not_made(guest, BLOCK("/box\0p\0fnone" NOWHERE NOWHERE), 1, 0, 0, WASI_ENOENT, "open", "/box/none");
+  not_made(guest, BLOCK("/box\0p" NOWHERE "\0f/tmp" NOWHERE), 1, 0, 0, WASI_EISDIR, "open", "/tmp");
+  not_made(guest, BLOCK("/box\0p" NOWHERE NOWHERE NOWHERE "\0x\0/none"), 1, 0, 1, WASI_ENOENT, "open", "/none");
+  not_made(guest, BLOCK("/box\0p" NOWHERE "\0x" NOWHERE), 1, 0, 0, WASI_EINVAL, "spawn", "x");
+  not_made(guest, BLOCK("/box\0p" NOWHERE "\0s80" NOWHERE), 1, 0, 0, WASI_EINVAL, "spawn", "s80");
+  not_made(guest, BLOCK("/box\0p" NOWHERE), 1, 0, 0, WASI_EINVAL, "spawn", "/box");
+  not_made(guest, BLOCK("/box\0p" NOWHERE NOWHERE NOWHERE), 1, 0, 1, WASI_EINVAL, "spawn", "/box");
+  not_made(guest, BLOCK("/box\0p" NOWHERE NOWHERE NOWHERE), UINT32_MAX, UINT32_MAX, 0x7fffffff, WASI_EINVAL, "spawn",
+           "/box");
   not_made(guest, "/box", 4, 1, 0, 0, WASI_EINVAL, "spawn", "");
   char path[PATH_LIMIT + 32] = "/box\0p\0f";
   memset(path + 8, 'x', PATH_LIMIT);
-  memcpy(path + 8 + PATH_LIMIT, "\0null\0null", 11);
-  not_made(guest, path, 8 + PATH_LIMIT + 11, 1, 0, 0, WASI_ENAMETOOLONG, "open", path + 8);
+  memcpy(path + 8 + PATH_LIMIT, "\0f/dev/null\0f/dev/null", 23);
+  not_made(guest, path, 8 + PATH_LIMIT + 23, 1, 0, 0, WASI_ENAMETOOLONG, "open", path + 8);
 }
 
 static void numbers_end(struct guest *guest) {
   require(nidus_process_finish(guest->system, 1) == -WASI_ESRCH);
   require(nidus_process_finish(guest->system, 4000) == -WASI_ESRCH);
-  uint32_t pid = spawned(guest, BLOCK("/\0p\0null\0null\0null"), 1, 0, 0);
+  uint32_t pid = spawned(guest, BLOCK("/\0p" NOWHERE NOWHERE NOWHERE), 1, 0, 0);
   (void)CALL_AS(guest, pid, SYS_proc_exit, 7);
   require(nidus_process_finish(guest->system, pid) == 7);
   require(nidus_process_finish(guest->system, pid) == -WASI_ESRCH);
@@ -222,7 +225,7 @@ static void memory_may_be_short(struct guest *guest) {
     failed = false;
     fail_after = n;
     struct reply reply = {0};
-    int32_t pid = spawn_process(guest->system, BLOCK("/box\0p\0A=1\0s30\0f/file\0null"), 1, 1, SPAWN_ALL_FOLDERS,
+    int32_t pid = spawn_process(guest->system, BLOCK("/box\0p\0A=1\0s30\0f/file" NOWHERE), 1, 1, SPAWN_ALL_FOLDERS,
                                 &reply);
     fail_after = -1;
     require(pid > 0 ? !reply.bytes && !reply.failed : pid == -WASI_ENOMEM);
