@@ -6,7 +6,7 @@
  * never change; writing its first 10 MB of memory anew costs 1.5 ms.
  *
  * The invariant: a restored instance cannot be told from a fresh one.
- * - Memory: what it held at the start is written again, and all that the program had beyond is zeroed. How
+ * - Memory: what it held at the start is written again, and all else that the program had is zeroed. How
  *   much it had, its *pages* say (wasi-polyfill/src/rewriter.h); the memory itself stays as large as it
  *   became, which the program cannot see.
  * - Globals: the rewriter exports the mutable ones; they are set.
@@ -44,7 +44,12 @@ export function capture({ exports }) {
   if (pages === undefined) return null;
   const values = globals.map(({ value }) => value);
   const memory = /** @type {WebAssembly.Memory} */ (exports.memory);
-  const bytes = new Uint8Array(memory.buffer.slice(0));
+  // Below its data lies its stack, which is empty.
+  const words = new Int32Array(memory.buffer);
+  let from = 0;
+  while (words[from] === 0) from++;
+  from *= 4;
+  const bytes = new Uint8Array(memory.buffer.slice(from));
   return {
     get isLarge() {
       return memory.buffer.byteLength > LARGEST_KEPT;
@@ -52,8 +57,9 @@ export function capture({ exports }) {
     restore() {
       if (this.isLarge) return false;
       const now = new Uint8Array(memory.buffer, 0, pages.value * PAGE);
-      now.set(bytes);
-      now.fill(0, bytes.length);
+      now.fill(0, 0, from);
+      now.set(bytes, from);
+      now.fill(0, from + bytes.length);
       globals.forEach((global, i) => (global.value = values[i]));
       return true;
     },
