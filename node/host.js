@@ -177,10 +177,14 @@ export class HostFolders {
       fs_close: (handle) => fs.closeSync(handle),
       fs_fstat: (handle, out) => this.#putStats(fs.fstatSync(handle, { bigint: true }), out),
       fs_read: (handle, ptr, len, offset) =>
-        seekable(offset, (at) => fs.readSync(handle, this.#memory(), ptr >>> 0, len >>> 0, at)),
+        offset > Number.MAX_SAFE_INTEGER
+          ? 0
+          : seekable(offset, (at) => fs.readSync(handle, this.#memory(), ptr >>> 0, len >>> 0, at)),
       fs_write: (handle, ptr, len, offset) =>
-        seekable(offset, (at) => fs.writeSync(handle, this.#memory(), ptr >>> 0, len >>> 0, at)),
-      fs_truncate: (handle, size) => void fs.ftruncateSync(handle, Number(size)),
+        seekable(reachable(offset), (at) =>
+          fs.writeSync(handle, this.#memory(), ptr >>> 0, len >>> 0, at),
+        ),
+      fs_truncate: (handle, size) => void fs.ftruncateSync(handle, Number(reachable(size))),
       fs_sync: (handle, dataOnly) => (dataOnly ? fs.fdatasyncSync : fs.fsyncSync)(handle),
       fs_utimes: (mount, ptr, len, atime, mtime) => {
         const path = this.#path(mount, ptr, len);
@@ -242,6 +246,15 @@ function typeOf(entry) {
 /** @param {number} length */
 function padded(length) {
   return (length + 7) & ~7;
+}
+
+/**
+ * An offset that Node takes: it writes wherever the file is when it gets a greater one.
+ * @param {bigint} offset
+ */
+function reachable(offset) {
+  if (offset <= Number.MAX_SAFE_INTEGER) return offset;
+  throw Object.assign(new Error("No file of this host is that large."), { code: "EFBIG" });
 }
 
 /**

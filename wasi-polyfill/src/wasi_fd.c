@@ -143,7 +143,7 @@ wasi_errno_t wasi_fd_filestat_set_size(struct process *process, uint32_t fd, uin
       !(descriptor->rights_base & WASI_RIGHT_FD_FILESTAT_SET_SIZE)) {
     return WASI_ENOTCAPABLE;
   }
-  if (size > process->file_size_limit) return WASI_EFBIG;
+  if (size > INT64_MAX || size > process->file_size_limit) return WASI_EFBIG;
   return description->inode->ops->truncate ? description->inode->ops->truncate(description, size) : WASI_EINVAL;
 }
 

@@ -150,6 +150,11 @@ static void files_work(struct guest *guest) {
   OK(guest_call(guest, SYS_fd_sync, fd));
   OK(guest_call(guest, SYS_fd_datasync, fd));
   EXPECT(WASI_ENOTSUP, guest_call(guest, SYS_fd_allocate, fd, 0, 100));
+  /* A size that is negative to the host is refused before it gets there. */
+  EXPECT(WASI_EFBIG, guest_call(guest, SYS_fd_filestat_set_size, fd, 1ull << 63));
+  EXPECT(WASI_EFBIG, guest_call(guest, SYS_fd_filestat_set_size, fd, UINT64_MAX));
+  OK(do_fstat(guest, fd, &stat));
+  require(stat.size == 7);
   /* Large transfers pass through the kernel's buffer in pieces. */
   static uint8_t bytes[DATA_SIZE], back[DATA_SIZE];
   for (uint32_t i = 0; i < DATA_SIZE; i++) bytes[i] = (uint8_t)(i * 7);
