@@ -5,7 +5,7 @@
 
 import { loadSharedKernel } from "../web/shared-kernel.js";
 import { System as WebSystem } from "../web/system.js";
-import { writeTree } from "./tree.js";
+import { writeTree } from "../web/tree.js";
 
 /**
  * @typedef {object} NodeOptions
@@ -20,7 +20,7 @@ import { writeTree } from "./tree.js";
  * What is mounted at a path, besides what web/system.js can:
  * `tree`, files given as a literal, written to what lies there; `host`, a folder of the host.
  * @typedef {import("../web/system.js").MountSpec
- *   | {type: "tree", tree: import("./tree.js").Tree}
+ *   | {type: "tree", tree: import("../web/tree.js").Tree}
  *   | {type: "host", folder: string, readOnly?: boolean}} MountSpec
  */
 

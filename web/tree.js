@@ -2,7 +2,7 @@
  * Literal trees of files, written to what lies at a path.
  */
 
-import { NidusError } from "../web/errors.js";
+import { NidusError } from "./errors.js";
 
 /**
  * Files by name: `{"src/a.c": "…"}`, nested, or as WebContainers writes it,
@@ -14,7 +14,7 @@ import { NidusError } from "../web/errors.js";
 
 /**
  * Writes a literal tree below a folder, which is made if it is missing.
- * @param {import("../web/fs.js").FsSync} sync
+ * @param {import("./fs.js").FsSync} sync
  * @param {string} path
  * @param {Tree} tree
  */
