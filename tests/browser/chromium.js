@@ -1,5 +1,5 @@
 /**
- * What the browser tests share: Debian's Chromium, pages served with or without isolation headers, and
+ * What the browser tests share: Debian's Chromium (and its Firefox, for some), pages served with or without isolation headers, and
  * the reading of what a page shows.
  *
  * Each test gets a profile of its own, so an empty browser; a page's uncaught error fails the test.
@@ -8,12 +8,15 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { chromium, firefox } from "playwright-core";
 import { serve } from "../../scripts/lib/static-server.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const dist = `${root}demos/playground/dist`;
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+/** Debian's Firefox, driven by WebDriver BiDi. */
+const firefoxPath = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
+export const hasFirefox = existsSync(firefoxPath);
 const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"];
 
 /** The two ways a page may be served. */
@@ -31,17 +34,19 @@ export const LIMIT = { timeout: 120_000 };
 /**
  * Serves a folder and opens an empty browser.
  * @param {import("node:test").TestContext} t
- * @param {Partial<Parameters<typeof serve>[0]>} options
+ * @param {Partial<Parameters<typeof serve>[0]> & {browser?: "chromium" | "firefox"}} options
  * @returns {Promise<{url: string, context: BrowserContext, page: Page}>}
  */
-async function open(t, options) {
+async function open(t, { browser: which, ...options }) {
   const server = await serve({
     folder: root.replace(/\/$/, ""),
     mounts: { "/clang/": `${root}node_modules/@yowasp/clang/gen` },
     ...options,
   });
   t.after(() => server.close());
-  const browser = await chromium.launch({ executablePath, args });
+  const browser = await (which === "firefox"
+    ? firefox.launch({ executablePath: firefoxPath, channel: "moz-firefox" })
+    : chromium.launch({ executablePath, args }));
   t.after(() => browser.close());
   const context = await browser.newContext();
   const page = await watched(context);
@@ -76,7 +81,7 @@ export async function openPlayground(t, { isolated }) {
 /**
  * A page with nothing but the package, unbundled, as `Nidus`.
  * @param {import("node:test").TestContext} t
- * @param {Partial<Parameters<typeof serve>[0]>} [options]
+ * @param {Parameters<typeof open>[1]} [options]
  */
 export async function openBlank(t, options = {}) {
   const opened = await open(t, options);
