@@ -2,7 +2,8 @@
  * Any bytes as a module: load it, give it the imports that it asks for, call all that it exports.
  *
  * What must hold: no access outside the engine's objects (the sanitisers watch), no run beyond its fuel,
- * and determinism: a second execution in small slices ends alike, with the same fuel and the same memory.
+ * and determinism: a second execution in small slices, with a garbage collection at every allocation of an
+ * object, ends alike, with the same fuel and the same memory.
  * A last byte from 0xC0 on is no part of the module but chooses an allocation that fails: running out
  * of memory is an outcome like others, and leaks nothing.
  */
@@ -25,6 +26,7 @@ enum {
 /* What an execution leaves, as one number. */
 struct outcome {
     uint64_t hash;
+    bool heap_full; /* when that is so depends on how objects lie */
 };
 
 static void mix(struct outcome *outcome, uint64_t value)
@@ -45,8 +47,8 @@ static enum nidus_host_result answer_zero(void *context, struct nidus_call *call
 }
 
 /* Something that fits the import; false: this program has nothing of the kind. */
-static bool provide(struct nidus_store *store, const struct nidus_externtype *type, struct nidus_functype *kept,
-                    struct nidus_extern *item)
+static bool provide(struct nidus_store *store, const struct nidus_module *module, uint32_t import,
+                    const struct nidus_externtype *type, struct nidus_functype *kept, struct nidus_extern *item)
 {
     struct nidus_value zero = {.type = type->type};
 
@@ -57,7 +59,7 @@ static bool provide(struct nidus_store *store, const struct nidus_externtype *ty
         for (uint32_t i = 0; i < kept->result_count; i++)
             if (NIDUS_TYPE_KIND(kept->results[i]) == 6 && !(kept->results[i] & NIDUS_NULLABLE))
                 return false;
-        return nidus_func_new(store, kept, answer_zero, kept, &item->of.func) == NIDUS_OK;
+        return nidus_func_new_import(store, module, import, answer_zero, kept, &item->of.func) == NIDUS_OK;
     case NIDUS_TABLE:
         return nidus_table_new(store, type->type, &type->limits, NIDUS_NULL, &item->of.table) == NIDUS_OK;
     case NIDUS_MEMORY: return nidus_memory_new(store, &type->limits, &item->of.memory) == NIDUS_OK;
@@ -65,6 +67,7 @@ static bool provide(struct nidus_store *store, const struct nidus_externtype *ty
         if (NIDUS_TYPE_KIND(type->type) == 6 && !(type->type & NIDUS_NULLABLE))
             return false;
         return nidus_global_new(store, &zero, type->mutable_, &item->of.global) == NIDUS_OK;
+    case NIDUS_TAG: return nidus_tag_new(store, &type->func, &item->of.tag) == NIDUS_OK;
     default: return false;
     }
 }
@@ -102,7 +105,11 @@ static void call(struct nidus_store *store, struct nidus_func *func, uint64_t sl
         } else if (status == NIDUS_RUN_TRAPPED) {
             const char *text;
             struct nidus_frame frame;
-            mix(outcome, nidus_run_trap(run, &text));
+            enum nidus_trap trap = nidus_run_trap(run, &text);
+            mix(outcome, trap);
+            outcome->heap_full |= trap == NIDUS_TRAP_HEAP;
+            if (trap == NIDUS_TRAP_EXCEPTION)
+                (void)nidus_exception_tag(nidus_run_exception(run));
             for (uint32_t i = 0; i < nidus_run_frame_count(run) && i < 3; i++)
                 if (nidus_run_frame(run, i, &frame) == NIDUS_OK)
                     mix(outcome, frame.offset);
@@ -120,20 +127,21 @@ static void execute(struct nidus_engine *engine, struct nidus_module *module, ui
     struct nidus_extern items[64];
     struct nidus_functype kept[64];
 
-    outcome->hash = 14695981039346656037u;
+    *outcome = (struct outcome){.hash = 14695981039346656037u};
     if (count > 64 || nidus_store_new(engine, &store))
         return;
     for (uint32_t i = 0; i < count; i++) {
         struct nidus_name from, name;
         struct nidus_externtype type;
         nidus_module_import(module, i, &from, &name, &type);
-        if (!provide(store, &type, &kept[i], &items[i])) {
+        if (!provide(store, module, i, &type, &kept[i], &items[i])) {
             nidus_store_free(store);
             return;
         }
     }
     enum nidus_code code = nidus_instance_new(store, module, items, count, &instance, &error);
     mix(outcome, code);
+    outcome->heap_full |= code == NIDUS_ERROR_NO_MEMORY;
     if (code == NIDUS_OK) {
         struct nidus_func *start = nidus_instance_start(instance);
         if (start)
@@ -155,15 +163,34 @@ static void execute(struct nidus_engine *engine, struct nidus_module *module, ui
     nidus_store_free(store);
 }
 
+/* False when it is no module, or there is no memory. */
+static bool load_and_execute(const struct nidus_config *config, const uint8_t *bytes, size_t size, uint64_t slice,
+                             struct outcome *outcome)
+{
+    struct nidus_engine *engine;
+    struct nidus_module *module;
+    struct nidus_error error = {0};
+
+    if (nidus_engine_new(config, &engine) != NIDUS_OK)
+        return false;
+    enum nidus_code code = nidus_module_load(engine, bytes, size, NIDUS_LOAD_BORROW, &module, &error);
+    if (code == NIDUS_OK) {
+        execute(engine, module, slice, outcome);
+        nidus_module_free(module);
+    } else if (error.text[0] == 0 || error.code != code || error.offset > size) {
+        fprintf(stderr, "fuzz_engine: a refusal without its sentence or place\n");
+        abort();
+    }
+    nidus_engine_free(engine);
+    return code == NIDUS_OK;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct account account = {.most = MOST_BYTES};
     struct nidus_config config;
-    struct nidus_engine *engine;
-    struct nidus_module *module;
-    struct nidus_error error = {0};
 
     if (size > 0 && bytes[size - 1] >= 0xC0) {
         size--;
@@ -175,24 +202,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     config.limits.table_elements = 4096;
     config.limits.call_depth = 200;
     config.limits.stack_bytes = 1 << 18;
-    if (nidus_engine_new(&config, &engine) == NIDUS_OK) {
-        enum nidus_code code = nidus_module_load(engine, bytes, size, NIDUS_LOAD_BORROW, &module, &error);
-        if (code == NIDUS_OK) {
-            struct outcome whole, sliced;
-            execute(engine, module, NIDUS_UNLIMITED, &whole);
-            if (!account.fail_at) {
-                execute(engine, module, 100, &sliced);
-                if (whole.hash != sliced.hash) {
-                    fprintf(stderr, "fuzz_engine: slices change the outcome\n");
-                    abort();
-                }
-            }
-            nidus_module_free(module);
-        } else if (error.text[0] == 0 || error.code != code || error.offset > size) {
-            fprintf(stderr, "fuzz_engine: a refusal without its sentence or place\n");
+    config.limits.heap_bytes = 1 << 17;
+    struct outcome whole = {0}, sliced = {0};
+    bool loaded = load_and_execute(&config, bytes, size, NIDUS_UNLIMITED, &whole);
+    if (loaded && !account.fail_at) {
+        config.heap_stress = true;
+        load_and_execute(&config, bytes, size, 100, &sliced);
+        if (whole.hash != sliced.hash && !whole.heap_full && !sliced.heap_full) {
+            fprintf(stderr, "fuzz_engine: slices or collections change the outcome\n");
             abort();
         }
-        nidus_engine_free(engine);
     }
     if (account.live != 0) {
         fprintf(stderr, "fuzz_engine: %zu bytes were not freed\n", account.live);
