@@ -1,20 +1,24 @@
 /**
- * Random valid modules on the engine and on this host's WebAssembly: results, traps, memory and globals
+ * Random valid modules on the engine and on a host's WebAssembly: results, traps, memory and globals
  * must agree.
  *
- *   node tests/fuzz/differential.mjs [--seconds N] [--seed N]
+ *   node tests/fuzz/differential.mjs [--seconds N] [--seed N] [--chromium]
+ *
+ * The host is this Node; with --chromium Debian's browser, which has all of WebAssembly 3.0: then modules
+ * use garbage collection, exceptions, 64-bit and several memories, and the rest.
  *
  * binaryen's `wasm-opt --translate-to-fuzz` makes the modules from random bytes and puts a limit into
  * every loop, so that all of them end. `--denan` keeps NaNs out, whose bits hosts choose freely. A module
  * that differs stays in build/fuzz/findings, and the line that repeats it is printed.
  */
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Engine } from "../../node/engine.js";
+import { serve } from "../../scripts/lib/static-server.mjs";
+import { execute } from "./outcomes.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = join(root, "build", "fuzz", "findings");
@@ -22,6 +26,26 @@ const folder = join(root, "build", "fuzz", "findings");
 const FEATURES =
   "--mvp-features --enable-mutable-globals --enable-nontrapping-float-to-int --enable-sign-ext --enable-simd " +
   "--enable-bulk-memory --enable-multivalue";
+
+/** For a browser. Strings and the like are later than 3.0; threads and relaxed SIMD may differ. */
+const BROWSER_FEATURES =
+  "--all-features --disable-stack-switching --disable-shared-everything --disable-custom-descriptors " +
+  "--disable-strings --disable-fp16 --disable-threads --disable-relaxed-simd --disable-wide-arithmetic " +
+  "--disable-custom-page-sizes --disable-multibyte --disable-relaxed-atomics " +
+  "--translate-to-exnref"; // a browser refuses modules that mix both forms of exceptions
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string" },
+    seed: { type: "string" },
+    chromium: { type: "boolean" },
+  },
+});
+
+/** Debian's binaryen is older than the final forms of the newer instructions; npm's comes with jco. */
+const wasmOpt = values.chromium
+  ? [process.execPath, join(root, "node_modules", "binaryen", "bin", "wasm-opt")]
+  : ["wasm-opt"];
 
 /** Bytes from a seed: a small generator is enough, binaryen turns every byte into a decision. @param {number} seed */
 function randomBytes(seed) {
@@ -37,8 +61,9 @@ function randomBytes(seed) {
 
 /** @param {string} input @param {string} output */
 function generate(input, output) {
-  const args = ["-ttf", "--denan", "-o", output, ...FEATURES.split(" "), input];
-  const { status, error, stderr } = spawnSync("wasm-opt", args, { encoding: "utf8" });
+  const features = (values.chromium ? BROWSER_FEATURES : FEATURES).split(" ");
+  const args = [...wasmOpt.slice(1), "-ttf", "--denan", "-o", output, ...features, input];
+  const { status, error, stderr } = spawnSync(wasmOpt[0], args, { encoding: "utf8" });
   if (error)
     throw new Error("differential: wasm-opt is missing; install binaryen (npm run setup).");
   return status === 0 ? null : stderr;
@@ -49,94 +74,49 @@ function generate(input, output) {
  * @param {string} file
  */
 function makesVectorNaNs(file) {
-  const { stdout } = spawnSync("wasm-opt", ["-S", "-o", "-", "--all-features", file], {
-    encoding: "utf8",
-  });
+  const args = [...wasmOpt.slice(1), "-S", "-o", "-", "--all-features", file];
+  const { stdout } = spawnSync(wasmOpt[0], args, { encoding: "utf8" });
   return /f(32x4|64x2)\.(add|sub|mul|div|sqrt|min|max|ceil|floor|trunc|nearest|demote|promote)/.test(
     stdout,
   );
 }
 
-/** What can be compared of a value. @param {unknown} value @returns {string} */
-function show(value) {
-  if (Array.isArray(value)) return value.map(show).join(" ");
-  if (typeof value === "function") return "a function";
-  if (Object.is(value, -0)) return "-0";
-  return typeof value === "bigint" ? `${value}n` : String(value);
+/** What the host's WebAssembly does with a module; null where it refuses it. */
+/** @typedef {(bytes: Uint8Array) => Promise<string[] | null>} Host */
+
+/** @type {Host} */
+const thisHost = async (bytes) =>
+  WebAssembly.validate(new Uint8Array(bytes)) ? execute(WebAssembly, bytes) : null;
+
+/** @returns {Promise<{host: Host, close: () => Promise<void>}>} */
+async function openBrowser() {
+  const { chromium } = await import("playwright-core");
+  const server = await serve({ folder: resolve(root), isolated: true });
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+  });
+  const page = await browser.newPage();
+  await page.goto(`${server.url}package.json`);
+  return {
+    host: (bytes) =>
+      page.evaluate(async (text) => {
+        const module = "/tests/fuzz/outcomes.js";
+        const outcomes = await import(module);
+        const given = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+        return WebAssembly.validate(given) ? outcomes.execute(WebAssembly, given) : null;
+      }, Buffer.from(bytes).toString("base64")),
+    close: async () => {
+      await browser.close();
+      await server.close();
+    },
+  };
 }
 
-/** The kind of an error: engines word them differently. @param {unknown} error */
-function kind(error) {
-  if (error instanceof RangeError) return "exhausted";
-  if (error instanceof WebAssembly.RuntimeError) return "trap";
-  if (error instanceof WebAssembly.LinkError) return "link";
-  return String(error);
-}
+const { host, close } = values.chromium
+  ? await openBrowser()
+  : { host: thisHost, close: async () => {} };
 
-/**
- * Instantiates and calls every export; tells all that can be seen.
- * @param {any} wasm the namespace
- * @param {Uint8Array} bytes
- */
-function execute(wasm, bytes) {
-  /** @type {string[]} */
-  const log = [];
-  const module = new wasm.Module(bytes);
-  /** @type {Record<string, Record<string, unknown>>} */
-  const imports = {};
-  for (const { module: from, name, kind: what } of wasm.Module.imports(module)) {
-    const say = (/** @type {unknown[]} */ ...args) => void log.push(`${name} ${show(args)}`);
-    imports[from] ??= {};
-    if (what === "function") imports[from][name] = say;
-    else return [`needs a ${what}`];
-  }
-  let exports;
-  try {
-    exports = new wasm.Instance(module, imports).exports;
-  } catch (error) {
-    return [kind(error)];
-  }
-  for (const [name, item] of Object.entries(exports)) {
-    if (typeof item !== "function") continue;
-    for (const seed of [0, 1]) {
-      exports.hangLimitInitializer?.();
-      const args = Array.from({ length: item.length }, (_, i) => seed * (i + 3));
-      try {
-        log.push(`${name}: ${show(item(...args))}`);
-      } catch (error) {
-        if (error instanceof TypeError) {
-          // A v128 or i64 in the signature: once more with bigints, and if that fails too, not at all.
-          try {
-            log.push(`${name}: ${show(item(...args.map(BigInt)))}`);
-          } catch (again) {
-            log.push(`${name}: ${again instanceof TypeError ? "TypeError" : kind(again)}`);
-          }
-        } else log.push(`${name}: ${kind(error)}`);
-      }
-    }
-  }
-  for (const [name, item] of Object.entries(exports)) {
-    if (item instanceof wasm.Memory) {
-      const now = item.bytes ?? new Uint8Array(item.buffer);
-      const digest = createHash("sha256").update(now).digest("hex");
-      const begin = Buffer.from(now.subarray(0, 64)).toString("hex");
-      log.push(`${name}: ${now.length} bytes, ${begin}… ${digest}`);
-    } else if (item instanceof wasm.Global) {
-      let value;
-      try {
-        value = show(item.value);
-      } catch {
-        value = "v128";
-      }
-      log.push(`${name}: ${value}`);
-    }
-  }
-  return log;
-}
-
-const { values } = parseArgs({
-  options: { seconds: { type: "string" }, seed: { type: "string" } },
-});
 const end = performance.now() + Number(values.seconds ?? 60) * 1000;
 const first = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
 mkdirSync(folder, { recursive: true });
@@ -153,11 +133,11 @@ for (let seed = first; seed === first || (!once && performance.now() < end); see
     continue;
   }
   const bytes = readFileSync(output);
-  if (!WebAssembly.validate(bytes)) {
+  const theirs = await host(bytes);
+  if (theirs === null) {
     counts.ungenerated++; // beyond this host's features
     continue;
   }
-  const theirs = execute(WebAssembly, bytes);
   const ours = execute(await Engine.create({ limits: { memoryBytes: 1 << 28 } }), bytes);
   counts.modules++;
   counts.outcomes += theirs.length;
@@ -173,10 +153,11 @@ for (let seed = first; seed === first || (!once && performance.now() < end); see
     console.log(`seed ${seed}: the engine says ${ours[at]?.slice(0, 300)}`);
     console.log(`  where the host says ${theirs[at]?.slice(0, 300)}`);
     console.log(
-      `  module: ${kept}; again: node tests/fuzz/differential.mjs --seed ${seed} --seconds 1`,
+      `  module: ${kept}; again: node tests/fuzz/differential.mjs${values.chromium ? " --chromium" : ""} --seed ${seed} --seconds 1`,
     );
   }
 }
+await close();
 console.log(
   `differential: ${counts.modules} modules, ${counts.outcomes} outcomes compared, ` +
     `${counts.differences} differ, ${counts.undecided} may differ by the bits of a vector's NaN, ` +
