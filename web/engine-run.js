@@ -18,6 +18,7 @@ import {
   UNLIMITED,
   V128,
   VALUE_SIZE,
+  isException,
 } from "./engine-abi.js";
 import { convert, loadResults, storeValue } from "./engine-values.js";
 import { turn } from "./engine-wasm.js";
@@ -59,8 +60,8 @@ export class Run {
     this.#core = core;
     this.#type = core.functionType(func);
     const { params, results } = this.#type;
-    if ([...params, ...results].includes(V128)) {
-      throw new TypeError("A v128 cannot cross between JavaScript and WebAssembly.");
+    if ([...params, ...results].some((type) => type === V128 || isException(type))) {
+      throw new TypeError("A v128 or exnref cannot cross between JavaScript and WebAssembly.");
     }
     const values = params.map((type, i) => convert(args[i], type, references));
     this.#pointer = core.takeRun(this);

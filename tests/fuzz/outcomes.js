@@ -36,11 +36,19 @@ export function execute(wasm, bytes) {
   const module = new wasm.Module(bytes);
   /** @type {Record<string, Record<string, unknown>>} */
   const imports = {};
+  const tag = wasm.Exception && new wasm.Tag({ parameters: ["i32"] });
   for (const { module: from, name, kind: what } of wasm.Module.imports(module)) {
     const say = (/** @type {unknown[]} */ ...args) => void log.push(`${name} ${show(args)}`);
     imports[from] ??= {};
-    if (what === "function") imports[from][name] = say;
-    else if (what === "tag") imports[from][name] = new wasm.Tag({ parameters: ["i32"] });
+    const fail = (/** @type {unknown[]} */ ...args) => {
+      say(...args);
+      throw tag ? new wasm.Exception(tag, [7]) : new Error("thrown by an import");
+    };
+    // What binaryen's modules import: functions that tell, one that throws, and these.
+    if (what === "function") imports[from][name] = name === "throw" ? fail : say;
+    else if (what === "tag")
+      imports[from][name] = name === "jstag" ? new wasm.Tag({ parameters: ["externref"] }) : tag;
+    else if (what === "global") imports[from][name] = name;
     else return [`needs a ${what}`];
   }
   let exports;

@@ -110,6 +110,7 @@ const EXCEPTIONS = `(module
   (func (export "catch_all") (result i32)
     (block $caught (try_table (catch_all $caught) (call $f)) (return (i32.const 0)))
     (i32.const 1))
+  (func (export "never") (result exnref) unreachable)
   (func (export "pass")
     (block $caught (result exnref)
       (try_table (catch_all_ref $caught) (call $f)) (return))
@@ -147,6 +148,7 @@ test("exceptions cross with their tags and values, both ways", async () => {
     throw new WebAssembly.RuntimeError("a trap");
   };
   assert.throws(guest.catch_all, WebAssembly.RuntimeError);
+  assert.throws(guest.never, TypeError); // before anything runs
   assert.throws(() => new engine.Exception(tag, [1]), TypeError);
   assert.throws(() => new engine.Exception(guest.mine, [1]), TypeError);
 });
