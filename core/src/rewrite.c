@@ -185,9 +185,11 @@ static enum nidus_code skip_type(struct reader *reader) {
 static enum nidus_code skip_limits(struct reader *reader) {
   uint8_t flags;
   uint64_t number;
+  uint32_t page_shift;
   TRY(read_byte(reader, &flags));
   TRY(read_u64(reader, &number));
-  return flags & 1 ? read_u64(reader, &number) : NIDUS_OK;
+  if (flags & 1) TRY(read_u64(reader, &number));
+  return flags & 8 ? read_u32(reader, &page_shift) : NIDUS_OK;
 }
 
 static enum nidus_code skip_description(struct reader *reader) {

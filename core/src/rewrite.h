@@ -56,7 +56,7 @@ struct function_plan {
   uint32_t cost; /* of a call that goes straight through: its instructions outside loops, and those of the
                   * functions it calls there, as far as these have no check of their own */
   bool checked;  /* has a check at its entry */
-  bool plain;    /* neither it nor what it calls has any check: the count stays as it is */
+  bool plain;    /* neither it nor what it calls has any check, or throws: the count stays as it is */
 };
 
 struct plan {
@@ -68,6 +68,8 @@ NIDUS_CHECK enum nidus_code rewrite_plan(const struct nidus_module *module, stru
 void plan_free(const struct nidus_module *module, struct plan *plan);
 
 bool rewrite_opens_block(uint32_t op);
+bool rewrite_closes_block(uint32_t op);
+bool rewrite_throws(uint32_t op);
 bool rewrite_is_call(uint32_t op);
 /* Leaves the reader of a body at its first instruction; *locals gets how many there are, parameters not counted. */
 NIDUS_CHECK enum nidus_code rewrite_skip_locals(struct reader *reader, uint32_t *locals);

@@ -18,8 +18,13 @@
  *     end   local.get $spare   global.set $count
  *
  * The block stands between the body and the function: a branch that left the function leaves the block.
- * In such a loop even the call of $slow would make the host keep in memory what it has in registers.
- * Therefore it stands outside, and the loop is entered anew behind it:
+ * Whoever throws or lets an exception pass has put the count back before, so that a handler finds it in the
+ * global: legacy catch blocks load it. A clause of try_table leads to a label that branches may lead to as well.
+ * Such a label is a landing: who goes there in any other way puts the count back first, and it is loaded
+ * behind the label.
+ *
+ * In a loop that calls nothing that counts even the call of $slow would make the host keep in memory what it has
+ * in registers. Therefore it stands outside, and the loop is entered anew behind it:
  *
  *     block $done RESULT   loop $again RESULT
  *         block $slow
@@ -48,8 +53,10 @@ struct region {
 
 struct open_block {
   uint32_t around; /* the region that it stands in, while surveyed */
-  uint32_t region; /* a loop's own */
+  uint32_t region; /* a loop's own; 0 for other blocks */
   uint32_t depth;  /* how many blocks are around it in the new body */
+  uint32_t id;     /* in the order of their heads; 0 is the function */
+  bool landing;    /* a clause of try_table leads to its label, in a function that has the count to itself */
   bool outside;    /* a loop whose slow path stands behind it */
 };
 
@@ -66,6 +73,7 @@ struct emitter {
   const struct nidus_functype *shape;
   VEC(struct region) regions;
   VEC(struct open_block) blocks;
+  VEC(bool) caught; /* by id: whether a clause of try_table leads to the block's label */
   uint32_t depth;
   uint32_t spare; /* a local of type i64 */
   bool own;       /* the function has the count to itself */
@@ -100,12 +108,48 @@ static enum nidus_code weigh_call(struct emitter *emitter, uint32_t op, struct r
   return NIDUS_OK;
 }
 
+/* From the immediates of try_table to the first clause; *count gets how many there are. */
+static enum nidus_code read_clauses(struct reader *reader, uint32_t *count) {
+  int64_t type;
+  if (*reader->at == 0x63 || *reader->at == 0x64) reader->at++;
+  TRY(read_s33(reader, &type));
+  return read_u32(reader, count);
+}
+
+/* From a catch clause to its label. */
+static enum nidus_code skip_tag(struct reader *reader) {
+  uint8_t kind;
+  uint32_t tag;
+  TRY(read_byte(reader, &kind));
+  return kind < 2 ? read_u32(reader, &tag) : NIDUS_OK;
+}
+
+static enum nidus_code note_clauses(struct emitter *emitter, struct reader immediates) {
+  uint32_t count, label;
+  TRY(read_clauses(&immediates, &count));
+  for (; count > 0; count--) {
+    TRY(skip_tag(&immediates));
+    TRY(read_u32(&immediates, &label));
+    /* One that is not among the open blocks is the function's. */
+    uint32_t open = emitter->blocks.count;
+    emitter->caught.items[label < open ? emitter->blocks.items[open - 1 - label].id : 0] = true;
+  }
+  return NIDUS_OK;
+}
+
+static enum nidus_code add_label(struct emitter *emitter) {
+  if (!VEC_ROOM(emitter->allocator, &emitter->caught, 1)) return error_no_memory(emitter->reader.error);
+  emitter->caught.items[emitter->caught.count++] = false;
+  return NIDUS_OK;
+}
+
 static enum nidus_code survey_body(struct emitter *emitter) {
   struct reader *reader = &emitter->reader;
   const uint8_t *instructions = reader->at;
   uint32_t region = 0;
-  emitter->regions.count = emitter->blocks.count = 0;
+  emitter->regions.count = emitter->blocks.count = emitter->caught.count = 0;
   TRY(add_region(emitter));
+  TRY(add_label(emitter));
   while (reader->at < reader->end) {
     uint32_t op;
     TRY(decode_opcode(reader, &op));
@@ -119,12 +163,16 @@ static enum nidus_code survey_body(struct emitter *emitter) {
       if (!plain) emitter->regions.items[region].counts = true;
       emitter->regions.items[region].cost += cost;
     }
-    if (rewrite_opens_block(op)) TRY(open_block(emitter, (struct open_block){.around = region}));
+    if (op == WASM_TRY_TABLE) TRY(note_clauses(emitter, immediates));
+    if (rewrite_opens_block(op)) {
+      TRY(open_block(emitter, (struct open_block){.around = region, .id = emitter->caught.count}));
+      TRY(add_label(emitter));
+    }
     if (op == WASM_LOOP) {
       region = emitter->regions.count;
       TRY(add_region(emitter));
     }
-    if (op == WASM_END && emitter->blocks.count > 0) {
+    if (rewrite_closes_block(op) && emitter->blocks.count > 0) {
       bool counts = emitter->regions.items[region].counts;
       region = emitter->blocks.items[--emitter->blocks.count].around;
       if (counts) emitter->regions.items[region].counts = true;
@@ -198,6 +246,18 @@ static enum nidus_code put_point(struct emitter *emitter) {
   return NIDUS_OK;
 }
 
+static enum nidus_code put_store_before(struct emitter *emitter, const uint8_t *at) {
+  copy_up_to(emitter, at);
+  put_store(emitter);
+  return put_point(emitter);
+}
+
+static enum nidus_code put_load_behind(struct emitter *emitter) {
+  copy_up_to(emitter, emitter->reader.at);
+  put_load(emitter);
+  return put_point(emitter);
+}
+
 /* The type of a block that answers what a function does, if one byte can say it: no result, a number or a
  * vector. */
 static bool result_type(const struct nidus_functype *shape, uint8_t *type) {
@@ -222,7 +282,7 @@ static bool takes_values(const struct emitter *emitter, const uint8_t *at) {
 static enum nidus_code put_loop(struct emitter *emitter, const uint8_t *at, const uint8_t *immediates,
                                 struct open_block *block) {
   const struct region *region = &emitter->regions.items[block->region];
-  block->outside = emitter->own && !region->counts && !takes_values(emitter, immediates);
+  block->outside = emitter->own && !region->counts && !block->landing && !takes_values(emitter, immediates);
   if (block->outside) {
     copy_up_to(emitter, at);
     put_byte(emitter->out, WASM_BLOCK);
@@ -239,6 +299,7 @@ static enum nidus_code put_loop(struct emitter *emitter, const uint8_t *at, cons
     put_countdown(emitter, region->cost, true);
     put_op(emitter, WASM_BR_IF, 1);
   } else {
+    if (block->landing) put_load(emitter);
     put_check(emitter, region->cost, emitter->own);
   }
   return put_point(emitter);
@@ -278,29 +339,83 @@ static enum nidus_code put_labels(struct emitter *emitter, struct reader labels,
   return NIDUS_OK;
 }
 
-static enum nidus_code put_branch(struct emitter *emitter, uint32_t op, struct reader immediates) {
+static enum nidus_code put_clauses(struct emitter *emitter, struct reader immediates) {
+  uint32_t count, label;
+  TRY(read_clauses(&immediates, &count));
+  for (; count > 0; count--) {
+    TRY(skip_tag(&immediates));
+    TRY(put_labels(emitter, immediates, 1));
+    TRY(read_u32(&immediates, &label));
+  }
+  return NIDUS_OK;
+}
+
+static bool has_landing(const struct emitter *emitter, struct reader labels, uint32_t count) {
+  uint32_t label;
+  for (; count > 0; count--) {
+    if (read_u32(&labels, &label)) return false; /* can not be: the module is valid */
+    if (emitter->blocks.items[emitter->blocks.count - 1 - label].landing) return true;
+  }
+  return false;
+}
+
+static bool is_branch(uint32_t op) {
+  uint8_t immediates = instructions[op].immediates;
+  return immediates == IMM_LABEL || immediates == IMM_LABELS || immediates == IMM_CAST;
+}
+
+static enum nidus_code put_branch(struct emitter *emitter, const uint8_t *at, uint32_t op, struct reader immediates) {
   uint32_t count = 0;
+  uint8_t flags;
   if (instructions[op].immediates == IMM_LABELS) TRY(read_u32(&immediates, &count));
+  if (instructions[op].immediates == IMM_CAST) TRY(read_byte(&immediates, &flags));
+  if (emitter->own && (rewrite_throws(op) || has_landing(emitter, immediates, count + 1)))
+    TRY(put_store_before(emitter, at));
   return put_labels(emitter, immediates, count + 1);
 }
 
 static enum nidus_code put_call(struct emitter *emitter, const uint8_t *at, uint32_t op, struct reader immediates) {
+  bool tail = op == WASM_RETURN_CALL || op == WASM_RETURN_CALL_INDIRECT || op == WASM_RETURN_CALL_REF;
   bool plain;
   uint32_t cost;
   TRY(weigh_call(emitter, op, immediates, &plain, &cost));
-  if (plain) return NIDUS_OK;
-  copy_up_to(emitter, at);
-  put_store(emitter);
-  TRY(put_point(emitter));
-  if (op == WASM_RETURN_CALL || op == WASM_RETURN_CALL_INDIRECT || op == WASM_RETURN_CALL_REF) return NIDUS_OK;
-  copy_up_to(emitter, emitter->reader.at);
-  put_load(emitter);
-  return put_point(emitter);
+  if (plain && !tail) return NIDUS_OK;
+  TRY(put_store_before(emitter, at));
+  return tail ? NIDUS_OK : put_load_behind(emitter);
+}
+
+static enum nidus_code put_opening(struct emitter *emitter, const uint8_t *at, uint32_t op, struct reader immediates,
+                                   struct open_block block) {
+  block.depth = emitter->depth;
+  block.landing = emitter->own && emitter->caught.items[block.id];
+  /* The other ways to the label: into a loop, and past an `if` without `else`. */
+  if (block.landing && (op == WASM_LOOP || op == WASM_IF)) TRY(put_store_before(emitter, at));
+  if (op == WASM_LOOP) TRY(put_loop(emitter, at, immediates.at, &block));
+  if (op == WASM_TRY_TABLE) TRY(put_clauses(emitter, immediates));
+  TRY(open_block(emitter, block));
+  emitter->depth++;
+  return NIDUS_OK;
+}
+
+/* The next part of a block: else, catch or catch_all. The one before it ends at the label. */
+static enum nidus_code put_part(struct emitter *emitter, const uint8_t *at, uint32_t op) {
+  if (emitter->blocks.items[emitter->blocks.count - 1].landing) TRY(put_store_before(emitter, at));
+  return emitter->own && op != WASM_ELSE ? put_load_behind(emitter) : NIDUS_OK;
+}
+
+static enum nidus_code put_closing(struct emitter *emitter, const uint8_t *at, uint32_t op, struct reader immediates) {
+  const struct open_block block = emitter->blocks.items[--emitter->blocks.count];
+  bool landing = block.landing && block.region == 0; /* a loop's label is at its head */
+  emitter->depth--;
+  if (landing) TRY(put_store_before(emitter, at));
+  if (op == WASM_DELEGATE) TRY(put_labels(emitter, immediates, 1));
+  if (block.outside) return put_loop_end(emitter, &block);
+  return landing && block.id > 0 ? put_load_behind(emitter) : NIDUS_OK;
 }
 
 static enum nidus_code put_instructions(struct emitter *emitter) {
   struct reader *reader = &emitter->reader;
-  uint32_t loops = 0;
+  uint32_t heads = 0, loops = 0;
   while (reader->at < reader->end) {
     const uint8_t *at = reader->at;
     uint32_t op;
@@ -308,23 +423,16 @@ static enum nidus_code put_instructions(struct emitter *emitter) {
     struct reader immediates = *reader;
     TRY(skip_immediates(reader, op));
     if (rewrite_opens_block(op)) {
-      struct open_block block = {.depth = emitter->depth};
-      if (op == WASM_LOOP) {
-        block.region = ++loops;
-        TRY(put_loop(emitter, at, immediates.at, &block));
-      }
-      TRY(open_block(emitter, block));
-      emitter->depth++;
-    } else if (op == WASM_END) {
-      const struct open_block *block = &emitter->blocks.items[--emitter->blocks.count];
-      emitter->depth--;
-      if (block->outside) TRY(put_loop_end(emitter, block));
-    } else if (instructions[op].immediates == IMM_LABEL || instructions[op].immediates == IMM_LABELS) {
-      TRY(put_branch(emitter, op, immediates));
-    } else if (emitter->own && op == WASM_RETURN) {
-      copy_up_to(emitter, at);
-      put_store(emitter);
-      TRY(put_point(emitter));
+      struct open_block block = {.id = ++heads, .region = op == WASM_LOOP ? ++loops : 0};
+      TRY(put_opening(emitter, at, op, immediates, block));
+    } else if (rewrite_closes_block(op)) {
+      TRY(put_closing(emitter, at, op, immediates));
+    } else if (op == WASM_ELSE || op == WASM_CATCH || op == WASM_CATCH_ALL) {
+      TRY(put_part(emitter, at, op));
+    } else if (is_branch(op)) {
+      TRY(put_branch(emitter, at, op, immediates));
+    } else if (emitter->own && (op == WASM_RETURN || rewrite_throws(op))) {
+      TRY(put_store_before(emitter, at));
     } else if (emitter->own && rewrite_is_call(op)) {
       TRY(put_call(emitter, at, op, immediates));
     }
@@ -332,7 +440,7 @@ static enum nidus_code put_instructions(struct emitter *emitter) {
   if (emitter->own) {
     copy_up_to(emitter, reader->end - 1);
     put_byte(emitter->out, WASM_END);
-    put_store(emitter);
+    if (!emitter->caught.items[0]) put_store(emitter);
     TRY(put_point(emitter));
   }
   copy_up_to(emitter, reader->end);
@@ -385,7 +493,8 @@ static enum nidus_code put_body(struct emitter *emitter, const struct function_p
     emitter->depth++;
   }
   TRY(put_point(emitter));
-  TRY(open_block(emitter, (struct open_block){.depth = emitter->depth++}));
+  bool landing = emitter->own && emitter->caught.items[0];
+  TRY(open_block(emitter, (struct open_block){.depth = emitter->depth++, .landing = landing}));
   return put_instructions(emitter);
 }
 
@@ -449,6 +558,7 @@ enum nidus_code rewrite_code(const struct nidus_module *module, uint32_t base, c
   plan_free(module, &plan);
   VEC_FREE(out->allocator, &emitter.regions);
   VEC_FREE(out->allocator, &emitter.blocks);
+  VEC_FREE(out->allocator, &emitter.caught);
   buffer_free(&body);
   return code;
 }

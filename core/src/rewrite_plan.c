@@ -27,16 +27,17 @@ struct planner {
   VEC(struct { uint32_t function; uint32_t next; }) path;
 };
 
-bool rewrite_opens_block(uint32_t op) { return op == WASM_BLOCK || op == WASM_LOOP || op == WASM_IF; }
+bool rewrite_opens_block(uint32_t op) {
+  return op == WASM_BLOCK || op == WASM_LOOP || op == WASM_IF || op == WASM_TRY || op == WASM_TRY_TABLE;
+}
+
+bool rewrite_closes_block(uint32_t op) { return op == WASM_END || op == WASM_DELEGATE; }
+
+bool rewrite_throws(uint32_t op) { return op == WASM_THROW || op == WASM_THROW_REF || op == WASM_RETHROW; }
 
 bool rewrite_is_call(uint32_t op) {
   return op == WASM_CALL || op == WASM_CALL_INDIRECT || op == WASM_CALL_REF ||
          op == WASM_RETURN_CALL || op == WASM_RETURN_CALL_INDIRECT || op == WASM_RETURN_CALL_REF;
-}
-
-/* Instructions whose labels, and ways out of a loop, the rewriter does not follow. */
-static bool is_unknown(uint32_t op) {
-  return op == WASM_TRY || op == WASM_TRY_TABLE || op == WASM_BR_ON_CAST || op == WASM_BR_ON_CAST_FAIL;
 }
 
 enum nidus_code rewrite_skip_locals(struct reader *reader, uint32_t *locals) {
@@ -69,11 +70,7 @@ static enum nidus_code note_body(struct planner *planner, uint32_t i) {
   function->plain = true;
   while (reader.at < reader.end) {
     uint32_t op, callee;
-    const uint8_t *where = reader.at;
     TRY(decode_opcode(&reader, &op));
-    if (is_unknown(op))
-      return READER_FAIL(&reader, NIDUS_ERROR_UNSUPPORTED, where, "%s cannot be rewritten with checks: interpret this module.",
-                         instruction_name(op));
     struct reader immediates = reader;
     TRY(skip_immediates(&reader, op));
     if (rewrite_opens_block(op)) {
@@ -82,7 +79,9 @@ static enum nidus_code note_body(struct planner *planner, uint32_t i) {
       if (op == WASM_LOOP) function->plain = false;
     }
     if (!loop) function->cost++;
-    if (op == WASM_END && depth-- == loop) loop = 0;
+    if (rewrite_closes_block(op) && depth-- == loop) loop = 0;
+    /* Who catches what it throws reads the count from the global. */
+    if (rewrite_throws(op)) function->plain = false;
     if (loop || !rewrite_is_call(op)) continue;
     if (op != WASM_CALL && op != WASM_RETURN_CALL) {
       function->checked = true;

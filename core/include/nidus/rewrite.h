@@ -30,7 +30,11 @@ enum nidus_rewrite_flags {
    *
    * A function with a loop that calls nothing keeps the count in a local, and puts it into the global before it
    * calls a function that counts or the one of the table, and when it returns. A trap in it thus loses what it
-   * counted since then: the global shows more than there is left, by what has run in that one function.
+   * counted since then: the global shows more than there is left, by what has run in that one function. What is
+   * thrown loses nothing, wherever it is caught.
+   *
+   * What the function of the table throws the guest can catch, as with any import; but the count stays used up, so
+   * that the next check asks again. A trap nobody can catch.
    */
   NIDUS_REWRITE_CHECKS = 1,
   /* Every mutable global that the module defines is exported as "nidus:global:INDEX". */
