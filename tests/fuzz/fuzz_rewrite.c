@@ -21,7 +21,7 @@ enum {
     MOST_BYTES = 64 << 20, /* of all live blocks */
     MOST_EXPORTS = 32,
     MOST_VALUES = 64,
-    ROUNDS = 3, /* calls of each export, with other arguments */
+    ROUNDS = 2, /* calls of each export, with other arguments */
 };
 /* What an execution leaves, as numbers. */
 struct outcome {
@@ -211,7 +211,7 @@ static bool execute(struct nidus_engine *engine, struct nidus_module *module, ui
         for (uint32_t i = 0; i < exports && i < MOST_EXPORTS && !outcome->cut_off; i++) {
             struct nidus_extern item = nidus_instance_export(instance, i);
             for (int round = 0; round < ROUNDS && item.kind == NIDUS_FUNC && !outcome->cut_off; round++)
-                call(store, item.of.func, 3 + 10 * round, round < ROUNDS - 1, fuel, outcome);
+                call(store, item.of.func, 13, round < ROUNDS - 1, fuel, outcome);
         }
         struct nidus_memory *memory = nidus_instance_memory(instance, 0);
         if (memory) {

@@ -1,12 +1,13 @@
 /**
  * Runs the WebAssembly specification's own tests.
  *
- *   node tests/spec/run.mjs [--wasm | --host | --rewritten | --program P] [--all] [--verbose] [FILE...]
+ *   node tests/spec/run.mjs [--wasm | --program P | [--host | --rewritten] [--chromium]] [--all] [--verbose] [FILE...]
  *
  *   (nothing)   the native engine: build/native/tests/spec/run_commands
  *   --wasm      the same program and engine compiled to wasm, under this Node
  *   --host      this Node's own WebAssembly: checks the translation, not the engine
  *   --rewritten the same, every module rewritten by the engine with checks: checks the rewriter
+ *   --chromium  with either: in Chromium, which has all of WebAssembly 3.0, instead of Node
  *   --program P the program P, for builds elsewhere
  *   --all       the files out of scope too
  *   FILE        only these, such as `i32` or `proposals/threads/atomic`
@@ -131,11 +132,12 @@ async function execute(command, folders, report) {
 /**
  * The program that executes command lists.
  * @param {"native" | "wasm" | "host" | "rewritten"} world
+ * @param {boolean} chromium instead of this Node
  * @param {string} [given] instead of the one of `build/`
  */
-function programOf(world, given) {
+function programOf(world, chromium, given) {
   if (given) return /\.c?js$/.test(given) ? [process.execPath, given] : [given];
-  const runHost = join(root, "tests", "spec", "run_host.mjs");
+  const runHost = join(root, "tests", "spec", chromium ? "run_chromium.mjs" : "run_host.mjs");
   if (world === "host") return [process.execPath, runHost];
   if (world === "rewritten") return [process.execPath, runHost, "--rewritten"];
   const folder = join(root, "build", world, "tests", "spec");
@@ -153,6 +155,7 @@ async function main() {
       wasm: { type: "boolean" },
       host: { type: "boolean" },
       rewritten: { type: "boolean" },
+      chromium: { type: "boolean" },
       program: { type: "string" },
       all: { type: "boolean" },
       verbose: { type: "boolean", short: "v" },
@@ -171,12 +174,12 @@ async function main() {
   const names = (wanted.length > 0 ? wanted : all).filter((name) => !left.includes(name));
   const world = options.wasm
     ? "wasm"
-    : options.host
-      ? "host"
-      : options.rewritten
-        ? "rewritten"
+    : options.rewritten
+      ? "rewritten"
+      : options.host || options.chromium
+        ? "host"
         : "native";
-  const program = programOf(world, options.program);
+  const program = programOf(world, options.chromium === true, options.program);
 
   const build = join(root, "build", "spec");
   /** @type {string[]} */
