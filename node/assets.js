@@ -9,6 +9,9 @@ import { NidusError } from "../web/errors.js";
 /** The kernel's module. */
 export const kernelBytes = () => assetBytes("kernel.wasm");
 
+/** What stands behind `cc`. */
+export const toolchainBytes = () => assetBytes("toolchain.wasm");
+
 /** The engine's module. */
 export const engineBytes = () => assetBytes("engine.wasm");
 

@@ -10,6 +10,7 @@ import { pathToFileURL } from "node:url";
 import { NidusError } from "../web/errors.js";
 import { COMMANDS, createToolchain } from "../web/toolchain/index.js";
 import { COMPILER_FILE, RESOURCES_FILE } from "../web/toolchain/load.js";
+import { toolchainBytes } from "./assets.js";
 import { bootCommandLine, report } from "./run.js";
 
 /** @typedef {import("./system.js").System} System */
@@ -92,6 +93,9 @@ export function nodeToolchain({ from, onProgress } = {}) {
       // In a later turn: then it is read while V8 compiles the compiler in threads of its own.
       await new Promise((resolve) => setImmediate(resolve));
       return new FileSource(join(locateToolchain(from), RESOURCES_FILE));
+    },
+    get tools() {
+      return toolchainBytes();
     },
     onProgress,
   });

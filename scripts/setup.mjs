@@ -5,7 +5,7 @@
  *   system packages   gcc, cmake, ninja, emscripten, clang, chromium (Debian 12 or 13)
  *   npm packages      npm ci
  *   native build      build/native: the libraries, the program `nidus`, the C tests
- *   wasm build        build/wasm: kernel.wasm, kernel.shared.wasm, engine.wasm, copied to web/
+ *   wasm build        build/wasm: kernel.wasm, kernel.shared.wasm, toolchain.wasm, engine.wasm, copied to web/
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -60,7 +60,12 @@ export async function build(name, definitions, { wasm = false } = {}) {
 }
 
 /** What the wasm build puts beside the JavaScript. */
-const modules = ["web/kernel.wasm", "web/kernel.shared.wasm", "web/engine.wasm"];
+const modules = [
+  "web/kernel.wasm",
+  "web/kernel.shared.wasm",
+  "web/toolchain.wasm",
+  "web/engine.wasm",
+];
 
 const steps = [
   {

@@ -1,6 +1,6 @@
 /**
- * One instance of the kernel: its exports, views of its memory, its table, and how text and bytes
- * get in and out. docs/kernel-abi.md is the contract.
+ * One instance of the kernel, or of toolchain.wasm, which is asked alike: its exports, views of its memory,
+ * its table, and how text and bytes get in and out. docs/kernel-abi.md is the contract.
  *
  * Invariant: no view of kernel memory is kept across a call into the kernel, since any call may
  * grow the memory and detach it; `u8()` hands out a valid one each time.
@@ -167,8 +167,8 @@ export class Kernel {
   }
 
   /**
-   * A copy of bytes that the kernel gives: modules, texts, and the plans of the toolchain.
-   * @param {"nidus_errno_texts" | "nidus_gate" | "nidus_bridge" | "nidus_cc_plan" | "nidus_cc_driver" | "nidus_cc_prompt"} which
+   * A copy of bytes that the kernel gives: modules and texts.
+   * @param {string} which
    * @param {number[]} values
    * @returns {Uint8Array<ArrayBuffer>}
    */

@@ -30,7 +30,7 @@ export { NidusError };
  *   default): it is gone with the page
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
- * @property {{worker?: URL | string | (() => Worker), kernel?: URL | string | WebAssembly.Module}} [assets]
+ * @property {{worker?: URL | string | (() => Worker), kernel?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
  *   addresses of the package's own files, where a bundler or server moved them
  * @property {string | URL | {compiler: URL | string | WebAssembly.Module, resources: URL | string | Blob}} [toolchain]
  *   where `llvm.core.wasm` and `llvm-resources.tar` of `@yowasp/clang` are served (the folder they lie
@@ -143,7 +143,15 @@ export class Nidus {
     document?.addEventListener("visibilitychange", hidden);
     this.#connection = connect(
       assets?.worker,
-      () => [name, kept.read(), parts, sent(assets?.kernel), sent(compiler), sent(resources)],
+      () => [
+        name,
+        kept.read(),
+        parts,
+        sent(assets?.kernel),
+        sent(compiler),
+        sent(resources),
+        sent(assets?.toolchain),
+      ],
       {
         progress: (progress) => onProgress?.(progress),
         keep: (changes) => kept.write(changes),

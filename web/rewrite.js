@@ -1,5 +1,5 @@
 /**
- * The way of a program through the kernel's rewriter (wasi-polyfill/src/rewriter.h), which makes one
+ * The way of a program through the rewriter of toolchain.wasm (wasi-polyfill/src/rewriter.h), which makes one
  * instance of it able to serve many processes (image.js).
  *
  * Invariant: what the rewriter need not see is passed on as it came, without a copy.
@@ -10,16 +10,16 @@ const WINDOW = 64 * 1024;
 
 /** Rewrites a module that arrives piece by piece. */
 export class Rewriter {
-  #kernel;
+  #tools;
   #handle;
 
   /**
-   * @param {import("./kernel.js").Kernel} kernel
+   * @param {import("./kernel.js").Kernel} tools toolchain.wasm
    * @param {boolean} [known] false: each byte is looked at, also of the build of which more is known
    */
-  constructor(kernel, known = true) {
-    this.#kernel = kernel;
-    this.#handle = kernel.exports.nidus_rewriter(Number(known));
+  constructor(tools, known = true) {
+    this.#tools = tools;
+    this.#handle = tools.exports.nidus_rewriter(Number(known));
   }
 
   /**
@@ -30,27 +30,27 @@ export class Rewriter {
    * @param {(part: Uint8Array) => void} pass
    */
   push(chunk, pass) {
-    const kernel = this.#kernel;
+    const tools = this.#tools;
     let rest = chunk;
     do {
       const [into, , , skip] = this.#shown();
       const piece = rest?.subarray(0, skip || WINDOW);
       rest = rest?.subarray(piece?.length);
       if (piece && skip) pass(piece);
-      else if (piece) kernel.u8().set(piece, into);
-      const taken = kernel.exports.nidus_rewriter_take(this.#handle, piece?.length ?? 0);
-      kernel.check(taken, "rewrite");
+      else if (piece) tools.u8().set(piece, into);
+      const taken = tools.exports.nidus_rewriter_take(this.#handle, piece?.length ?? 0);
+      tools.check(taken, "rewrite");
       const [, from, length] = this.#shown();
-      if (length) pass(kernel.u8().slice(from, from + length));
+      if (length) pass(tools.u8().slice(from, from + length));
     } while (rest?.length);
   }
 
   /** Gives its memory back. */
   close() {
-    this.#kernel.exports.nidus_rewriter_end(this.#handle);
+    this.#tools.exports.nidus_rewriter_end(this.#handle);
   }
 
   #shown() {
-    return new Uint32Array(this.#kernel.memory.buffer, this.#handle, 4);
+    return new Uint32Array(this.#tools.memory.buffer, this.#handle, 4);
   }
 }

@@ -11,13 +11,15 @@ import { Toolchain } from "./toolchain/index.js";
  * @param {import("./system.js").System} system
  * @param {string | WebAssembly.Module} llvm
  * @param {string | Blob} sysroot
+ * @param {string | WebAssembly.Module | undefined} tools toolchain.wasm
  * @param {import("./protocol.js").Post} post
  * @returns {() => Promise<unknown>}
  */
-export function addToolchain(system, llvm, sysroot, post) {
+export function addToolchain(system, llvm, sysroot, tools, post) {
   const toolchain = new Toolchain({
     llvm,
     sysroot,
+    tools,
     onProgress: (progress) => post(0, "progress", progress),
     keep: (source, part) => post(0, "part", source, part),
   });

@@ -54,7 +54,7 @@ const post = (...message) => globalThis.postMessage(message);
 
 /** @type {Verbs} */
 const verbs = {
-  async boot(name, records, kept, kernel, compiler, resources) {
+  async boot(name, records, kept, kernel, compiler, resources, tools) {
     /** @type {(source: any) => any} what the page kept of it, else itself */
     const part = (source) => kept.get(source) ?? source;
     const source = kernel ?? new URL("./kernel.wasm", import.meta.url).href;
@@ -71,7 +71,7 @@ const verbs = {
     await volume.load(system.kernel, mount);
     if (compiler && resources) {
       const { addToolchain } = await import("./worker-toolchain.js");
-      prepare = addToolchain(system, part(compiler), part(resources), post);
+      prepare = addToolchain(system, part(compiler), part(resources), tools, post);
     }
     const fs = Object.entries(system.fs);
     for (const [method, call] of fs) {

@@ -4,8 +4,7 @@
  * musl fills stdin's buffer without a look at stdout, so that a prompt without a newline stays in the
  * buffer while the program waits for its answer. Here it appears first, on a terminal or not.
  *
- * Compiled for the guest, not for the kernel, which carries the object file (kernel.wasm's
- * nidus_cc_prompt). References are weak: a program that only reads files gets neither stream.
+ * Compiled for the guest, and carried by toolchain.wasm as an object file (nidus_cc_prompt). References are weak: a program that only reads files gets neither stream.
  */
 #include <stddef.h>
 

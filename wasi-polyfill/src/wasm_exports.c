@@ -5,19 +5,13 @@
  * own worker, run over one memory; the process that an instance works for lives in a wasm global,
  * which every instance has for itself.
  */
-#include <stdlib.h>
-
-#include "cc.h"
 #include "fs.h"
 #include "handlers.h"
 #include "lacks.h"
-#include "prompt_object.h"
 #include "program.h"
-#include "rewriter.h"
 #include "spawn.h"
 #include "volume_failure.h"
-
-#define EXPORT(name) __attribute__((export_name(name)))
+#include "wasm_give.h"
 
 __asm__(
     ".globaltype nidus_current, i32\n"
@@ -40,10 +34,6 @@ EXPORT("nidus_stack") void export_stack(uint32_t top) {
   __asm__(".globaltype __stack_pointer, i32\n");
   __asm__ volatile("local.get %0\nglobal.set __stack_pointer" : : "r"(top));
 }
-
-/* The growth of memory is noticed by whoever looks at its buffer; nobody needs to be told. */
-void emscripten_notify_memory_growth(size_t memory_index);
-void emscripten_notify_memory_growth(size_t memory_index) { (void)memory_index; }
 
 /* In memory, so that all instances of the shared build find it. */
 static struct nidus_system *the_system;
@@ -93,28 +83,8 @@ EXPORT("nidus_boot") int32_t export_boot(void) {
 }
 
 EXPORT("nidus_alloc") void *export_alloc(uint32_t size) { return malloc(size); }
-EXPORT("nidus_realloc") void *export_realloc(void *bytes, uint32_t size) { return realloc(bytes, size); }
-EXPORT("nidus_free") void export_free(void *bytes) { free(bytes); }
 
 /* ---- modules ---- */
-
-/* What a call gives out besides its result: the host copies it before the next call that gives something. */
-static struct {
-  const void *bytes;
-  uint32_t length;
-} given;
-
-EXPORT("nidus_given") const void *export_given(void) { return &given; }
-
-/* Gives bytes from malloc, which are freed when the next are given. */
-static int32_t give(int32_t result, void *bytes, uint32_t length) {
-  static void *last;
-  free(last);
-  last = bytes;
-  given.bytes = bytes;
-  given.length = length;
-  return result;
-}
 
 static int32_t give_module(uint8_t *bytes, uint32_t length) { return give(bytes ? 0 : -WASI_ENOMEM, bytes, length); }
 
@@ -135,35 +105,7 @@ EXPORT("nidus_errno_texts") int32_t export_errno_texts(void) {
   return 0;
 }
 
-/* ---- the toolchain's command lines (cc.h) ---- */
-
-EXPORT("nidus_cc_plan")
-int32_t export_cc_plan(const char *strings, uint32_t length, uint32_t argc, uint32_t flags, uint32_t seed) {
-  struct cc_block block;
-  int32_t result = cc_plan(strings, length, argc, flags, seed, &block);
-  return give(result, block.bytes, block.length);
-}
-
-EXPORT("nidus_cc_driver")
-int32_t export_cc_driver(const char *text, uint32_t length, uint32_t verbose, uint32_t seed) {
-  struct cc_block block;
-  int32_t result = cc_driver(text, length, verbose != 0, seed, &block);
-  return give(result, block.bytes, block.length);
-}
-
-/* The object file of linked/prompt.c. */
-EXPORT("nidus_cc_prompt") int32_t export_cc_prompt(void) {
-  given.bytes = prompt_object;
-  given.length = sizeof prompt_object;
-  return 0;
-}
-
 /* ---- calls with strings (reply.h) ---- */
-
-static int32_t reply_give(struct reply *reply, int32_t result) {
-  if (reply->failed && result >= 0) result = -WASI_ENOMEM;
-  return give(result, reply->bytes, reply->failed ? 0 : reply->length);
-}
 
 EXPORT("nidus_program_find")
 int32_t export_program_find(const char *strings, uint32_t length, uint32_t source, uint32_t limited) {
@@ -201,18 +143,6 @@ EXPORT("nidus_volume_failure") int32_t export_volume_failure(const char *strings
   struct reply reply = {0};
   return reply_give(&reply, volume_failure(strings, length, &reply));
 }
-
-/* ---- the rewriting of the toolchain's program (rewriter.h) ---- */
-
-_Static_assert(offsetof(struct rewriter, skip) == 12, "docs/kernel-abi.md");
-
-EXPORT("nidus_rewriter") struct rewriter *export_rewriter(uint32_t known) { return rewriter_create(known != 0); }
-
-EXPORT("nidus_rewriter_take") int32_t export_rewriter_take(struct rewriter *rewriter, uint32_t length) {
-  return rewriter_take(rewriter, length);
-}
-
-EXPORT("nidus_rewriter_end") void export_rewriter_end(struct rewriter *rewriter) { rewriter_destroy(rewriter); }
 
 EXPORT("nidus_fs")
 int32_t export_fs(uint32_t operation, const char *values, uint32_t first, uint32_t second, uint32_t options, double x,

@@ -68,14 +68,15 @@ function tap({ stderr }, log, filters) {
  * temporary file that this takes.
  *
  * @param {CommandContext} context
+ * @param {import("../kernel.js").Kernel} tools
  * @param {string[]} argv of the linker
  */
-function extendLink({ system, pid }, argv) {
+function extendLink({ system, pid }, tools, argv) {
   const prompt = `/tmp/prompt-${pid}.o`;
   if (!argv.some((each) => each.includes(STACK_SIZE))) argv.push("-z", `${STACK_SIZE}1048576`);
   try {
     if (argv.includes("-lc")) {
-      system.sync.writeFile(prompt, system.kernel.generated("nidus_cc_prompt"));
+      system.sync.writeFile(prompt, tools.generated("nidus_cc_prompt"));
       argv.push("--wrap=__stdio_read", "--start-lib", prompt, "--end-lib");
     }
   } catch {
@@ -90,11 +91,12 @@ function extendLink({ system, pid }, argv) {
  * @param {string} command
  * @param {CommandContext} context
  * @param {WebAssembly.Module} module
+ * @param {import("../kernel.js").Kernel} tools toolchain.wasm
  * @param {import("./plan.js").Planner} planner
- * @param {boolean} planned whether the compiler is the build whose driver the kernel speaks for
+ * @param {boolean} planned whether the compiler is the build whose driver the planner speaks for
  * @returns {Promise<import("../system.js").CommandResult>}
  */
-export async function compile(command, context, module, planner, planned) {
+export async function compile(command, context, module, tools, planner, planned) {
   const { system, args, cwd, env } = context;
   const log = { text: "" };
   const own = !command.startsWith("clang");
@@ -105,7 +107,7 @@ export async function compile(command, context, module, planner, planned) {
   if (context.stderr.stream.terminal && env.TERM !== "dumb") argv.unshift("-fcolor-diagnostics");
   const answer = await planner.plan(
     {
-      kernel: system.kernel,
+      tools,
       name: cxx ? "clang++" : "clang",
       argv,
       cwd,
@@ -132,7 +134,7 @@ export async function compile(command, context, module, planner, planned) {
         const [argv0, ...rest] = argv;
         const compiling = rest[0] === "-cc1";
         if (compiling) rest.splice(1, 0, FIXITS);
-        if (linking && own) temporaries.push(extendLink(context, rest));
+        if (linking && own) temporaries.push(extendLink(context, tools, rest));
         const stderr = tap(context, log, compiling && !args.includes(FIXITS));
         const job = await context.spawn(module, rest, { argv0, stderr });
         const { code: ended, trap } = await job.exit;

@@ -15,7 +15,7 @@
 import { NidusError } from "../errors.js";
 import { capture, fingerprint } from "../image.js";
 import { compile } from "./commands.js";
-import { RESOURCES_FILE, loadCompiler, open, unfit } from "./load.js";
+import { RESOURCES_FILE, loadCompiler, loadTools, open, unfit } from "./load.js";
 import { Planner } from "./plan.js";
 
 /** @typedef {import("../system.js").System} System */
@@ -30,12 +30,13 @@ import { Planner } from "./plan.js";
  * @property {WebAssembly.Module | ByteSource | (() => WebAssembly.Module | ByteSource)} llvm
  *   `llvm.core.wasm`; a function is called at first use, and may throw what the user should read
  * @property {ByteSource | (() => ByteSource | Promise<ByteSource>)} sysroot `llvm-resources.tar`
+ * @property {import("../assets.js").ModuleSource} [tools] toolchain.wasm; left out: the package's own file
  * @property {OnProgress} [onProgress]
  * @property {(source: unknown, part: WebAssembly.Module | Blob) => void} [keep] is given what was fetched
  *   and compiled, for toolchains to come
  */
 
-/** The build whose driver the kernel's planner speaks for (wasi-polyfill/src/rewriter.h). */
+/** The build whose driver the planner speaks for (wasi-polyfill/src/rewriter.h). */
 const PLANNED_BUILD = "13d3a43fdc84ec94";
 
 /** Where the headers and libraries are mounted; the compiler expects them there. */
@@ -63,10 +64,10 @@ export function createToolchain(options) {
  * Gives a system a toolchain whose parts are there already.
  *
  * @param {System} system
- * @param {{module: WebAssembly.Module, resources: ByteSource, onProgress?: OnProgress}} parts
+ * @param {{module: WebAssembly.Module, resources: ByteSource, tools?: ToolchainOptions["tools"], onProgress?: OnProgress}} parts
  */
-export async function installToolchain(system, { module, resources, onProgress }) {
-  const toolchain = new Toolchain({ llvm: module, sysroot: resources, onProgress });
+export async function installToolchain(system, { module, resources, tools, onProgress }) {
+  const toolchain = new Toolchain({ llvm: module, sysroot: resources, tools, onProgress });
   toolchain.install(system);
   await toolchain.load(system);
 }
@@ -75,6 +76,8 @@ export class Toolchain {
   #options;
   #onProgress;
   #planner = new Planner();
+  /** @type {Promise<import("../kernel.js").Kernel> | undefined} */
+  #tools;
   /** @type {WeakMap<System, Promise<void>>} by system whose sysroot is mounted */
   #mounted = new WeakMap();
   /** @type {WebAssembly.Module | undefined} */
@@ -93,15 +96,21 @@ export class Toolchain {
    * @returns {Promise<WebAssembly.Module>} the compiler, which can be handed to other threads
    */
   async load(system) {
-    const [module] = await Promise.all([this.#compile(system), this.#mount(system)]);
+    const [module] = await Promise.all([this.#compile(), this.#mount(system)]);
     return module;
   }
 
-  /** @param {System} system */
-  async #compile({ kernel }) {
+  /** toolchain.wasm; a failed attempt is forgotten. */
+  async #loadTools() {
+    const tools = (this.#tools ??= loadTools(this.#options.tools));
+    tools.catch(() => (this.#tools = undefined));
+    return tools;
+  }
+
+  async #compile() {
     const { llvm, keep } = this.#options;
     const source = typeof llvm === "function" ? llvm() : llvm;
-    const module = await loadCompiler(source, kernel, this.#onProgress);
+    const module = await loadCompiler(source, await this.#loadTools(), this.#onProgress);
     if (source !== module && this.#kept !== module) keep?.(source, module);
     return (this.#kept = module);
   }
@@ -123,7 +132,8 @@ export class Toolchain {
         }
         if (i < COMPILERS) {
           const planned = fingerprint(module) === PLANNED_BUILD;
-          return compile(command, context, module, this.#planner, planned);
+          const tools = await this.#loadTools();
+          return compile(command, context, module, tools, this.#planner, planned);
         }
         const argv0 = command === "ld" ? "wasm-ld" : command;
         return (await context.spawn(module, context.args, { argv0 })).exit;
@@ -161,6 +171,6 @@ export class Toolchain {
       throw unfit(RESOURCES_FILE, "holds no C library for wasm32-wasip1");
     }
     this.#onProgress({ phase: "mount", file: RESOURCES_FILE, loaded: size, total: size });
-    system.runner.recycle(await this.#compile(system), capture);
+    system.runner.recycle(await this.#compile(), capture);
   }
 }

@@ -6,11 +6,11 @@
  * failed attempt is forgotten, so that the next one tries again.
  */
 
-import { explainCompileError, fetchAsset, notAModule } from "../assets.js";
+import { compileAsset, explainCompileError, fetchAsset, notAModule } from "../assets.js";
 import { NidusError } from "../errors.js";
+import { Kernel } from "../kernel.js";
 import { Rewriter } from "../rewrite.js";
 
-/** @typedef {import("../kernel.js").Kernel} Kernel */
 /** @typedef {{size: number, read: (into: Uint8Array) => number | Promise<number>}} Reading */
 
 /**
@@ -59,21 +59,34 @@ const byAddress = new Map();
 const byObject = new WeakMap();
 
 /**
+ * An instance of toolchain.wasm, which is asked as the kernel is.
+ *
+ * @param {import("../assets.js").ModuleSource} [source] left out: the package's own file
+ */
+export async function loadTools(source = new URL("../toolchain.wasm", import.meta.url)) {
+  const tools = new Kernel(
+    await WebAssembly.instantiate(await compileAsset(source, "toolchain.wasm")),
+  );
+  tools.raw._initialize?.();
+  return tools;
+}
+
+/**
  * Compiles the compiler, or gives the module that was compiled from this source before.
  *
  * @param {WebAssembly.Module | ByteSource} source
- * @param {Kernel} kernel rewrites it on its way
+ * @param {Kernel} tools rewrite it on its way
  * @param {OnProgress} onProgress
  * @returns {Promise<WebAssembly.Module>}
  */
-export async function loadCompiler(source, kernel, onProgress) {
+export async function loadCompiler(source, tools, onProgress) {
   if (source instanceof WebAssembly.Module) return source;
   const key = source instanceof URL ? source.href : source;
   // Each of the two takes what it is asked with.
   const compiled = /** @type {typeof byAddress} */ (typeof key === "string" ? byAddress : byObject);
   let module = compiled.get(key);
   if (module === undefined) {
-    module = compile(source, onProgress, new Rewriter(kernel)).catch((error) => {
+    module = compile(source, onProgress, new Rewriter(tools)).catch((error) => {
       // A build that cannot be rewritten is run as it is: each process gets an instance of its own.
       if (error.code === "ENOTSUP") return compile(source, onProgress);
       throw error;

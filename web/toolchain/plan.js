@@ -1,6 +1,6 @@
 /**
  * What `cc` does: the list of jobs, each one run of clang's compiler proper, its assembler, or the linker, with
- * exactly the arguments that clang's own driver would give them. The kernel plans the everyday command
+ * exactly the arguments that clang's own driver would give them. toolchain.wasm plans the everyday command
  * lines (wasi-polyfill/src/cc.h); for all others the driver is asked with `-###` what it would do.
  *
  * Invariant: what the driver says to the user (warnings, errors, versions) is passed on word for word. Its
@@ -21,13 +21,13 @@
 
 /**
  * @typedef {object} Question
- * @property {Kernel} kernel
+ * @property {Kernel} tools toolchain.wasm
  * @property {string} name of the driver, `clang` or `clang++`
  * @property {readonly string[]} argv without the program's name
  * @property {string} [cwd] the working folder, absolute; debug information names it
  * @property {Readonly<Record<string, string>>} [env]
  * @property {(path: string | undefined) => boolean} [exists]
- * @property {boolean} [planned] whether the compiler is the build whose driver the kernel speaks for
+ * @property {boolean} [planned] whether the compiler is the build whose driver the planner speaks for
  */
 
 /** @typedef {{code: number | null, stdout: string, stderr: string}} Ran */
@@ -46,7 +46,7 @@ const KEPT = 64;
 const ATTEMPTS = 9;
 
 /**
- * Jobs as the kernel gives them; `ask` says how the driver is to be asked where it has none.
+ * Jobs as toolchain.wasm gives them; `ask` says how the driver is to be asked where it has none.
  *
  * @param {(string | number)[]} reply
  */
@@ -118,12 +118,12 @@ function haveInputs(jobs, exists) {
  *
  * @param {Question} question
  */
-export function planJobs({ kernel, name, argv, cwd = "/", env = {}, exists, planned = true }) {
+export function planJobs({ tools, name, argv, cwd = "/", env = {}, exists, planned = true }) {
   const variables = Object.entries(env).map((each) => each.join("="));
   const strings = [cwd, ...argv, ...variables];
   const flags = Number(name.endsWith("+")) + (planned ? 0 : 2);
   const { jobs, ask } = unused(exists ?? (() => false), (seed) =>
-    read(kernel.ask("nidus_cc_plan", strings, argv.length, flags, seed)),
+    read(tools.ask("nidus_cc_plan", strings, argv.length, flags, seed)),
   );
   return { jobs, ask: ask ?? (haveInputs(jobs, exists ?? (() => true)) ? ask : "") };
 }
@@ -131,13 +131,13 @@ export function planJobs({ kernel, name, argv, cwd = "/", env = {}, exists, plan
 /**
  * Reads what `-###` prints: the jobs, and the text around them.
  *
- * @param {Kernel} kernel
+ * @param {Kernel} tools
  * @param {string} text
  * @param {boolean} [verbose] whether the banner and the list of jobs were asked for
  * @param {number} [seed] other than 0: for other names of the temporary files
  */
-export function readDriver(kernel, text, verbose = false, seed = 0) {
-  return read(kernel.ask("nidus_cc_driver", [text], Number(verbose), seed));
+export function readDriver(tools, text, verbose = false, seed = 0) {
+  return read(tools.ask("nidus_cc_driver", [text], Number(verbose), seed));
 }
 
 /** Plans command lines for one compiler, and remembers what its driver said. */
@@ -153,7 +153,7 @@ export class Planner {
    * @returns {Promise<Answer>}
    */
   async plan(question, run) {
-    const { kernel, name, argv, cwd, env, exists } = question;
+    const { tools, name, argv, cwd, env, exists } = question;
     const kept = this.#kept;
     const planned = planJobs(question);
     const { ask } = planned;
@@ -163,7 +163,7 @@ export class Planner {
     const known = kept.get(key);
     /** @param {Ran} ran @param {number} [seed] */
     const answer = ({ code, stdout, stderr }, seed) => {
-      const { jobs, rest } = readDriver(kernel, stderr, verbose, seed);
+      const { jobs, rest } = readDriver(tools, stderr, verbose, seed);
       return { code: code ?? 1, stdout, stderr: rest, jobs: code === 0 ? jobs : [] };
     };
     if (known) {

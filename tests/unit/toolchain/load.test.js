@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { toolchainBytes } from "../../../node/assets.js";
 import { locateToolchain, nodeToolchain } from "../../../node/toolchain.js";
 import { NidusError } from "../../../web/errors.js";
 import { fingerprint } from "../../../web/image.js";
@@ -16,6 +17,7 @@ import { createToolchain, installToolchain } from "../../../web/toolchain/index.
 import { HELLO, compiler, sh } from "./support.js";
 
 const KERNEL = await readFile(new URL("../../../web/kernel.wasm", import.meta.url));
+const TOOLS = toolchainBytes();
 const CLI = fileURLToPath(new URL("../../../node/cli.js", import.meta.url));
 
 async function system() {
@@ -67,7 +69,7 @@ test("an HTML page in place of the compiler is named", async () => {
   const made = await system();
   const archive = await readFile(join(locateToolchain(import.meta.url), "llvm-resources.tar"));
   for (const llvm of [() => html, () => new Blob([html])]) {
-    createToolchain({ llvm, sysroot: archive }).install(made);
+    createToolchain({ llvm, sysroot: archive, tools: TOOLS }).install(made);
     const { code, stderr } = await sh(made, "cc hello.c");
     assert.equal(code, 127);
     assert.match(
@@ -77,9 +79,23 @@ test("an HTML page in place of the compiler is named", async () => {
   }
 });
 
+test("toolchain.wasm imports nothing, and what stands in its place is named", async () => {
+  assert.deepEqual(WebAssembly.Module.imports(new WebAssembly.Module(TOOLS)), []);
+  const made = await system();
+  const sysroot = await readFile(join(locateToolchain(import.meta.url), "llvm-resources.tar"));
+  createToolchain({ llvm: await compiler(), sysroot, tools: new Uint8Array() }).install(made);
+  for (let round = 0; round < 2; round++) {
+    const { code, stderr } = await sh(made, "cc hello.c");
+    assert.equal(code, 127);
+    assert.match(stderr, /^cc: toolchain\.wasm is empty, not a WebAssembly module; serve the/);
+  }
+});
+
 test("an archive without a C library is refused", async () => {
   const made = await system();
-  createToolchain({ llvm: await compiler(), sysroot: new Uint8Array(1024) }).install(made);
+  createToolchain({ llvm: await compiler(), sysroot: new Uint8Array(1024), tools: TOOLS }).install(
+    made,
+  );
   const { code, stderr } = await sh(made, "cc hello.c");
   assert.equal(code, 127);
   assert.match(stderr, /^cc: llvm-resources\.tar holds no C library/);
@@ -91,11 +107,13 @@ test("a compiler that streams in is rewritten too, and one that was not still co
   const bytes = await readFile(join(folder, "llvm.core.wasm"));
   const archive = await readFile(join(folder, "llvm-resources.tar"));
   const llvm = new Blob([bytes]).stream();
-  const streamed = await createToolchain({ llvm, sysroot: archive }).load(await system());
+  const streamed = await createToolchain({ llvm, sysroot: archive, tools: TOOLS }).load(
+    await system(),
+  );
   assert.ok(fingerprint(streamed));
   for (const module of [streamed, await WebAssembly.compile(bytes)]) {
     const made = await system();
-    await installToolchain(made, { module, resources: archive });
+    await installToolchain(made, { module, resources: archive, tools: TOOLS });
     const { code, stderr } = await sh(made, "cc -O1 hello.c -o hello");
     assert.deepEqual([code, stderr], [0, ""]);
     assert.equal((await sh(made, "./hello")).stdout, "hello\n");

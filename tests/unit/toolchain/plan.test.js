@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { planJobs, readDriver } from "../../../web/toolchain/plan.js";
-import { boot, compiler } from "./support.js";
+import { boot, compiler, tools as loadTools } from "./support.js";
 
 const FILES = "a.c b.c dir/q.c x.cc x.cpp x.cxx x.C o.o lib.a s.s S.S p.i p.ii noext h.h".split(
   " ",
@@ -14,11 +14,14 @@ const CWD = "/home";
 let system;
 /** @type {WebAssembly.Module} */
 let module;
+/** @type {import("../../../web/kernel.js").Kernel} */
+let tools;
 
 before(async () => {
   system = await boot(Object.fromEntries(FILES.map((name) => [name, ""])));
   await system.exec("cc", ["--version"]); // mounts the sysroot
   module = await compiler();
+  tools = await loadTools();
 });
 
 /**
@@ -28,7 +31,7 @@ before(async () => {
  */
 async function ask(driver, args) {
   const answer = await system.exec(module, ["-###", ...args], { argv0: driver, cwd: CWD });
-  const { jobs, rest } = readDriver(system.kernel, answer.stderr);
+  const { jobs, rest } = readDriver(tools, answer.stderr);
   return { jobs, says: rest + answer.stdout, code: answer.code };
 }
 
@@ -50,8 +53,7 @@ async function compare(line) {
   const [driver, ...args] = line.split(/ +/);
   const exists = (/** @type {string} */ path) =>
     system.sync.exists(path.startsWith("/") ? path : `${CWD}/${path}`);
-  const { kernel } = system;
-  const { jobs, ask: how } = planJobs({ kernel, name: driver, argv: args, cwd: CWD, exists });
+  const { jobs, ask: how } = planJobs({ tools, name: driver, argv: args, cwd: CWD, exists });
   if (how !== undefined) return false;
   const asked = await ask(driver, args);
   const { says, code } = asked;
@@ -186,14 +188,13 @@ test("what the driver warns of, refuses or answers itself has no plan", () => {
   for (const line of LEFT.trim().split("\n")) {
     const [driver, ...args] = line.split(/ +/);
     const exists = (/** @type {string} */ path) => FILES.includes(path);
-    const { kernel } = system;
-    const { ask: how } = planJobs({ kernel, name: driver, argv: args, cwd: CWD, exists });
+    const { ask: how } = planJobs({ tools, name: driver, argv: args, cwd: CWD, exists });
     assert.notEqual(how, undefined, line);
   }
 });
 
 test("a variable that the driver reads leaves the plan to it", () => {
-  const question = { kernel: system.kernel, name: "clang", argv: ["a.c"] };
+  const question = { tools, name: "clang", argv: ["a.c"] };
   assert.equal(planJobs({ ...question, env: { CPATH: "/home/include" } }).ask, "");
   assert.equal(planJobs({ ...question, env: { HOME: "/home" } }).ask, undefined);
   assert.equal(
@@ -230,7 +231,7 @@ test("the driver's answer is read with its escapes and line breaks", () => {
   const text =
     "clang version 22\nTarget: wasm32\nclang: warning: something\n (in-process)\n" +
     ' "" "clang" "-cc1" "-D" "A=\\"b\\\\c\\" \\$d" "two\nlines"\n "wasm-ld" "x.o"\n\n';
-  const { jobs, rest } = readDriver(system.kernel, text);
+  const { jobs, rest } = readDriver(tools, text);
   assert.deepEqual(jobs, [
     {
       tool: "clang",
@@ -243,7 +244,7 @@ test("the driver's answer is read with its escapes and line breaks", () => {
   ]);
   assert.equal(rest, "clang: warning: something\n");
   assert.equal(
-    readDriver(system.kernel, text, true).rest,
+    readDriver(tools, text, true).rest,
     text.replace(" (in-process)\n", "").slice(0, -1),
   );
 });

@@ -8,10 +8,10 @@ import wabt from "wabt";
 import { locateToolchain } from "../../../node/toolchain.js";
 import { LARGEST_KEPT, capture, fingerprint } from "../../../web/image.js";
 import { Rewriter } from "../../../web/rewrite.js";
-import { System } from "../../../web/system.js";
+import { boot, tools as loadTools } from "./support.js";
 
-const KERNEL = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
-const { kernel } = await System.create({ kernel: KERNEL });
+await boot(); // learns what errnos are called
+const tools = await loadTools();
 
 /** @param {string} text */
 async function assemble(text) {
@@ -29,7 +29,7 @@ async function assemble(text) {
  * @param {boolean} [known]
  */
 function partsOf(bytes, piece = bytes.length, known = true) {
-  const rewriter = new Rewriter(kernel, known);
+  const rewriter = new Rewriter(tools, known);
   /** @type {Uint8Array[]} */
   const parts = [];
   /** @param {Uint8Array} part */

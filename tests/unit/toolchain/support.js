@@ -4,13 +4,18 @@
  */
 
 import { readFileSync } from "node:fs";
+import { toolchainBytes } from "../../../node/assets.js";
 import { nodeToolchain } from "../../../node/toolchain.js";
 import { planWebStreams } from "../../../node/web-streams.js";
 import { System } from "../../../node/system.js";
+import { loadTools } from "../../../web/toolchain/load.js";
 
 const KERNEL = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
 const ENGINE = readFileSync(new URL("../../../web/engine.wasm", import.meta.url));
 const toolchain = nodeToolchain({ from: import.meta.url });
+
+/** An instance of toolchain.wasm. */
+export const tools = () => loadTools(toolchainBytes());
 
 /** @returns {Promise<WebAssembly.Module>} */
 export async function compiler() {

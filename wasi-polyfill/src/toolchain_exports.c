@@ -1,0 +1,46 @@
+/*
+ * toolchain_exports.c: the exports of toolchain.wasm (docs/kernel-abi.md), which a page loads when `cc` is first
+ * used. Only compiled to wasm. It touches no system and imports nothing: strings and bytes in, strings and
+ * bytes out.
+ */
+#include <stddef.h>
+
+#include "cc.h"
+#include "prompt_object.h"
+#include "rewriter.h"
+#include "wasm_give.h"
+
+/* ---- command lines (cc.h) ---- */
+
+EXPORT("nidus_cc_plan")
+int32_t export_cc_plan(const char *strings, uint32_t length, uint32_t argc, uint32_t flags, uint32_t seed) {
+  struct cc_block block;
+  int32_t result = cc_plan(strings, length, argc, flags, seed, &block);
+  return give(result, block.bytes, block.length);
+}
+
+EXPORT("nidus_cc_driver")
+int32_t export_cc_driver(const char *text, uint32_t length, uint32_t verbose, uint32_t seed) {
+  struct cc_block block;
+  int32_t result = cc_driver(text, length, verbose != 0, seed, &block);
+  return give(result, block.bytes, block.length);
+}
+
+/* The object file of linked/prompt.c. */
+EXPORT("nidus_cc_prompt") int32_t export_cc_prompt(void) {
+  given.bytes = prompt_object;
+  given.length = sizeof prompt_object;
+  return 0;
+}
+
+/* ---- the rewriting of the compiler (rewriter.h) ---- */
+
+_Static_assert(offsetof(struct rewriter, skip) == 12, "docs/kernel-abi.md");
+
+EXPORT("nidus_rewriter") struct rewriter *export_rewriter(uint32_t known) { return rewriter_create(known != 0); }
+
+EXPORT("nidus_rewriter_take") int32_t export_rewriter_take(struct rewriter *rewriter, uint32_t length) {
+  return rewriter_take(rewriter, length);
+}
+
+EXPORT("nidus_rewriter_end") void export_rewriter_end(struct rewriter *rewriter) { rewriter_destroy(rewriter); }
