@@ -791,7 +791,27 @@ thrown: {
     /* ---- Structs and arrays ---- */
 
     CASE(STRUCT_NEW)
-    CASE(ARRAY_NEW_FIXED)
+    {
+        SAVE();
+        uint8_t *object = heap_new(run->heap, instance->types[unit32(pc + 2)], (size_t)pc[5] * 8);
+        if (UNLIKELY(!object))
+            TRAP(NIDUS_TRAP_HEAP);
+        const uint16_t *field = pc + 6;
+        for (const uint16_t *const end = field + 2 * (size_t)pc[4]; field < end; field += 2) {
+            uint8_t *const at = object + (field[1] & 0x1fff);
+            const unsigned shift = field[1] >> 13;
+            if (LIKELY(shift == 3))
+                memcpy(at, &fp[field[0]], 8);
+            else if (LIKELY(shift == 2))
+                memcpy(at, &fp[field[0]], 4);
+            else
+                interp_store_field(at, shift, &fp[field[0]]);
+        }
+        R(1).u64 = heap_ref(object);
+        pc = field;
+        NEXT(0);
+    }
+    CASE(NEW_FIXED)
     {
         SAVE();
         TRY_TRAP(interp_new_fixed(run));

@@ -8,6 +8,7 @@ enum nidus_code nidus_run_new(struct nidus_store *store, struct nidus_run **run)
     struct nidus_run *fresh = store_object(store, OBJECT_RUN, sizeof *fresh);
     if (!fresh)
         return NIDUS_ERROR_NO_MEMORY;
+    fresh->heap = store->heap;
     fresh->fuel = NIDUS_UNLIMITED;
     *run = fresh;
     return NIDUS_OK;

@@ -144,6 +144,7 @@ struct nidus_run {
 
     struct nidus_func stub;  /* stands for the host that started the run; has no instance */
     struct nidus_func *entry;
+    struct heap *heap;       /* the store's */
     nidus_ref exception;     /* in flight, or what ended the run */
     uint8_t in_host;         /* a host function is executing: */
     union slot *host_args;   /* ... its slots, which the host may overwrite ... */
@@ -193,6 +194,8 @@ void interp_simd(union slot *fp, const uint16_t *pc);
 /* The run's pc, fp and func are up to date for these, since they may collect. */
 enum nidus_trap interp_new_fixed(struct nidus_run *run);
 enum nidus_trap interp_object(struct nidus_run *run);
+/* The low 1 << shift bytes of a slot. */
+void interp_store_field(uint8_t *at, unsigned shift, const union slot *value);
 void interp_wide(union slot *fp, const uint16_t *pc);
 
 /* ---- reference.c ---- */

@@ -47,10 +47,14 @@ static enum nidus_code emit_object(struct translator *t, uint32_t inputs, int ha
 
 /* ---- Making objects ---- */
 
-/* struct.new and array.new_fixed: | op | d | type . | count | slots ... | */
-static enum nidus_code make_from_operands(struct translator *t, enum op op, uint32_t type,
-                                          uint32_t count)
+#define MOST_SMALL 8192u /* bytes of a struct whose layout is part of the operation that makes it */
+
+/* struct.new and array.new_fixed; ops.def has the two forms. */
+static enum nidus_code make_from_operands(struct translator *t, const struct deftype *type,
+                                          uint32_t index, uint32_t count)
 {
+    int small = type->kind == KIND_STRUCT && type->size <= MOST_SMALL;
+    enum op op = small ? OP_STRUCT_NEW : OP_NEW_FIXED;
     uint16_t d;
     uint16_t slot;
     uint32_t height = t->stack.count - count;
@@ -61,15 +65,20 @@ static enum nidus_code make_from_operands(struct translator *t, enum op op, uint
             TRY(use(t, &entry, &slot));
             t->stack.items[i].local = slot;
         }
-    TRY(emit_room(t, op_units[op] + count));
+    TRY(emit_room(t, op_units[op] + 2 * count));
     TRY(emit_op(t, op));
     uint32_t dest = t->units.count;
     emit(t, 0);
-    emit32(t, type);
+    emit32(t, index);
     emit(t, count);
+    if (small)
+        emit(t, type->size / 8);
     for (uint32_t i = height; i < height + count; i++) {
         const struct entry *entry = &t->stack.items[i];
         emit(t, entry->kind == ENTRY_TEMP ? entry->home : entry->local);
+        if (small)
+            emit(t, type->fields[i - height].offset |
+                        (uint32_t)type->fields[i - height].shift << 13);
     }
     drop_to(t, height);
     TRY(push_temp(t, WIDTH_REF, &d));
@@ -84,12 +93,12 @@ static enum nidus_code make(struct translator *t)
     READ_TYPE(type, index);
     switch (t->op) {
     case WASM_STRUCT_NEW:
-        return make_from_operands(t, OP_STRUCT_NEW, index, type->field_count);
+        return make_from_operands(t, type, index, type->field_count);
     case WASM_STRUCT_NEW_DEFAULT:
         return emit_object(t, 0, 1, WIDTH_REF, index, 0);
     case WASM_ARRAY_NEW_FIXED:
         TRY(read_u32(&t->reader, &y));
-        return make_from_operands(t, OP_ARRAY_NEW_FIXED, index, y);
+        return make_from_operands(t, type, index, y);
     case WASM_ARRAY_NEW_DEFAULT:
         return emit_object(t, 1, 1, WIDTH_REF, index, 0);
     case WASM_ARRAY_NEW:

@@ -7,6 +7,7 @@ const BENCHES = {
   syscalls: () => import("./syscalls.js"),
   interp: () => import("./interp.js"),
   rewrite: () => import("./rewrite.js"),
+  objects: () => import("./objects.js"),
   volumes: () => import("./volumes.js"),
   processes: () => import("./processes.js"),
   toolchain: () => import("./toolchain.js"),
