@@ -29,7 +29,7 @@ export function compareSlices(wasm, plain, made) {
       return String(call());
     } catch (error) {
       if (error instanceof WebAssembly.RuntimeError) return error.message;
-      if (error instanceof WebAssembly.Exception) return "an exception";
+      if (error instanceof wasm.Exception) return "an exception";
       throw error;
     }
   };
