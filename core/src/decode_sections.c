@@ -114,7 +114,7 @@ enum nidus_code decode_table_section(struct decoder *decoder)
     struct nidus_module *module = decoder->module;
     struct reader *reader = &decoder->reader;
     uint32_t count;
-    TRY(decode_count(decoder, 100000, "tables", &count));
+    TRY(decode_count(decoder, module->engine->config.limits.tables - module->tables.count, "tables", &count));
     if (!VEC_ROOM(decoder->allocator, &module->tables, count))
         return error_no_memory(reader->error);
     for (uint32_t i = 0; i < count; i++) {
@@ -147,7 +147,7 @@ enum nidus_code decode_memory_section(struct decoder *decoder)
 {
     struct nidus_module *module = decoder->module;
     uint32_t count;
-    TRY(decode_count(decoder, 1000, "memories", &count));
+    TRY(decode_count(decoder, module->engine->config.limits.memories - module->memories.count, "memories", &count));
     if (!VEC_ROOM(decoder->allocator, &module->memories, count))
         return error_no_memory(decoder->reader.error);
     for (uint32_t i = 0; i < count; i++) {
@@ -209,9 +209,20 @@ enum nidus_code decode_tag_section(struct decoder *decoder)
 
 /* ---- Imports and exports ---- */
 
+/* Fails where there are as many already as the engine allows. */
+static enum nidus_code within_limit(struct reader *reader, const uint8_t *where, const char *what,
+                                    uint32_t count, uint32_t limit)
+{
+    if (count < limit)
+        return NIDUS_OK;
+    return READER_FAIL(reader, NIDUS_ERROR_LIMIT, where, "Too many %s: the engine's limit is %u.",
+                       what, limit);
+}
+
 static enum nidus_code decode_import_item(struct decoder *decoder, struct import *import)
 {
     struct nidus_module *module = decoder->module;
+    const struct nidus_limits *limits = &module->engine->config.limits;
     struct reader *reader = &decoder->reader;
     const struct nidus_allocator *allocator = decoder->allocator;
     const uint8_t *where = reader->at;
@@ -220,10 +231,7 @@ static enum nidus_code decode_import_item(struct decoder *decoder, struct import
     import->kind = (enum nidus_kind)kind;
     switch (kind) {
     case NIDUS_FUNC: {
-        if (module->funcs.count >= module->engine->config.limits.functions)
-            return READER_FAIL(reader, NIDUS_ERROR_LIMIT, where,
-                               "Too many functions: the engine's limit is %u.",
-                               module->engine->config.limits.functions);
+        TRY(within_limit(reader, where, "functions", module->funcs.count, limits->functions));
         if (!VEC_ROOM(allocator, &module->funcs, 1))
             return error_no_memory(reader->error);
         import->index = module->funcs.count;
@@ -232,6 +240,7 @@ static enum nidus_code decode_import_item(struct decoder *decoder, struct import
         return NIDUS_OK;
     }
     case NIDUS_TABLE:
+        TRY(within_limit(reader, where, "tables", module->tables.count, limits->tables));
         if (!VEC_ROOM(allocator, &module->tables, 1))
             return error_no_memory(reader->error);
         import->index = module->tables.count;
@@ -239,6 +248,7 @@ static enum nidus_code decode_import_item(struct decoder *decoder, struct import
         module->imported_tables = ++module->tables.count;
         return NIDUS_OK;
     case NIDUS_MEMORY:
+        TRY(within_limit(reader, where, "memories", module->memories.count, limits->memories));
         if (!VEC_ROOM(allocator, &module->memories, 1))
             return error_no_memory(reader->error);
         import->index = module->memories.count;

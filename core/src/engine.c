@@ -24,6 +24,8 @@ void nidus_config_default(struct nidus_config *config)
                    .functions = 1000000,
                    .function_bytes = 7654321,
                    .locals = 50000,
+                   .tables = 100000,
+                   .memories = 1000,
                    .memory_bytes = UINT64_C(1) << 32,
                    .table_elements = 10000000,
                    .call_depth = 20000,

@@ -214,8 +214,13 @@ export function runScript(folder, commands, read, rewrite) {
   const lines = [];
   for (const line of commands.split("\n").slice(0, -1)) {
     const fields = line.split(" ");
-    if (fields[0] === "text" || fields[0] === "superseded") {
-      counts[fields[0]]++;
+    if (fields[0] === "text") {
+      counts.text++;
+      continue;
+    }
+    if (fields[0] === "single") {
+      // Hosts cannot be told how many memories they may allow.
+      counts.superseded++;
       continue;
     }
     if (fields[0] === "refused") {

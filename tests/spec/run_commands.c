@@ -249,6 +249,30 @@ static enum verdict do_refused(struct script *script, const char *kind, char **f
     return PASSED;
 }
 
+/* A claim of the threads proposal, which knows one table and one memory of each module: an engine that allows
+ * no more must refuse it for that. */
+static enum verdict do_single(struct script *script, char **fields)
+{
+    struct script limited = *script;
+    struct nidus_config config;
+    struct nidus_module *module = NULL;
+    struct nidus_error error = {0};
+    enum nidus_code code;
+
+    nidus_config_default(&config);
+    config.limits.tables = config.limits.memories = 1;
+    code = nidus_engine_new(&config, &limited.engine);
+    if (code)
+        return fail(script, "no second engine");
+    code = load(&limited, fields[1], &module, &error);
+    nidus_module_free(module);
+    nidus_engine_free(limited.engine);
+    decode_hex(fields[0]);
+    if (code == NIDUS_OK)
+        return fail(script, "single (%s): accepted", fields[0]);
+    return code == NIDUS_ERROR_LIMIT ? PASSED : fail(script, "single (%s): %s", fields[0], error.text);
+}
+
 /* -- actions -------------------------------------------------------------------------------- */
 
 struct outcome {
@@ -397,8 +421,8 @@ static enum verdict execute(struct script *script, char **fields, size_t count)
         return PASSED; /* by the assembler: a malformed text never becomes bytes */
     if (strcmp(command, "text") == 0)
         return TEXT;
-    if (strcmp(command, "superseded") == 0)
-        return SUPERSEDED;
+    if (strcmp(command, "single") == 0)
+        return do_single(script, rest);
     if (strcmp(command, "untranslated") == 0) {
         decode_hex(rest[0]);
         return fail(script, "could not be translated: %s", rest[0]);

@@ -7,12 +7,12 @@
 const OUT_OF_SCOPE = {};
 
 /**
- * Assertions that a later feature contradicts: the threads proposal forks from the first version of
- * WebAssembly, which allowed one table and one memory.
+ * Assertions that hold for an engine which allows one table and one memory only: the threads proposal forks
+ * from the first version of WebAssembly, which did.
  * @param {string} name of the script
  * @param {string} message of the assert_invalid
  */
-export function superseded(name, message) {
+export function knowsOne(name, message) {
   return name.startsWith("proposals/threads/") && /^multiple (tables|memories)$/.test(message);
 }
 

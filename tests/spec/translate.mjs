@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { assemble, refuses, floatBits } from "./assemble.mjs";
-import { superseded } from "./scope.mjs";
+import { knowsOne } from "./scope.mjs";
 import { headOf, parseForm, splitScript } from "./script.mjs";
 
 /** @typedef {import("./script.mjs").Node} Node */
@@ -203,9 +203,9 @@ class Translation {
         }
         if (
           second?.kind === "string" &&
-          superseded(this.name, Buffer.from(second.bytes).toString())
+          knowsOne(this.name, Buffer.from(second.bytes).toString())
         ) {
-          return this.lines.push(`superseded ${line}`);
+          return this.lines.push(`single ${line} ${message(second)} ${await this.module(first)}`);
         }
         return this.lines.push(`${kind} ${line} ${message(second)} ${await this.module(first)}`);
       }

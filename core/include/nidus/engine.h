@@ -145,6 +145,8 @@ struct nidus_limits {
     uint32_t functions;       /* most functions, imported and defined, of one module */
     uint32_t function_bytes;  /* largest function body */
     uint32_t locals;          /* most locals of one function, with its parameters */
+    uint32_t tables;          /* most tables of one module, with those imported */
+    uint32_t memories;        /* most memories of one module, with those imported */
     uint64_t memory_bytes;    /* largest linear memory; growing beyond it fails as the spec allows */
     uint64_t table_elements;  /* largest table */
     uint32_t call_depth;      /* most frames of one run; beyond it: NIDUS_TRAP_EXHAUSTED */
@@ -171,8 +173,8 @@ struct nidus_run;
 struct nidus_call;
 
 /* Fills in the documented defaults: 1 GiB modules, 1,000,000 functions, 7,654,321-byte bodies,
- * 50,000 locals, 4 GiB memories, 10,000,000 table elements, 20,000 frames, 8 MiB of stack, 1 GiB of
- * objects. */
+ * 50,000 locals, 100,000 tables, 1,000 memories, 4 GiB memories, 10,000,000 table elements, 20,000 frames,
+ * 8 MiB of stack, 1 GiB of objects. */
 void nidus_config_default(struct nidus_config *config);
 
 /* `config` may be NULL for the defaults. */
