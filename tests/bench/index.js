@@ -11,6 +11,7 @@ const BENCHES = {
   volumes: () => import("./volumes.js"),
   processes: () => import("./processes.js"),
   toolchain: () => import("./toolchain.js"),
+  wasi: () => import("./wasi.js"),
   sizes: () => import("./sizes.js"),
 };
 
