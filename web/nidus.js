@@ -28,6 +28,7 @@ export { NidusError };
  * @typedef {object} BootOptions
  * @property {string} [volume] `idb:NAME`: what lies under /home is kept in this browser; `mem` (the
  *   default): it is gone with the page
+ * @property {Record<string, string>} [env] of every process, instead of `HOME`, `PATH`, `TERM` and `LANG`
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
  * @property {{worker?: URL | string | (() => Worker), kernel?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
@@ -129,7 +130,7 @@ export class Nidus {
    * @param {() => void} started
    * @param {(error: unknown) => void} ended
    */
-  constructor({ onProgress, assets, toolchain }, name, started, ended) {
+  constructor({ env, onProgress, assets, toolchain }, name, started, ended) {
     const kept = new KeptVolume();
     // An address has neither of the two.
     const folder = String(toolchain).replace(/\/?$/, "/llvm");
@@ -151,6 +152,7 @@ export class Nidus {
         sent(compiler),
         sent(resources),
         sent(assets?.toolchain),
+        env,
       ],
       {
         progress: (progress) => onProgress?.(progress),

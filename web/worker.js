@@ -54,7 +54,7 @@ const post = (...message) => globalThis.postMessage(message);
 
 /** @type {Verbs} */
 const verbs = {
-  async boot(name, records, kept, kernel, compiler, resources, tools) {
+  async boot(name, records, kept, kernel, compiler, resources, tools, env) {
     /** @type {(source: any) => any} what the page kept of it, else itself */
     const part = (source) => kept.get(source) ?? source;
     const source = kernel ?? new URL("./kernel.wasm", import.meta.url).href;
@@ -62,7 +62,12 @@ const verbs = {
     if (source !== module) post(0, "part", source, module);
     system = await System.create({
       kernel: module,
-      env: { HOME: "/home", PATH: "/home:/usr/bin", TERM: "xterm-256color", LANG: "C.UTF-8" },
+      env: env ?? {
+        HOME: "/home",
+        PATH: "/home:/usr/bin",
+        TERM: "xterm-256color",
+        LANG: "C.UTF-8",
+      },
       jspi,
       waitSync: waiting === "shared" ? waitSync : undefined,
     });

@@ -34,7 +34,7 @@ for (const browser of browsers) {
       test(`${where}: every function does what its specification says`, { skip }, async (t) => {
         const { page } = await openBlank(t, { browser });
         await page.evaluate(`(async () => {
-          globalThis.system = await Nidus.boot({ volume: ${JSON.stringify(volume)} });
+          globalThis.system = await Nidus.boot({ volume: ${JSON.stringify(volume)}, env: {} });
           ${RUN}
         })()`);
         for (const program of all) {

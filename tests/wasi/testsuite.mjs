@@ -156,7 +156,7 @@ async function withPage(use) {
     await page.goto(`${server.url}tests/browser/pages/blank.html`);
     await page.waitForFunction(() => document.title === "loaded");
     await page.evaluate(`(async () => {
-      globalThis.system = await Nidus.boot();
+      globalThis.system = await Nidus.boot({ env: {} });
       ${IN_PAGE}
     })()`);
     return await use(page);

@@ -5,8 +5,8 @@ int main(int argc, char **argv) {
   start(argc, argv);
   i32 count = 0, size = 0;
   SUCCEEDS(environ_sizes_get(AT(&count), AT(&size)));
-  TRUE(count >= 3);
-  TRUE(size >= sizeof "EMPTY=" + sizeof "EQUALS=a=b=c" + sizeof "TEXT=h\xc3\xa9llo world");
+  EQUAL(count, 3);
+  EQUAL(size, sizeof "EMPTY=" + sizeof "EQUALS=a=b=c" + sizeof "TEXT=h\xc3\xa9llo world");
   char **pointers = malloc(count * sizeof *pointers), *bytes = malloc(size);
   must(environ_get(AT(pointers), AT(bytes)), "environ_get");
   i32 sum = 0;
