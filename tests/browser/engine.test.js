@@ -1,9 +1,11 @@
 /** The engine on a page's main thread, without shared memory: a guest runs or waits, the page lives on. */
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { assemble } from "../spec/assemble.mjs";
-import { openBlank } from "./chromium.js";
+import { LIMIT, openBlank } from "./chromium.js";
 
 test("an endless guest leaves the page its frames, and stops when it is told to", async (t) => {
   const { page } = await openBlank(t);
@@ -54,4 +56,12 @@ test("a guest that reads a key waits for it, while the page goes on", async (t) 
   await page.keyboard.press("b");
   const answer = await page.evaluate(() => Reflect.get(globalThis, "answer"));
   assert.equal(answer, 0x6162);
+});
+
+test("random modules of WebAssembly 3.0 do what they do in the browser itself", LIMIT, () => {
+  const differential = fileURLToPath(new URL("../fuzz/differential.mjs", import.meta.url));
+  const args = [differential, "--chromium", "--seed", "1", "--executions", "1000"];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  assert.equal(status, 0, stdout + stderr);
+  assert.match(stdout, /^differential: \d+ modules, \d{4,} executions, .* 0 differ/m);
 });
