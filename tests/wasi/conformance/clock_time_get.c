@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
   /* Both advance alike. */
   while (now(__WASI_CLOCKID_MONOTONIC) - begin < 20000000) continue;
   int64_t passed = (int64_t)(now(__WASI_CLOCKID_REALTIME) - wall);
-  TRUE(passed > 10000000 && passed < (int64_t)second);
+  TRUE(passed > 10000000 && passed < (int64_t)(60 * second));
   EITHER(OK, EINVAL, clock_time_get(__WASI_CLOCKID_PROCESS_CPUTIME_ID, 1, AT(&time)));
   EITHER(OK, EINVAL, clock_time_get(__WASI_CLOCKID_THREAD_CPUTIME_ID, 1, AT(&time)));
   FAILS(EINVAL, clock_time_get(4, 1, AT(&time)));
