@@ -51,18 +51,24 @@ export async function fetchAsset(url, name) {
 /**
  * @param {Uint8Array} bytes
  * @param {string} name
+ * @param {(wrong: string) => unknown} [refuse] throws what is to be said of bytes that are no module; left
+ *   out: of a file of the package
  * @returns {Promise<WebAssembly.Module>}
  */
-export async function compileBytes(bytes, name) {
-  const wrong = notAModule(bytes);
-  if (wrong !== null) {
+export async function compileBytes(
+  bytes,
+  name,
+  refuse = (wrong) => {
     throw assetError(
       `${name} is ${wrong}, not a WebAssembly module; serve the package's own file at that address` +
         (wrong.includes("HTML")
           ? ` (with Vite up to 7, add optimizeDeps.exclude: ["nidus"]).`
           : `.`),
     );
-  }
+  },
+) {
+  const wrong = notAModule(bytes);
+  if (wrong !== null) refuse(wrong);
   try {
     return await WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (bytes));
   } catch (cause) {

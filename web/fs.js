@@ -9,7 +9,7 @@
 import { NidusError } from "./errors.js";
 import { encodePath } from "./kernel.js";
 import { Dirent, Stats } from "./stats.js";
-import { toBytes } from "./streams.js";
+import { concat, toBytes } from "./streams.js";
 
 /** The kernel's operations (fs.h) in their order. Those below `ONE_PATH` take two paths. */
 const OPERATIONS = (
@@ -28,8 +28,6 @@ const STATS = 4;
 const NUMBER = 5;
 /** How much is written at a time. */
 const PIECE = 256 * 1024;
-/** Room to read into at what should be the end of a file. */
-const END_ROOM = 4096;
 /** The options that are true or false, in the kernel's order. */
 const SWITCHES = ["recursive", "force", "errorOnExist", "withFileTypes"];
 
@@ -83,8 +81,10 @@ const decoder = new TextDecoder();
  * @property {(path: string, contents: FileContents, options?: Encoding | WriteOptions | null) => void} appendFile
  * @property {(path: string) => boolean} exists
  * @property {(path: string, flag?: OpenFlag, mode?: number) => number} open answers a descriptor of process 1
- * @property {(fd: number, into: Uint8Array, path?: string) => number} read 0 at the end; `path` for the error
- * @property {(fd: number, bytes: Uint8Array, path?: string) => void} write all of them
+ * @property {(fd: number, path?: string, pid?: number) => Uint8Array<ArrayBuffer>} read some bytes, none at the
+ *   end; `path` for the error, `pid` if it is not process 1 whose descriptor it is
+ * @property {(fd: number, bytes: Uint8Array, path?: string, pid?: number) => number} write some of them at least;
+ *   answers how many
  * @property {(fd: number) => void} close
  */
 
@@ -119,32 +119,26 @@ export function createSync(kernel) {
    * @param {(string | Uint8Array)[]} values one or two
    * @param {unknown} [options] node's, or the number that stands in their place
    * @param {unknown} [second] a further number
-   * @param {Uint8Array} [into] where bytes go
+   * @param {number} [pid] of the process whose descriptor is meant; left out: process 1
    * @returns {any}
    */
-  function call(operation, values, options, second, into) {
+  function call(operation, values, options, second, pid = 0) {
     const given = Object(options);
     const switches = SWITCHES.reduce(
       (bits, name, i) => bits | ((given[name] == null ? 0 : given[name] ? 1 : 2) << (2 * i)),
-      0,
+      pid,
     );
     const bytes = values.map((value) => (value instanceof Uint8Array ? value : encodePath(value)));
-    const [first, next = 0] = bytes.map(({ length }) => length);
-    const numbers = [
-      first,
-      next,
+    const [kind, answer] = kernel.call(
+      "nidus_fs",
+      bytes,
+      operation,
+      bytes[0].length,
       switches,
       numberOf(given.mode ?? options ?? NaN),
       numberOf(second),
-    ];
-    const [kind, answer] = kernel.withBytes(bytes, (at) =>
-      kernel.take("nidus_fs", [operation, at, ...numbers], (view, result) => {
-        if (result < NUMBER) return view.slice();
-        into?.set(view);
-        return view;
-      }),
     );
-    if (kind >= NUMBER) return kind - NUMBER;
+    if (kind >= NUMBER) return operation === READ ? answer : kind - NUMBER;
     if (kind === STATS) return new Stats(new Float64Array(answer.buffer));
     const text = decodeText(answer);
     const list = text.split("\0");
@@ -157,15 +151,12 @@ export function createSync(kernel) {
   /** @param {string} path @param {string} [flag] @param {number} [mode] @returns {number} */
   const open = (path, flag = "r", mode) => call(OPEN, [path, flag], mode);
 
-  /** @param {number} fd @param {Uint8Array} into @param {string} [path] @returns {number} */
-  const read = (fd, into, path = "") => call(READ, [path], fd, into.length, into);
+  /** @type {FsSync["read"]} */
+  const read = (fd, path = "", pid) => call(READ, [path], fd, NaN, pid);
 
-  /** @param {number} fd @param {Uint8Array} bytes @param {string} [path] */
-  const write = (fd, bytes, path = "") => {
-    for (let at = 0; at < bytes.length; at += PIECE) {
-      call(WRITE, [path, bytes.subarray(at, at + PIECE)], fd);
-    }
-  };
+  /** @type {FsSync["write"]} */
+  const write = (fd, bytes, path = "", pid) =>
+    call(WRITE, [path, bytes.subarray(0, PIECE)], fd, NaN, pid);
 
   /** @param {number} fd */
   const close = (fd) => call(CLOSE, [""], fd);
@@ -174,23 +165,10 @@ export function createSync(kernel) {
   const readFile = (path, options) => {
     const text = wantsText(options);
     const fd = open(path);
+    const pieces = [];
     try {
-      let bytes = new Uint8Array(sync.stat(path).size);
-      let size = 0;
-      for (;;) {
-        // Some more room than the file is said to need shows whether it grew, or is a device.
-        const room = size < bytes.length ? bytes.subarray(size) : new Uint8Array(END_ROOM);
-        const got = read(fd, room, path);
-        if (got === 0) break;
-        if (size === bytes.length) {
-          const longer = new Uint8Array(2 * size + END_ROOM);
-          longer.set(bytes);
-          longer.set(room, size);
-          bytes = longer;
-        }
-        size += got;
-      }
-      if (size < bytes.length) bytes = bytes.slice(0, size);
+      for (let piece; (piece = read(fd, path)).length > 0;) pieces.push(piece);
+      const bytes = concat(pieces);
       return text ? decodeText(bytes) : bytes;
     } finally {
       close(fd);
@@ -201,9 +179,10 @@ export function createSync(kernel) {
   const writeFile = (path, contents, options) => {
     wantsText(options);
     const { flag = "w", mode } = /** @type {WriteOptions} */ (Object(options));
+    const bytes = toBytes(contents);
     const fd = open(path, flag, mode);
     try {
-      write(fd, toBytes(contents), path);
+      for (let at = 0; at < bytes.length;) at += write(fd, bytes.subarray(at), path);
     } finally {
       close(fd);
     }

@@ -51,11 +51,8 @@ export function capture({ exports }) {
   from *= 4;
   const bytes = new Uint8Array(memory.buffer.slice(from));
   return {
-    get isLarge() {
-      return memory.buffer.byteLength > LARGEST_KEPT;
-    },
     restore() {
-      if (this.isLarge) return false;
+      if (memory.buffer.byteLength > LARGEST_KEPT) return false;
       const now = new Uint8Array(memory.buffer, 0, pages.value * PAGE);
       now.fill(0, 0, from);
       now.set(bytes, from);

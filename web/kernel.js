@@ -8,6 +8,7 @@
 
 import { compileAsset } from "./assets.js";
 import { NidusError, learnErrnos, messageOf } from "./errors.js";
+import { concat } from "./streams.js";
 
 const ENOMEM = 48;
 /** What the `fs_…` imports answer on a host without folders. */
@@ -102,7 +103,7 @@ export class Kernel {
    */
   join(host) {
     host.kernel = this;
-    learnErrnos(decoder.decode(this.generated("nidus_errno_texts")));
+    learnErrnos(decoder.decode(this.take("nidus_errno_texts")[1]));
   }
 
   /** The kernel's memory, as it is now. */
@@ -138,27 +139,6 @@ export class Kernel {
   }
 
   /**
-   * Calls `use` with the address of bytes lying in kernel memory, one after the other, and frees them.
-   * @template T
-   * @param {Uint8Array[]} values
-   * @param {(address: number) => T} use
-   * @returns {T}
-   */
-  withBytes(values, use) {
-    const base = this.alloc(values.reduce((size, { length }) => size + length, 1));
-    let end = base;
-    for (const value of values) {
-      this.u8().set(value, end);
-      end += value.length;
-    }
-    try {
-      return use(base);
-    } finally {
-      this.free(base);
-    }
-  }
-
-  /**
    * @param {number} ptr
    * @param {number} len
    */
@@ -167,29 +147,33 @@ export class Kernel {
   }
 
   /**
-   * A copy of bytes that the kernel gives: modules and texts.
+   * Calls a function that gives bytes out: its result, and a copy of them.
    * @param {string} which
    * @param {number[]} values
-   * @returns {Uint8Array<ArrayBuffer>}
+   * @returns {[number, Uint8Array<ArrayBuffer>]}
    */
-  generated(which, ...values) {
-    const [result, bytes] = this.take(which, values);
-    this.check(result, which);
-    return bytes;
+  take(which, ...values) {
+    const result = /** @type {KernelFunction} */ (this.raw[which])(...values);
+    const [ptr = 0, length = 0] = new Uint32Array(this.memory.buffer, this.raw.nidus_given(), 2);
+    return [result, /** @type {Uint8Array<ArrayBuffer>} */ (this.u8().slice(ptr, ptr + length))];
   }
 
   /**
-   * Calls a function that gives bytes out: its result, and a copy of them, or what else `use` makes of them.
+   * The same of a function that is given bytes, one value after the other: where they lie, and how many there
+   * are in all.
    * @param {string} which
-   * @param {number[]} values
-   * @param {(view: Uint8Array, result: number) => Uint8Array} [use]
-   * @returns {[number, Uint8Array<ArrayBuffer>]}
+   * @param {Uint8Array[]} values
+   * @param {number[]} numbers
    */
-  take(which, values, use = (view) => view.slice()) {
-    const result = /** @type {KernelFunction} */ (this.raw[which])(...values);
-    const [ptr = 0, length = 0] = new Uint32Array(this.memory.buffer, this.raw.nidus_given(), 2);
-    const view = this.u8().subarray(ptr, ptr + length);
-    return [result, /** @type {Uint8Array<ArrayBuffer>} */ (use(view, result))];
+  call(which, values, ...numbers) {
+    const all = concat(values);
+    const at = this.alloc(all.length + 1);
+    this.u8().set(all, at);
+    try {
+      return this.take(which, at, all.length, ...numbers);
+    } finally {
+      this.free(at);
+    }
   }
 
   /**
@@ -202,9 +186,7 @@ export class Kernel {
    */
   ask(which, strings, ...numbers) {
     const bytes = encoder.encode(strings.map(plain).join("\0") + "\0");
-    const [result, given] = this.withBytes([bytes], (at) =>
-      this.take(which, [at, bytes.length, ...numbers]),
-    );
+    const [result, given] = this.call(which, [bytes], ...numbers);
     const reply = decoder.decode(given).split("\0");
     if (result >= 0) return [result, ...reply];
     const [sentence, syscall = which, path] = reply;

@@ -8,9 +8,8 @@
  * has a kernel over its memory, its number and the program can run it.
  */
 
-import { compileBytes } from "./assets.js";
 import { copyFunctions, hasMultiMemory } from "./bridge.js";
-import { signalName, signalNumber } from "./errors.js";
+import { signalName } from "./errors.js";
 
 /** The exit code of a program that trapped: 128 + SIGABRT, as other runtimes answer. */
 const TRAP_CODE = 134;
@@ -38,20 +37,12 @@ const FLUSH = 8;
 /**
  * @typedef {object} RunnerOptions
  * @property {boolean} [jspi] false: do not wait through JSPI even where the host has it
- * @property {(pid: number, kinds: number, deadline: bigint) => void} [waitSync] how to wait without
- *   JSPI: returns when the process should look again, or throws `Killed`; the deadline is in monotonic
- *   nanoseconds
+ * @property {(pid: number, kinds: number, deadline: bigint) => number | void} [waitSync] how to wait
+ *   without JSPI: returns when the process should look again, with the number of a signal if one is to end it;
+ *   the deadline is in monotonic nanoseconds
  * @property {() => Promise<void>} flush makes what processes wrote permanent
  * @property {boolean} [multiMemory] left out: where the host has it
  */
-
-/** Thrown by `waitSync` to end the process that waits. */
-export class Killed {
-  /** @param {string} signal */
-  constructor(signal) {
-    this.signal = signal;
-  }
-}
 
 /** Thrown through a guest that has ended; it carries nothing. */
 const ENDED = {};
@@ -65,7 +56,7 @@ const jspi =
 
 /** The host can suspend a guest while it waits (JavaScript Promise Integration). */
 export function hasJSPI() {
-  return typeof jspi.Suspending === "function" && typeof jspi.promising === "function";
+  return "Suspending" in WebAssembly;
 }
 
 /**
@@ -75,13 +66,13 @@ export function hasJSPI() {
  * @property {() => Promise<"fuel" | undefined> | undefined} start runs it to its end; answers the limit
  *   that stopped it, if one did
  * @property {Image | null} [image]
- * @property {WebAssembly.Global} [pid] whom it serves
+ * @property {WebAssembly.Global} [pid] whom it serves, on the direct tier
  */
 
 /**
- * The state of an instance before it ran; `restore` answers whether it could be put back. One that
- * `isLarge` is not worth its memory while it is idle.
- * @typedef {{restore: () => boolean, readonly isLarge?: boolean}} Image
+ * The state of an instance before it ran; `restore` answers whether it was put back, which one that became too
+ * large is not worth.
+ * @typedef {{restore: () => boolean}} Image
  * @typedef {(instance: WebAssembly.Instance) => Image | null} Capture
  * @typedef {{capture: Capture, idle?: Guest}} Recycled
  */
@@ -102,10 +93,10 @@ export class Runner {
   #multiMemory;
   /** @type {WeakMap<WebAssembly.Module, Recycled>} */
   #recycled = new WeakMap();
-  /** @type {Record<string, Promise<WebAssembly.Module>>} what the kernel generates */
+  /** @type {Record<string, WebAssembly.Module>} what the kernel generates */
   #modules = {};
-  /** @type {Map<number, {resolve: () => void, reject: (thrown: unknown) => void}>} by pid */
-  #parked = new Map();
+  /** @type {Set<{pid: number, resolve: () => void, reject: (thrown: unknown) => void}>} */
+  #parked = new Set();
 
   /**
    * @param {import("./kernel.js").Kernel} kernel
@@ -139,28 +130,30 @@ export class Runner {
   async run(pid, program) {
     const { exports } = this.#kernel;
     const recycled = program.module && this.#recycled.get(program.module);
-    /** @type {Guest | undefined} */
-    let guest;
+    let guest = recycled?.idle;
     /** @type {{thrown: unknown} | undefined} */
     let failure;
     let limit;
     try {
-      guest = this.#reuse(pid, recycled);
-      guest ??= await (program.module
-        ? this.#instantiate(pid, program, recycled)
-        : this.#interpret(pid, program));
+      if (recycled && guest) {
+        recycled.idle = undefined;
+        /** @type {WebAssembly.Global} */ (guest.pid).value = pid;
+      } else {
+        guest = await (program.module
+          ? this.#instantiate(pid, program, recycled)
+          : this.#interpret(pid, program));
+      }
       // A kill may have come meanwhile.
       if (exports.nidus_process_memory(pid, ...guest.slots) < 0) throw ENDED;
       limit = await guest.start();
     } catch (thrown) {
       failure = { thrown };
-      if (thrown instanceof Killed) this.kill(pid, thrown.signal);
     }
     const status = this.finish(pid, failure);
-    const ended = status.trap === null && status.signal === null;
-    if (recycled && guest?.image && ended && !recycled.idle && !guest.image.isLarge) {
+    const { slots = [], image } = guest ?? {};
+    if (recycled && !recycled.idle && !status.trap && !status.signal && image?.restore()) {
       recycled.idle = guest;
-    } else this.#drop(guest);
+    } else for (const slot of slots) this.#kernel.unplace(slot);
     return limit ? { ...status, code: LIMIT_CODE, limit } : status;
   }
 
@@ -180,37 +173,16 @@ export class Runner {
   /**
    * Ends a process that is parked or has not begun; one that computes in this thread cannot be reached.
    * @param {number} pid
-   * @param {string} signal
+   * @param {number} signal
    */
   kill(pid, signal) {
-    this.#kernel.exports.nidus_process_end(pid, SIGNALLED + signalNumber(signal));
-    this.#parked.get(pid)?.reject(ENDED);
+    this.#kernel.exports.nidus_process_end(pid, SIGNALLED + signal);
+    for (const parked of this.#parked) if (parked.pid === pid) parked.reject(ENDED);
   }
 
   /** Something changed that parked processes may wait for: each looks again. */
   wake() {
-    for (const { resolve } of this.#parked.values()) resolve();
-  }
-
-  /**
-   * The idle instance of a module, made fresh.
-   * @param {number} pid
-   * @param {Recycled} [recycled]
-   */
-  #reuse(pid, recycled) {
-    const guest = recycled?.idle;
-    if (!guest) return;
-    recycled.idle = undefined;
-    if (guest.pid && guest.image?.restore()) {
-      guest.pid.value = pid;
-      return guest;
-    }
-    this.#drop(guest);
-  }
-
-  /** @param {Guest} [guest] */
-  #drop(guest) {
-    for (const slot of guest?.slots ?? []) this.#kernel.unplace(slot);
+    for (const { resolve } of this.#parked) resolve();
   }
 
   /**
@@ -227,10 +199,10 @@ export class Runner {
     const exit = (/** @type {number} */ process) => {
       if (kernel.exports.nidus_process_exit_code(process) >= 0) throw ENDED;
     };
-    const gate = new WebAssembly.Instance(await this.#module("nidus_gate", 0), {
+    const gate = new WebAssembly.Instance(this.#module("nidus_gate"), {
       process: { pid },
       kernel: kernel.raw,
-      host: { park: this.#park(), exit },
+      host: { park: this.#gatePark(), exit },
     });
     const instance = await instantiate(module, { wasi_snapshot_preview1: gate.exports });
     const memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
@@ -240,7 +212,7 @@ export class Runner {
       : copyFunctions(kernel.memory, () => new Uint8Array(memory.buffer), kernel.shared);
     const call = /** @type {() => undefined} */ (instance.exports[entry]);
     return {
-      slots: await this.#bridge({ memory }, copies),
+      slots: this.#bridge({ memory }, copies),
       start: this.patient ? jspi.promising(call) : call,
       image,
       pid,
@@ -256,10 +228,10 @@ export class Runner {
     const { copies, start } = await serve({
       kernel: this.#kernel,
       pid,
-      park: () => this.#parkAsync(pid),
+      park: () => this.park(pid),
       ended: ENDED,
     });
-    return { slots: await this.#bridge({}, copies), start };
+    return { slots: this.#bridge({}, copies), start };
   }
 
   /**
@@ -267,10 +239,10 @@ export class Runner {
    * @param {Record<string, WebAssembly.ImportValue>} guest
    * @param {WebAssembly.ModuleImports} [copies]
    */
-  async #bridge(guest, copies) {
+  #bridge(guest, copies) {
     const kernel = this.#kernel;
     const flags = copies ? HOST_COPY : kernel.shared ? SHARED_KERNEL : 0;
-    const bridge = new WebAssembly.Instance(await this.#module("nidus_bridge", flags), {
+    const bridge = new WebAssembly.Instance(this.#module("nidus_bridge", flags), {
       kernel: { memory: kernel.memory },
       guest,
       host: copies ?? {},
@@ -283,41 +255,51 @@ export class Runner {
    * @param {"nidus_gate" | "nidus_bridge"} which
    * @param {number} flags
    */
-  #module(which, flags) {
-    return (this.#modules[which + flags] ??= compileBytes(
-      this.#kernel.generated(which, flags),
-      which,
+  #module(which, flags = 0) {
+    return (this.#modules[which + flags] ??= new WebAssembly.Module(
+      this.#kernel.take(which, flags)[1],
     ));
   }
 
   /** The gate's import: returns when the process should try its call again, or throws. */
-  #park() {
+  #gatePark() {
     const { exports } = this.#kernel;
     const waitSync =
       this.#options.waitSync ?? (() => void this.#kernel.ask("nidus_program_unheld", []));
     return this.patient
-      ? new jspi.Suspending((/** @type {number} */ pid) => this.#parkAsync(pid))
-      : (/** @type {number} */ pid) =>
-          waitSync(pid, exports.nidus_wait_kinds(pid), exports.nidus_wait_deadline(pid));
+      ? new jspi.Suspending((/** @type {number} */ pid) => this.park(pid))
+      : (/** @type {number} */ pid) => {
+          const kinds = exports.nidus_wait_kinds(pid);
+          const signal = waitSync(pid, kinds, exports.nidus_wait_deadline(pid));
+          if (signal) {
+            this.kill(pid, signal);
+            throw ENDED;
+          }
+        };
   }
 
-  /** @param {number} pid */
-  async #parkAsync(pid) {
+  /**
+   * Resolves when the process should look again at what it waits for; rejects once it has been killed.
+   * @param {number} pid
+   */
+  async park(pid) {
     const { exports } = this.#kernel;
     const kinds = exports.nidus_wait_kinds(pid);
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
+    /** @type {any} */
+    let parked;
     try {
       await /** @type {Promise<void>} */ (
         new Promise((resolve, reject) => {
-          this.#parked.set(pid, { resolve, reject });
+          this.#parked.add((parked = { pid, resolve, reject }));
           if (kinds & CLOCK) timer = setTimeout(resolve, exports.nidus_wait_time(pid));
           if (kinds & FLUSH) this.#options.flush().then(resolve, () => resolve());
         })
       );
     } finally {
       clearTimeout(timer);
-      this.#parked.delete(pid);
+      this.#parked.delete(parked);
     }
   }
 }

@@ -4,7 +4,7 @@
  * decides (program.h). Compiled modules are kept for as long as their file has not changed.
  */
 
-import { explainCompileError, notAModule } from "./assets.js";
+import { compileBytes } from "./assets.js";
 
 /** How many compiled programs are kept, the last used ones. */
 const KEPT = 16;
@@ -68,7 +68,10 @@ export async function findProgram(system, command, name, cwd, env, options) {
   };
   if (way === INTERP) return later;
   try {
-    const compile = () => compileProgram(kernel, bytes(), name);
+    const compile = () =>
+      compileBytes(bytes(), name, (wrong) =>
+        kernel.ask("nidus_program_check", [name, wrong], NO_MODULE),
+      );
     const compiled = module || (await keep(programs, key, compile));
     const { imports, exports } = WebAssembly.Module;
     const { entry, needs } = inspect(kernel, name, {
@@ -114,21 +117,6 @@ function keep(modules, key, compile) {
 }
 
 /**
- * @param {Kernel} kernel
- * @param {Uint8Array} bytes
- * @param {string} name
- */
-async function compileProgram(kernel, bytes, name) {
-  const wrong = notAModule(bytes);
-  if (wrong !== null) kernel.ask("nidus_program_check", [name, wrong], NO_MODULE);
-  try {
-    return await WebAssembly.compile(/** @type {Uint8Array<ArrayBuffer>} */ (bytes));
-  } catch (error) {
-    throw explainCompileError(error, name);
-  }
-}
-
-/**
  * A module's entry, and what it may wait for; throws one sentence when it cannot run here.
  * @param {Kernel} kernel
  * @param {string} name
@@ -137,9 +125,7 @@ async function compileProgram(kernel, bytes, name) {
 function inspect(kernel, name, { imports, exports }) {
   const strings = [name];
   for (const each of imports) strings.push(each.module, each.name, each.kind);
-  for (const each of exports) {
-    if (/^(memory|_start|_initialize)$/.test(each.name)) strings.push(each.name, each.kind);
-  }
+  for (const each of exports) strings.push(each.name, each.kind);
   const [needs, entry = ""] = kernel.ask("nidus_program_check", strings, imports.length);
   return { entry, needs };
 }

@@ -85,10 +85,9 @@ class SharedKernel extends Kernel {
    * @override
    * @param {string} which
    * @param {number[]} values
-   * @param {(view: Uint8Array, result: number) => Uint8Array} [use]
    */
-  take(which, values, use) {
-    return locked(this.raw, () => super.take(which, values, use));
+  take(which, ...values) {
+    return locked(this.raw, () => super.take(which, ...values));
   }
 
   /** A C stack for a further instance over this memory. */

@@ -11,10 +11,8 @@
 import { NidusError, messageOf, signalNumber } from "./errors.js";
 import { decodeText } from "./fs.js";
 import { findProgram } from "./programs.js";
-import { fileStream } from "./stdio.js";
-import { BLOCK, Collector, toBytes } from "./streams.js";
+import { concat, toBytes } from "./streams.js";
 
-/** @typedef {import("./host.js").HostStream} HostStream */
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
 /** @typedef {import("./stdio.js").Stdio} Stdio */
 /** @typedef {import("./system.js").Command} Command */
@@ -39,9 +37,8 @@ import { BLOCK, Collector, toBytes } from "./streams.js";
  */
 
 /**
- * Standard output of a command. `stream` is what a child is given to inherit; `write` resolves when all of
- * it is taken.
- * @typedef {{stream: HostStream, write: (text: string | Uint8Array) => Promise<void>}} CommandOutput
+ * Standard output of a command: `write` resolves when all of it is taken.
+ * @typedef {{terminal?: boolean, write: (text: string | Uint8Array) => Promise<void>}} CommandOutput
  */
 
 /**
@@ -67,8 +64,7 @@ import { BLOCK, Collector, toBytes } from "./streams.js";
  * @property {readonly string[]} args
  * @property {string} cwd
  * @property {Record<string, string>} env
- * @property {{stream: HostStream, bytes: () => Promise<Uint8Array>, text: () => Promise<string>}} stdin the
- *   rest of it
+ * @property {{bytes: () => Promise<Uint8Array>, text: () => Promise<string>}} stdin the rest of it
  * @property {CommandOutput} stdout
  * @property {CommandOutput} stderr
  * @property {AbortSignal} signal aborted when the command is killed
@@ -80,7 +76,6 @@ import { BLOCK, Collector, toBytes } from "./streams.js";
 
 /** Instead of a number of preopens: every folder of the root, and the working folder. */
 const ALL_FOLDERS = -1;
-const BADF = -8;
 
 /**
  * The absolute path that `path` means in folder `cwd`; `..` is left to the kernel, which knows the links.
@@ -124,36 +119,29 @@ export async function launch(system, command, args, options) {
   /** @param {import("./stdio.js").Place} place as the kernel is told of it */
   const describe = (place) => {
     if ("file" in place) return (place.append ? "a" : "f") + place.file;
+    if ("pid" in place) return `i${place.fd}${place.pid}`;
     const number = host.add(place);
     closers.push(() => host.remove(number));
     place.onready = wake;
     return `s${(place.read ? 1 : 0) | (place.write ? 2 : 0) | (place.terminal ? 4 : 0)}${number}`;
   };
 
-  /** @type {(place: import("./stdio.js").Place, fd: number) => HostStream} for a command */
-  const open = (place, fd) => {
-    if (!("file" in place)) return place;
-    const mode = fd === 0 ? "r" : place.append ? "a" : "w";
-    const stream = fileStream(system.sync, resolvePath(cwd, place.file), mode);
-    closers.push(stream.close);
-    return stream;
-  };
-
   const variables = Object.entries(env).map((pair) => pair.join("="));
   const folders = Object.entries(preopens ?? {});
-  const strings = [cwd, argv0, ...args, ...variables];
-  const counts = [1 + args.length, variables.length, preopens ? folders.length : ALL_FOLDERS];
   const stop = new AbortController();
   let pid = 0;
-  /** @type {() => Promise<ExitStatus>} */
-  let run = () => runner.run(pid, /** @type {import("./process.js").Guestable} */ (program));
+  const run = () =>
+    typeof program === "function"
+      ? runCommand(program, { system, pid, argv0, args, cwd, env, signal: stop.signal }, places)
+      : runner.run(pid, program);
   try {
-    if (typeof program === "function") {
-      const streams = places.map(open);
-      const base = { system, argv0, args, cwd, env, signal: stop.signal };
-      run = () => runCommand(program, { ...base, pid }, streams);
-    } else strings.push(...places.map(describe), ...folders.flat());
-    [pid] = system.kernel.ask("nidus_spawn", strings, ...counts);
+    [pid] = system.kernel.ask(
+      "nidus_spawn",
+      [cwd, argv0, ...args, ...variables, ...places.map(describe), ...folders.flat()],
+      1 + args.length,
+      variables.length,
+      preopens ? folders.length : ALL_FOLDERS,
+    );
   } catch (error) {
     await close();
     throw error;
@@ -169,10 +157,10 @@ export async function launch(system, command, args, options) {
   });
   /** @type {Process["kill"]} */
   const kill = (by = "SIGTERM") => {
-    signalNumber(by);
+    const number = signalNumber(by);
     // Once it has ended, its number may be another one's.
     if (processes.get(pid) === process) {
-      runner.kill(pid, by);
+      runner.kill(pid, number);
       stop.abort(new NidusError("EINTR", `EINTR: killed by ${by}`));
       wake();
     }
@@ -189,12 +177,16 @@ export async function launch(system, command, args, options) {
  * Runs a command to its end.
  * @param {Command} command
  * @param {Pick<CommandContext, "system" | "pid" | "argv0" | "args" | "cwd" | "env" | "signal">} base
- * @param {HostStream[]} streams
+ * @param {import("./stdio.js").Place[]} places
  * @returns {Promise<ExitStatus & {diagnostics?: unknown[]}>}
  */
-async function runCommand(command, base, streams) {
-  const { system, cwd, env, signal } = base;
-  const [stdin, stdout, stderr] = /** @type {[HostStream, HostStream, HostStream]} */ (streams);
+async function runCommand(command, base, places) {
+  const { system, pid, cwd, env, signal } = base;
+  const { runner, sync } = system;
+  const [stdin, stdout, stderr] = places.map((place, fd) => {
+    const { file, whole, terminal } = Object(place);
+    return { pid, fd, whole: file || whole, terminal };
+  });
   /** @type {Set<Process>} */
   const children = new Set();
 
@@ -211,44 +203,45 @@ async function runCommand(command, base, streams) {
 
   /**
    * Calls until it does not block.
-   * @param {HostStream} stream
-   * @param {() => number} call
+   * @template T
+   * @param {() => T} call
+   * @returns {Promise<T>}
    */
-  const settle = async (stream, call) => {
+  const settle = async (call) => {
     for (;;) {
       signal.throwIfAborted();
-      const result = call();
-      if (result !== BLOCK) return system.kernel.check(result, "write");
-      stream.onready = () => system.wake();
-      await system.woken();
+      try {
+        return call();
+      } catch (error) {
+        if (/** @type {NidusError} */ (error).code !== "EAGAIN") throw error;
+      }
+      await runner.park(pid).catch(() => {});
     }
   };
 
-  /** @type {(stream: HostStream) => CommandOutput} */
-  const output = (stream) => ({
-    stream,
+  /** @type {(place: import("./stdio.js").Inherited) => CommandOutput} */
+  const output = ({ fd, terminal }) => ({
+    terminal,
     async write(text) {
       let rest = toBytes(text);
       while (rest.length > 0) {
-        rest = rest.subarray(await settle(stream, () => stream.write?.(rest) ?? BADF));
+        rest = rest.subarray(await settle(() => sync.write(fd, rest, "", pid)));
       }
     },
   });
 
   const bytes = async () => {
-    const all = new Collector();
-    const buffer = new Uint8Array(64 * 1024);
-    for (;;) {
-      const got = await settle(stdin, () => stdin.read?.(buffer) ?? 0);
-      if (got === 0) return all.bytes();
-      all.write(buffer.subarray(0, got));
+    const pieces = [];
+    for (let piece; (piece = await settle(() => sync.read(0, "", pid))).length > 0;) {
+      pieces.push(piece);
     }
+    return concat(pieces);
   };
 
   /** @type {CommandContext} */
   const context = {
     ...base,
-    stdin: { stream: stdin, bytes, text: async () => decodeText(await bytes()) },
+    stdin: { bytes, text: async () => decodeText(await bytes()) },
     stdout: output(stdout),
     stderr: output(stderr),
     async spawn(...given) {
@@ -271,7 +264,7 @@ async function runCommand(command, base, streams) {
   }
   for (const child of children) child.kill("SIGKILL");
   await Promise.all(Array.from(children, (child) => child.exit));
-  const status = system.runner.finish(base.pid);
+  const status = runner.finish(pid);
   if (status.signal !== null) return status;
   return { ...status, ...(typeof result === "number" ? { code: result } : result) };
 }

@@ -11,12 +11,16 @@ import { Bytes, toBytes } from "./streams.js";
 
 /** @typedef {import("./host.js").HostStream} HostStream */
 /** @typedef {{file: string, append?: boolean}} Redirection a file of the tree */
+/**
+ * What lies at a descriptor of another process.
+ * @typedef {{pid: number, fd: number, whole?: boolean, terminal?: boolean}} Inherited
+ */
 
 /**
  * `"null"`: nothing; a file of the tree; bytes; a synchronous stream; and in Node also `"pipe"` (the default
  * there): a web stream of the process; a web stream; or a function.
- * @typedef {"pipe" | "null" | Redirection | Uint8Array | ReadableStream<Uint8Array> | HostStream} StdinOption
- * @typedef {"pipe" | "null" | Redirection | WritableStream<Uint8Array> | ((bytes: Uint8Array) => void) | HostStream} OutputOption
+ * @typedef {"pipe" | "null" | Redirection | Uint8Array | ReadableStream<Uint8Array> | HostStream | Inherited} StdinOption
+ * @typedef {"pipe" | "null" | Redirection | WritableStream<Uint8Array> | ((bytes: Uint8Array) => void) | HostStream | Inherited} OutputOption
  */
 
 /**
@@ -30,7 +34,7 @@ import { Bytes, toBytes } from "./streams.js";
  *   one `output`
  */
 
-/** @typedef {HostStream | Redirection} Place what lies at a descriptor */
+/** @typedef {HostStream | Redirection | Inherited} Place what lies at a descriptor */
 
 /**
  * @typedef {object} Stdio
@@ -47,27 +51,10 @@ export function planStdio({ streams, input, stdin, stdout, stderr }) {
   const places = (streams ?? [first, stdout, stderr]).map((wanted = "null", fd) => {
     if (wanted === "null") return { file: "/dev/null" };
     if (wanted instanceof Uint8Array) return new Bytes(wanted);
-    if (typeof wanted === "object" && ("file" in wanted || "ready" in wanted)) return wanted;
+    const { file, ready, pid } = Object(wanted);
+    if (file ?? ready ?? pid) return /** @type {Place} */ (wanted);
     const name = ["stdin", "stdout", "stderr"][fd];
     throw new NidusError("EINVAL", `EINVAL: ${name} cannot be ${JSON.stringify(wanted)}`);
   });
   return { places, closers: [] };
-}
-
-/**
- * A file of the tree as a stream, for commands, which have no descriptors of their own.
- * @param {import("./fs.js").FsSync} sync
- * @param {string} path
- * @param {"r" | "w" | "a"} mode
- */
-export function fileStream(sync, path, mode) {
-  const fd = sync.open(path, mode);
-  return {
-    /** @param {Uint8Array} into */
-    read: (into) => sync.read(fd, into, path),
-    /** @param {Uint8Array} from */
-    write: (from) => (sync.write(fd, from, path), from.length),
-    ready: () => 3,
-    close: () => sync.close(fd),
-  };
 }

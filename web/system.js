@@ -60,8 +60,6 @@ import { Collector } from "./streams.js";
 export class System {
   /** @type {Map<number, () => Promise<void>>} by mount */
   #flushes = new Map();
-  /** @type {(() => void)[]} */
-  #waiting = [];
 
   /**
    * Boots a system.
@@ -166,15 +164,6 @@ export class System {
   /** Says that something changed which a process may wait for. */
   wake() {
     this.runner.wake();
-    for (const go of this.#waiting.splice(0)) go();
-  }
-
-  /**
-   * Resolves at the next `wake`.
-   * @returns {Promise<void>}
-   */
-  woken() {
-    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** Kills what runs and stores what is to be kept; the system is of no use afterwards. */

@@ -170,9 +170,7 @@ export function createVolume(store, reason, on = () => {}) {
         const [bytes, index] =
           kind === "dirent" ? [encoder.encode(second), value] : [value, second];
         const number = STORES.indexOf(kind) + 1;
-        code ||= kernel.withBytes([bytes], (ptr) =>
-          kernel.exports.nidus_load(mount, number, ino, index, ptr, bytes.length),
-        );
+        code ||= kernel.call("nidus_load", [bytes], mount, number, ino, index)[0];
       }
       kernel.ask("nidus_load_end", [], mount, code);
       open = true;

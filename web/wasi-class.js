@@ -103,8 +103,8 @@ export function createRealm(kernel, host, place) {
     kernel,
     host,
     sync: createSync(kernel),
-    gate: module(kernel.generated("nidus_gate")),
-    bridge: module(kernel.generated("nidus_bridge", multiMemory ? 0 : HOST_COPY)),
+    gate: module(kernel.take("nidus_gate")[1]),
+    bridge: module(kernel.take("nidus_bridge", multiMemory ? 0 : HOST_COPY)[1]),
     multiMemory,
     ...place,
   };
@@ -351,7 +351,7 @@ function bridge({ kernel, bridge: module, multiMemory }, memory) {
   const code =
     own || !multiMemory
       ? module
-      : new WebAssembly.Module(kernel.generated("nidus_bridge", HOST_COPY));
+      : new WebAssembly.Module(kernel.take("nidus_bridge", HOST_COPY)[1]);
   const { exports } = new WebAssembly.Instance(code, {
     kernel: { memory: kernel.memory },
     guest: { memory },

@@ -9,7 +9,6 @@
  */
 
 import { signalName } from "./errors.js";
-import { Killed } from "./process.js";
 import { MESSAGE_COST, OUTPUT_LIMIT, OUTPUT_WINDOW, YIELD_AFTER } from "./protocol.js";
 import { ACKED, ENDED, HEAD, KILLED, TAIL, WAKE, openRing } from "./ring.js";
 import { BLOCK, concat } from "./streams.js";
@@ -112,14 +111,13 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
     killed,
     /**
      * Waits, without letting go of the worker, until the page has told something since the process last
-     * waited, or a deadline has come; throws `Killed` when the page killed it.
+     * waited, or a deadline has come; answers the signal that the page killed it with, or 0.
      * @param {number} milliseconds until the deadline
      */
     wait(milliseconds) {
       Atomics.wait(words, WAKE, seen, milliseconds);
       seen = load(WAKE);
-      const signal = killed();
-      if (signal) throw new Killed(signal);
+      return load(KILLED);
     },
   };
 }

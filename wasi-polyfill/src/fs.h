@@ -11,8 +11,9 @@
  *             copyFile             x 1: fail if it is there      write, close   x descriptor
  *             truncate             x size                        utimes         x atime, y mtime in seconds
  *
- * Paths need no slash at their beginning; descriptors are those of process 1. Nothing outlives a call, and
- * nothing recurses, however deep the tree.
+ * Paths need no slash at their beginning. Descriptors are those of process 1, or for read, write and close those
+ * of the process that `options` names, unless it is 0. Nothing outlives a call, and nothing recurses, however
+ * deep the tree. What would block is EAGAIN.
  */
 #ifndef NIDUS_FS_H
 #define NIDUS_FS_H
@@ -56,7 +57,8 @@ enum fs_kind {
   FS_LIST,    /* names in the order of their bytes, each ended by a NUL */
   FS_ENTRIES, /* the same: the digit of the WASI file type, name, '/', the folder it lies in, NUL */
   FS_STATS,   /* 16 doubles: the type, node's Stats, the number of the mount */
-  FS_NUMBER   /* a number n is kind FS_NUMBER + n: open's descriptor, 1 or 0 of exists, the bytes that read gives */
+  FS_NUMBER   /* a number n is kind FS_NUMBER + n: open's descriptor, 1 or 0 of exists, the bytes that
+                read gives, or that write took, which may be fewer than there are */
 };
 
 /* Returns the kind of what is in the reply; or a negated errno, and the reply tells what failed: node's name of

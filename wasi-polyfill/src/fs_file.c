@@ -1,5 +1,5 @@
 /*
- * fs_file.c: contents of files, for the host. Descriptors are those of process 1.
+ * fs_file.c: contents of files, for the host.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -56,9 +56,11 @@ static wasi_errno_t move(struct description *description, struct nidus_system *s
   return *done > 0 ? WASI_ESUCCESS : error;
 }
 
+/* `written` says how many bytes were, also where it fails. */
 static wasi_errno_t write_all(struct description *description, struct nidus_system *system, uint64_t offset,
-                              char *bytes, uint32_t length) {
-  for (uint32_t at = 0, done; at < length; at += done) {
+                              char *bytes, uint32_t length, uint32_t *written) {
+  *written = 0;
+  for (uint32_t at = 0, done; at < length; *written = at += done) {
     wasi_errno_t error = move(description, system, true, offset + at, bytes + at, length - at, &done);
     if (error) return error;
     if (done == 0) return WASI_EIO;
@@ -138,11 +140,17 @@ wasi_errno_t fs_open(struct fs_call *call) {
   return WASI_ESUCCESS;
 }
 
-/* The number that was given as a descriptor of process 1. */
+/* Whose descriptors are meant. */
+static struct process *owner_of(const struct fs_call *call) {
+  return system_process(call->system, call->options ? call->options : 1);
+}
+
+/* The number that was given as a descriptor. */
 static wasi_errno_t descriptor_given(const struct fs_call *call, struct description **description) {
   struct descriptor *descriptor;
-  if (!(call->x >= 0 && call->x < DESCRIPTOR_LIMIT)) return WASI_EBADF;
-  wasi_errno_t error = descriptor_get(system_process(call->system, 1), (uint32_t)call->x, 0, &descriptor);
+  struct process *owner = owner_of(call);
+  if (!owner || !(call->x >= 0 && call->x < DESCRIPTOR_LIMIT)) return WASI_EBADF;
+  wasi_errno_t error = descriptor_get(owner, (uint32_t)call->x, 0, &descriptor);
   if (!error) *description = descriptor->description;
   return error;
 }
@@ -150,7 +158,7 @@ static wasi_errno_t descriptor_given(const struct fs_call *call, struct descript
 wasi_errno_t fs_close(struct fs_call *call) {
   struct description *description;
   wasi_errno_t error = descriptor_given(call, &description);
-  return error ? error : descriptor_close(system_process(call->system, 1), (uint32_t)call->x);
+  return error ? error : descriptor_close(owner_of(call), (uint32_t)call->x);
 }
 
 /* ---- read and write ---- */
@@ -195,9 +203,12 @@ wasi_errno_t fs_write(struct fs_call *call) {
   }
   /* It is only read: transfers have one direction of const. */
   char *bytes = (char *)(uintptr_t)call->second.bytes;
-  error = write_all(description, call->system, offset, bytes, call->second.length);
-  if (!error && is_file(description)) description->offset = offset + call->second.length;
-  return error;
+  uint32_t written;
+  error = write_all(description, call->system, offset, bytes, call->second.length, &written);
+  if (written == 0 && error) return error;
+  if (is_file(description)) description->offset = offset + written;
+  call->kind = FS_NUMBER + written;
+  return WASI_ESUCCESS;
 }
 
 wasi_errno_t fs_truncate(struct fs_call *call) {
@@ -225,7 +236,8 @@ static wasi_errno_t copy_between(struct fs_call *call, struct description *from,
   for (uint32_t done = 0; is_file(from) || offset < from->inode->size; offset += done) {
     error = move(from, call->system, false, offset, buffer, COPY_SIZE, &done);
     if (error || done == 0) break;
-    error = write_all(to, call->system, offset, buffer, done);
+    uint32_t written;
+    error = write_all(to, call->system, offset, buffer, done, &written);
     if (error) break;
   }
   free(buffer);

@@ -36,7 +36,7 @@ int32_t program_find(struct nidus_system *system, const char *strings, uint32_t 
 
 /*
  * Is a module a program that can run here? Strings: its name for messages; three for each of its imports, namely
- * module, name and kind; then two for each export called memory, _start or _initialize, namely name and kind. For
+ * module, name and kind; then two for each of its exports, namely name and kind. For
  * PROGRAM_NO_MODULE: its name, and what it is instead. Returns the sum of what applies of enum program_needs, and
  * replies the entry's name; or -ENOEXEC with a sentence.
  */

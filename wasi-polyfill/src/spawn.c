@@ -27,6 +27,12 @@ static int32_t put_file(struct spawning *spawning, uint32_t fd, const char *file
   return result < 0 ? fail(spawning, result, "open", path) : 0;
 }
 
+static uint32_t number_of(const char *digits) {
+  uint32_t number = 0;
+  for (const char *digit = digits; *digit; digit++) number = number * 10 + (uint32_t)(*digit - '0');
+  return number;
+}
+
 static int32_t put(struct spawning *spawning, uint32_t fd, const char *place) {
   uint32_t creates = fd == 0 ? 0 : WASI_OFLAG_CREAT;
   uint32_t empties = fd == 0 ? 0 : WASI_OFLAG_CREAT | WASI_OFLAG_TRUNC;
@@ -36,9 +42,13 @@ static int32_t put(struct spawning *spawning, uint32_t fd, const char *place) {
     case 's': {
       uint32_t flags = (uint32_t)(unsigned char)place[1] - '0';
       if (flags > 7) break;
-      uint32_t stream = 0;
-      for (const char *digit = place + 2; *digit; digit++) stream = stream * 10 + (uint32_t)(*digit - '0');
-      int32_t result = nidus_fd_stream(spawning->system, spawning->pid, fd, stream, flags);
+      int32_t result = nidus_fd_stream(spawning->system, spawning->pid, fd, number_of(place + 2), flags);
+      return result < 0 ? fail(spawning, result, "spawn", place) : 0;
+    }
+    case 'i': {
+      if (!place[1]) break;
+      uint32_t from = (uint32_t)(unsigned char)place[1] - '0';
+      int32_t result = nidus_fd_share(spawning->system, spawning->pid, fd, number_of(place + 2), from);
       return result < 0 ? fail(spawning, result, "spawn", place) : 0;
     }
   }
@@ -144,9 +154,8 @@ int32_t spawn_process(struct nidus_system *system, const char *bytes, uint32_t l
   uint32_t count = strings_start(&strings, bytes, length);
   struct spawning spawning = {.system = system, .reply = reply, .cwd = strings_next(&strings)};
   bool all = preopens == SPAWN_ALL_FOLDERS;
-  uint64_t bare = 1 + (uint64_t)argc + envc;
-  uint64_t whole = bare + 3 + (all ? 0 : 2 * (uint64_t)preopens);
-  if (count != bare && count != whole) return fail(&spawning, -WASI_EINVAL, "spawn", spawning.cwd);
+  uint64_t whole = 4 + (uint64_t)argc + envc + (all ? 0 : 2 * (uint64_t)preopens);
+  if (count != whole) return fail(&spawning, -WASI_EINVAL, "spawn", spawning.cwd);
   int32_t result = all ? check_folder(&spawning) : 0;
   if (result < 0) return result;
   const char *argv = strings.next;
@@ -157,7 +166,7 @@ int32_t spawn_process(struct nidus_system *system, const char *bytes, uint32_t l
   int32_t pid = nidus_process_create(system, argv, argv_length, argc, env, env_length, envc);
   if (pid < 0) return fail(&spawning, pid, "spawn", argc ? argv : "");
   spawning.pid = (uint32_t)pid;
-  result = count == bare ? 0 : furnish(&spawning, &strings, preopens);
+  result = furnish(&spawning, &strings, preopens);
   if (result == 0) return pid;
   nidus_process_end(system, spawning.pid, 0);
   (void)nidus_process_reap(system, spawning.pid);

@@ -20,9 +20,9 @@
  *     fPATH       a file, read at descriptor 0, else made or emptied, and written
  *     aPATH       the same, but what it holds stays, and is added to
  *     sFNUMBER    stream NUMBER of the host, with the flags F of nidus_fd_stream, one digit
+ *     iFPID       what lies at descriptor F, one digit, of process PID
  *
- * A process that is a function of the host's has no descriptors: its strings end after the variables. The working
- * folder must be one, unless the preopens are given. Returns the process id.
+ * The working folder must be one, unless the preopens are given. Returns the process id.
  */
 int32_t spawn_process(struct nidus_system *system, const char *strings, uint32_t length, uint32_t argc, uint32_t envc,
                       uint32_t preopens, struct reply *reply);

@@ -145,10 +145,10 @@ EXPORT("nidus_volume_failure") int32_t export_volume_failure(const char *strings
 }
 
 EXPORT("nidus_fs")
-int32_t export_fs(uint32_t operation, const char *values, uint32_t first, uint32_t second, uint32_t options, double x,
+int32_t export_fs(const char *values, uint32_t length, uint32_t operation, uint32_t first, uint32_t options, double x,
                   double y) {
   struct reply reply = {0};
-  return reply_give(&reply, fs_perform(the_system, operation, values, first, second, options, x, y, &reply));
+  return reply_give(&reply, fs_perform(the_system, operation, values, first, length - first, options, x, y, &reply));
 }
 
 /* Mounts at a path, the one string. */
@@ -289,7 +289,8 @@ EXPORT("nidus_flush_end") void export_flush_end(uint32_t mount, uint32_t ok) {
 static bool is_whole(double number) { return number >= 0 && number <= 9007199254740991.0 && number == __builtin_floor(number); }
 
 EXPORT("nidus_load")
-int32_t export_load(uint32_t mount, uint32_t store, double ino, double index, const void *bytes, uint32_t length) {
+int32_t export_load(const void *bytes, uint32_t length, uint32_t mount, uint32_t store, double ino, double index) {
+  (void)give(0, NULL, 0);
   if (!is_whole(ino) || !is_whole(index)) return -WASI_EIO;
   switch (store) {
     case NIDUS_STORE_INODE:

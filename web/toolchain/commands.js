@@ -6,8 +6,9 @@
  * that failed.
  */
 
+import { decodeText } from "../fs.js";
 import { resolvePath } from "../spawn.js";
-import { toBytes } from "../streams.js";
+import { Collector } from "../streams.js";
 import { parseDiagnostics } from "./diagnostics.js";
 
 /** @typedef {import("../spawn.js").CommandContext} CommandContext */
@@ -22,48 +23,6 @@ const EXECUTABLE = 0o755;
 const STACK_SIZE = "stack-size=";
 
 /**
- * What becomes of text on its way to the user's standard error: whole lines are kept to be read as data, and
- * fix-its taken out. What the user's end does not take at once waits for `end`.
- *
- * @param {CommandContext} context
- * @param {{text: string}} log
- * @param {boolean} filters
- */
-function tap({ stderr }, log, filters) {
-  const { stream } = stderr;
-  const decoder = new TextDecoder();
-  /** @type {Uint8Array[]} */
-  const waiting = [];
-  let line = "";
-  /** @param {string} text */
-  const pass = (text) => {
-    if (log.text.length < READ_LIMIT) log.text += text;
-    const bytes = toBytes(filters ? text.replace(FIXIT_LINE, "") : text);
-    const taken = waiting.length > 0 ? 0 : (stream.write?.(bytes) ?? 0);
-    if (taken < bytes.length) waiting.push(bytes.subarray(Math.max(taken, 0)));
-  };
-  return {
-    terminal: stream.terminal,
-    ready: () => 2,
-    /** @param {Uint8Array} bytes */
-    write(bytes) {
-      // Browsers refuse to decode from shared memory.
-      line += decoder.decode(bytes.slice(), { stream: true });
-      const end = line.lastIndexOf("\n") + 1;
-      if (end > 0) pass(line.slice(0, end));
-      line = line.slice(end);
-      return bytes.length;
-    },
-    /** @param {string} more a sentence of the driver's */
-    async end(more) {
-      pass(line);
-      pass(more);
-      for (const bytes of waiting) await stderr.write(bytes);
-    },
-  };
-}
-
-/**
  * Gives a program a large stack, and lets its prompts appear before it reads (linked/prompt.c). Answers the
  * temporary file that this takes.
  *
@@ -76,7 +35,7 @@ function extendLink({ system, pid }, tools, argv) {
   if (!argv.some((each) => each.includes(STACK_SIZE))) argv.push("-z", `${STACK_SIZE}1048576`);
   try {
     if (argv.includes("-lc")) {
-      system.sync.writeFile(prompt, tools.generated("nidus_cc_prompt"));
+      system.sync.writeFile(prompt, tools.take("nidus_cc_prompt")[1]);
       argv.push("--wrap=__stdio_read", "--start-lib", prompt, "--end-lib");
     }
   } catch {
@@ -98,13 +57,13 @@ function extendLink({ system, pid }, tools, argv) {
  */
 export async function compile(command, context, module, tools, planner, planned) {
   const { system, args, cwd, env } = context;
-  const log = { text: "" };
+  let log = "";
   const own = !command.startsWith("clang");
   const cxx = command.endsWith("+");
   const argv = [...args];
   // The C++ library of the sysroot is built without exceptions: what throws would not link.
   if (own && cxx) argv.unshift("-fno-exceptions");
-  if (context.stderr.stream.terminal && env.TERM !== "dumb") argv.unshift("-fcolor-diagnostics");
+  if (context.stderr.terminal && env.TERM !== "dumb") argv.unshift("-fcolor-diagnostics");
   const answer = await planner.plan(
     {
       tools,
@@ -118,8 +77,17 @@ export async function compile(command, context, module, tools, planner, planned)
     ([argv0, ...rest]) => context.exec(module, rest, { argv0 }),
   );
   let { code } = answer;
+  /**
+   * Text on its way to the user's standard error is kept to be read as data.
+   * @param {string} text
+   * @param {boolean} filters takes fix-its out
+   */
+  const say = (text, filters) => {
+    log = (log + text).slice(0, READ_LIMIT);
+    return context.stderr.write(filters ? text.replace(FIXIT_LINE, "") : text);
+  };
   await context.stdout.write(answer.stdout);
-  await tap(context, log, false).end(answer.stderr);
+  await say(answer.stderr, false);
   /** @type {Set<string | undefined>} what is not there, or is to go */
   const missing = new Set();
   const temporaries = answer.jobs.map((job) => (job.temporary ? job.output : undefined));
@@ -135,21 +103,23 @@ export async function compile(command, context, module, tools, planner, planned)
         const compiling = rest[0] === "-cc1";
         if (compiling) rest.splice(1, 0, FIXITS);
         if (linking && own) temporaries.push(extendLink(context, tools, rest));
-        const stderr = tap(context, log, compiling && !args.includes(FIXITS));
+        const { terminal } = context.stderr;
+        const stderr = Object.assign(new Collector(), { terminal });
         const job = await context.spawn(module, rest, { argv0, stderr });
         const { code: ended, trap } = await job.exit;
         status = ended ?? 1;
-        let says = "";
+        let says = decodeText(stderr.bytes());
         if (trap || (status !== 0 && (linking || status !== 1))) {
           const how = trap ? `: ${trap.message}` : ` with exit code ${status}`;
           const what = linking ? "linker" : "clang frontend";
-          says = `clang: error: ${what} command failed${how} (use -v to see invocation)\n`;
-          if (/undefined symbol: __cxa_(throw|allocate_exception)\b/.test(log.text)) {
+          const throws = /undefined symbol: __cxa_(throw|allocate_exception)\b/.test(says);
+          says += `clang: error: ${what} command failed${how} (use -v to see invocation)\n`;
+          if (throws) {
             says +=
               "clang: note: this C++ library has no exceptions; compile with -fno-exceptions\n";
           }
         }
-        await stderr.end(says);
+        await say(says, compiling && !args.includes(FIXITS));
         if (status === 0) {
           if (linking && output) {
             await system.fs.chmod(resolvePath(cwd, output), EXECUTABLE).catch(() => {});
@@ -164,5 +134,5 @@ export async function compile(command, context, module, tools, planner, planned)
   } finally {
     for (const output of temporaries) if (output) await remove(output);
   }
-  return { code, diagnostics: parseDiagnostics(log.text) };
+  return { code, diagnostics: parseDiagnostics(log) };
 }

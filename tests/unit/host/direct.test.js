@@ -33,7 +33,7 @@ test("during fd_write only wasm lies between the guest and the kernel", async ()
 
 test("with multi-memory the bridge imports two memories and nothing else", { skip }, async () => {
   const kernel = await loadKernel({ source: KERNEL, host: new Host() });
-  const bridge = await WebAssembly.compile(kernel.generated("nidus_bridge", 0));
+  const bridge = await WebAssembly.compile(kernel.take("nidus_bridge", 0)[1]);
   assert.deepEqual(
     WebAssembly.Module.imports(bridge).map(({ module, name, kind }) => [module, name, kind]),
     [
@@ -41,7 +41,7 @@ test("with multi-memory the bridge imports two memories and nothing else", { ski
       ["guest", "memory", "memory"],
     ],
   );
-  const gate = await WebAssembly.compile(kernel.generated("nidus_gate"));
+  const gate = await WebAssembly.compile(kernel.take("nidus_gate")[1]);
   const fromHost = WebAssembly.Module.imports(gate).filter(({ module }) => module === "host");
   assert.deepEqual(
     fromHost.map(({ name }) => name),

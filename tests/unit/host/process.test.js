@@ -5,9 +5,10 @@
  */
 
 import assert from "node:assert/strict";
+import { constants } from "node:os";
 import { test } from "node:test";
 import { hasMultiMemory } from "../../../web/bridge.js";
-import { Killed, hasJSPI } from "../../../web/process.js";
+import { hasJSPI } from "../../../web/process.js";
 import * as guests from "./support.js";
 import { assemble, boot, guest, says } from "./support.js";
 
@@ -400,6 +401,25 @@ test("a command reads its input and writes to redirected files, as do its childr
   assert.equal(await system.fs.readFile("/out", "utf8"), "FIRST\nchild\nlast\n");
 });
 
+test("a command waits for its input, and for whoever reads its output", async () => {
+  const system = await boot();
+  system.commands.set("upper", async ({ stdin, stdout }) => {
+    await stdout.write((await stdin.text()).toUpperCase());
+    return 0;
+  });
+  const process = await system.spawn("upper");
+  const text = "many words ".repeat(100_000);
+  const written = new Promise((resolve) => setTimeout(resolve, 10)).then(async () => {
+    const writer = /** @type {WritableStream<Uint8Array>} */ (process.stdin).getWriter();
+    await writer.write(new TextEncoder().encode(text));
+    await writer.close();
+  });
+  const output = await new Response(process.stdout).text();
+  assert.equal(output, text.toUpperCase());
+  await written;
+  assert.equal((await process.exit).code, 0);
+});
+
 test("killing a command kills its children", { skip: !hasJSPI() && "needs JSPI" }, async () => {
   const system = await boot();
   const sleeper = await guests.sleeps(60_000);
@@ -468,7 +488,7 @@ test("whoever waits for a program may kill it", async () => {
   const system = await boot({
     jspi: false,
     waitSync() {
-      throw new Killed("SIGINT");
+      return constants.signals.SIGINT;
     },
   });
   const { code, signal } = await system.exec(await guests.sleeps(1000));
@@ -586,5 +606,5 @@ test("instances of a recycled module begin each run as fresh ones", async () => 
   let output = "";
   for (let i = 0; i < 5; i++) output += (await system.exec(module)).stdout;
   assert.equal(output, "00000");
-  assert.deepEqual({ captured, restored }, { captured: 3, restored: 4 });
+  assert.deepEqual({ captured, restored }, { captured: 3, restored: 5 });
 });

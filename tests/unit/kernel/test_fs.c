@@ -62,7 +62,7 @@ static double field(uint32_t i) {
 
 static void write_file(struct guest *guest, const char *path, const char *text) {
   int32_t fd = between(guest, FS_OPEN, path, "w") - FS_NUMBER;
-  require(fd >= 0 && with(guest, FS_WRITE, path, text, 0, fd, NAN) == 0);
+  require(fd >= 0 && with(guest, FS_WRITE, path, text, 0, fd, NAN) == FS_NUMBER + (int32_t)strlen(text));
   require(with(guest, FS_CLOSE, path, "", 0, fd, NAN) == 0);
 }
 
@@ -90,10 +90,12 @@ static void flags(struct guest *guest) {
   write_file(guest, "box/a", "abc");
   require(!strcmp(contents(guest, "/box/a"), "abc"));
   int32_t fd = between(guest, FS_OPEN, "/box/a", "a") - FS_NUMBER;
-  require(fd >= 0 && with(guest, FS_WRITE, "", "def", 0, fd, NAN) == 0 && with(guest, FS_CLOSE, "", "", 0, fd, NAN) == 0);
+  require(fd >= 0 && with(guest, FS_WRITE, "", "def", 0, fd, NAN) == FS_NUMBER + 3);
+  require(with(guest, FS_CLOSE, "", "", 0, fd, NAN) == 0);
   require(!strcmp(contents(guest, "/box/a"), "abcdef"));
   fd = between(guest, FS_OPEN, "/box/a", "r+") - FS_NUMBER;
-  require(with(guest, FS_READ, "", "", 0, fd, 2) == FS_NUMBER + 2 && with(guest, FS_WRITE, "", "X", 0, fd, NAN) == 0);
+  require(with(guest, FS_READ, "", "", 0, fd, 2) == FS_NUMBER + 2);
+  require(with(guest, FS_WRITE, "", "X", 0, fd, NAN) == FS_NUMBER + 1);
   require(with(guest, FS_READ, "", "", 0, fd, 100) == FS_NUMBER + 3);
   says("def");
   require(with(guest, FS_READ, "", "", 0, fd, 100) == FS_NUMBER && with(guest, FS_READ, "", "", 0, fd, 0) == FS_NUMBER);
@@ -283,6 +285,16 @@ static void hostile(struct guest *guest) {
   guest_inspect(guest, BOX, true);
 }
 
+static void descriptors_of_a_process(struct guest *guest) {
+  uint32_t pid = guest->pid;
+  require(nidus_fd_open(guest->system, pid, 1, "/box/out", 8, WASI_OFLAG_CREAT, 0, NIDUS_ACCESS_WRITE) == 0);
+  require(with(guest, FS_WRITE, "", "theirs", pid, 1, NAN) == FS_NUMBER + 6);
+  require(with(guest, FS_READ, "", "", pid, 1, 9) == -WASI_EBADF);
+  require(with(guest, FS_CLOSE, "", "", pid, 1, NAN) == 0 && with(guest, FS_CLOSE, "", "", pid, 1, NAN) < 0);
+  require(with(guest, FS_WRITE, "", "nobody's", 99, 1, NAN) == -WASI_EBADF);
+  require(!strcmp(contents(guest, "/box/out"), "theirs"));
+}
+
 static void full(struct guest *guest) {
   int32_t mount = nidus_mount_mem(guest->system, "/vol", 4, 0);
   require(mount > 0);
@@ -293,6 +305,8 @@ static void full(struct guest *guest) {
   require(between(guest, FS_COPY_FILE, "/vol/a", "/vol/b") == -WASI_ENOSPC);
   says("copyfile|/vol/a|/vol/b");
   int32_t fd = between(guest, FS_OPEN, "/vol/a", "a") - FS_NUMBER;
+  int32_t taken = with(guest, FS_WRITE, "/vol/a", text, 0, fd, NAN) - FS_NUMBER;
+  require(taken > 0 && taken < 50000);
   require(with(guest, FS_WRITE, "/vol/a", text, 0, fd, NAN) == -WASI_ENOSPC);
   says("write|/vol/a");
   require(with(guest, FS_CLOSE, "", "", 0, fd, NAN) == 0);
@@ -361,6 +375,7 @@ static const struct test tests[] = {
     {"copyFile leaves a file alone that is its own copy, and ends at a device", copying_files},
     {"realpath, readlink, rename and link follow the links that they should", links},
     {"hostile paths are refused by every operation", hostile},
+    {"reads, writes and closes descriptors of a process", descriptors_of_a_process},
     {"a full volume refuses what is too much and keeps what it has", full},
     {"a call for which memory is short fails, leaks nothing and leaves a sound tree", faults},
 };

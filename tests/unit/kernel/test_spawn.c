@@ -152,12 +152,20 @@ static void folders_are_given(struct guest *guest) {
   finished(guest, pid);
 }
 
-static void functions_have_no_descriptors(struct guest *guest) {
-  uint32_t pid = spawned(guest, BLOCK("/box\0cc\0A=1"), 1, 1, SPAWN_ALL_FOLDERS);
-  for (uint32_t fd = 0; fd < 8; fd++) EXPECT(WASI_EBADF, CALL_AS(guest, pid, SYS_fd_close, fd));
-  finished(guest, pid);
-  pid = spawned(guest, BLOCK("/none\0cc"), 1, 0, 0);
-  finished(guest, pid);
+/* Whoever inherits writes on where the other stands. */
+static void descriptors_are_inherited(struct guest *guest) {
+  char strings[] = "/box\0p\0i10\0i10\0i10";
+  uint32_t first = spawned(guest, BLOCK("/box\0p" NOWHERE "\0fboth" NOWHERE), 1, 0, 0);
+  require(first < 10);
+  for (uint32_t at = 9; at < sizeof strings; at += 4) strings[at] = (char)('0' + first);
+  write_as(guest, first, 1, "one ");
+  uint32_t second = spawned(guest, strings, sizeof strings, 1, 0, 0);
+  write_as(guest, second, 2, "two ");
+  write_as(guest, first, 1, "one");
+  EXPECT(WASI_EBADF, CALL_AS(guest, second, SYS_fd_read, 0, IOVS, 1, OUT));
+  finished(guest, first);
+  finished(guest, second);
+  require(strcmp(text_of(guest, BOX, "both"), "one two one") == 0);
 }
 
 static void failures_leave_nothing(struct guest *guest) {
@@ -165,7 +173,9 @@ static void failures_leave_nothing(struct guest *guest) {
   not_made(guest, BLOCK("/none\0p" NOWHERE NOWHERE NOWHERE), 1, 0, SPAWN_ALL_FOLDERS, WASI_ENOENT, "stat", "/none");
   not_made(guest, BLOCK("/box/file\0p" NOWHERE NOWHERE NOWHERE), 1, 0, SPAWN_ALL_FOLDERS, WASI_ENOTDIR, "spawn",
            "/box/file");
-  not_made(guest, BLOCK("/none\0cc"), 1, 0, SPAWN_ALL_FOLDERS, WASI_ENOENT, "stat", "/none");
+  not_made(guest, BLOCK("/box\0p\0i099" NOWHERE NOWHERE), 1, 0, 0, WASI_ESRCH, "spawn", "i099");
+  not_made(guest, BLOCK("/box\0p\0i" NOWHERE NOWHERE), 1, 0, 0, WASI_EINVAL, "spawn", "i");
+  not_made(guest, BLOCK("/box\0cc"), 1, 0, 0, WASI_EINVAL, "spawn", "/box");
   not_made(guest, BLOCK("/box\0p\0fnone" NOWHERE NOWHERE), 1, 0, 0, WASI_ENOENT, "open", "/box/none");
   not_made(guest, BLOCK("/box\0p" NOWHERE "\0f/tmp" NOWHERE), 1, 0, 0, WASI_EISDIR, "open", "/tmp");
   not_made(guest, BLOCK("/box\0p" NOWHERE NOWHERE NOWHERE "\0x\0/none"), 1, 0, 1, WASI_ENOENT, "open", "/none");
@@ -241,7 +251,7 @@ static const struct test tests[] = {
     {"Descriptors may be files: read, made or emptied, or added to", files_lie_at_descriptors},
     {"Descriptors may be streams of the host, each with its access", streams_lie_at_descriptors},
     {"A process sees every folder of the root and its own, or those it is given", folders_are_given},
-    {"A function of the host's has no descriptors, but a working folder", functions_have_no_descriptors},
+    {"A process inherits the descriptors of another", descriptors_are_inherited},
     {"A process that cannot be made whole is not made", failures_leave_nothing},
     {"Finishing a process answers its code, once", numbers_end},
     {"The time to wait is in milliseconds, rounded up, as a timer takes it", waiting_is_timed},
