@@ -54,7 +54,7 @@ export { NidusError };
 /** @typedef {SpawnOptions & {input?: string | Uint8Array}} ExecOptions */
 
 /**
- * @typedef {ExitStatus & {stdout: string, stderr: string, diagnostics?: import("./toolchain/diagnostics.js").Diagnostic[]}} ExecResult
+ * @typedef {ExitStatus & {stdout: string, stderr: string, diagnostics?: import("./toolchain/commands.js").Diagnostic[]}} ExecResult
  */
 
 /**

@@ -23,7 +23,7 @@ const PIECE = 0x8000;
  * See `system.spawn`.
  * @typedef {object} PageProcess
  * @property {number} pid the process number in its system; 0 before it has started
- * @property {import("./toolchain/diagnostics.js").Diagnostic[] | null} diagnostics what the compiler found,
+ * @property {import("./toolchain/commands.js").Diagnostic[] | null} diagnostics what the compiler found,
  *   where this was one
  * @property {Promise<ExitStatus>} exit how it ended; never rejects
  * @property {ReadableStream<Uint8Array>} output what the program writes: to its terminal, or to its

@@ -8,49 +8,38 @@
 /** What the rewriter takes at a time, at most. */
 const WINDOW = 64 * 1024;
 
-/** Rewrites a module that arrives piece by piece. */
-export class Rewriter {
-  #tools;
-  #handle;
-
-  /**
-   * @param {import("./kernel.js").Kernel} tools toolchain.wasm
-   * @param {boolean} [known] false: each byte is looked at, also of the build of which more is known
-   */
-  constructor(tools, known = true) {
-    this.#tools = tools;
-    this.#handle = tools.exports.nidus_rewriter(Number(known));
-  }
-
-  /**
-   * Passes on what can be, now that `chunk` has arrived, or the module has ended. Throws `ENOTSUP` where
-   * the program cannot be rewritten.
-   *
-   * @param {Uint8Array | undefined} chunk
-   * @param {(part: Uint8Array) => void} pass
-   */
-  push(chunk, pass) {
-    const tools = this.#tools;
-    let rest = chunk;
-    do {
-      const [into, , , skip] = this.#shown();
-      const piece = rest?.subarray(0, skip || WINDOW);
-      rest = rest?.subarray(piece?.length);
-      if (piece && skip) pass(piece);
-      else if (piece) tools.u8().set(piece, into);
-      const taken = tools.exports.nidus_rewriter_take(this.#handle, piece?.length ?? 0);
-      tools.check(taken, "rewrite");
-      const [, from, length] = this.#shown();
-      if (length) pass(tools.u8().slice(from, from + length));
-    } while (rest?.length);
-  }
-
-  /** Gives its memory back. */
-  close() {
-    this.#tools.exports.nidus_rewriter_end(this.#handle);
-  }
-
-  #shown() {
-    return new Uint32Array(this.#tools.memory.buffer, this.#handle, 4);
-  }
+/**
+ * Rewrites a module that arrives piece by piece.
+ *
+ * @param {import("./kernel.js").Kernel} tools toolchain.wasm
+ * @param {boolean} [known] false: each byte is looked at, also of the build of which more is known
+ */
+export function createRewriter(tools, known = true) {
+  const { exports } = tools;
+  const handle = exports.nidus_rewriter(Number(known));
+  const shown = () => new Uint32Array(tools.memory.buffer, handle, 4);
+  return {
+    /**
+     * Passes on what can be, now that `chunk` has arrived, or the module has ended. Throws `ENOTSUP` where
+     * the program cannot be rewritten.
+     *
+     * @param {Uint8Array | undefined} chunk
+     * @param {(part: Uint8Array) => void} pass
+     */
+    push(chunk, pass) {
+      let rest = chunk;
+      do {
+        const [into, , , skip] = shown();
+        const piece = rest?.subarray(0, skip || WINDOW);
+        rest = rest?.subarray(piece?.length);
+        if (piece && skip) pass(piece);
+        else if (piece) tools.u8().set(piece, into);
+        tools.check(exports.nidus_rewriter_take(handle, piece?.length ?? 0), "rewrite");
+        const [, from, length] = shown();
+        if (length) pass(tools.u8().slice(from, from + length));
+      } while (rest?.length);
+    },
+    /** Gives its memory back. */
+    close: () => exports.nidus_rewriter_end(handle),
+  };
 }

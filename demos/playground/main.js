@@ -66,7 +66,7 @@ class Playground {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #saveTimer;
   #unsaved = false;
-  /** @type {import("../../web/toolchain/diagnostics.js").Diagnostic[]} */
+  /** @type {import("../../web/toolchain/commands.js").Diagnostic[]} */
   #diagnostics = [];
   /** @type {Map<string, import("nidus").Progress>} */
   #progress = new Map();

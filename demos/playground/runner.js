@@ -9,7 +9,7 @@ import { HOME } from "./files.js";
 /** @typedef {import("nidus").Nidus} Nidus */
 /** @typedef {Awaited<ReturnType<Nidus["spawn"]>>} Process */
 /** @typedef {import("./terminal.js").Terminal} Terminal */
-/** @typedef {import("../../web/toolchain/diagnostics.js").Diagnostic} Diagnostic */
+/** @typedef {import("../../web/toolchain/commands.js").Diagnostic} Diagnostic */
 
 /** @typedef {"loading" | "ready" | "compiling" | "running" | "waiting" | "exited" | "stopped" | "failed"} State */
 

@@ -5,10 +5,50 @@
  */
 #include <stddef.h>
 
-#include "cc.h"
+#include "cc_run.h"
 #include "prompt_object.h"
 #include "rewriter.h"
 #include "wasm_give.h"
+
+/* ---- runs of `cc` (cc_run.h) ---- */
+
+static struct cc_answers answers;
+
+EXPORT("nidus_cc_begin")
+int32_t export_cc_begin(const char *strings, uint32_t length, uint32_t argc, uint32_t terminal, uint32_t seed,
+                        uint32_t pid) {
+  struct cc_run *run = cc_run_begin(&answers, strings, length, argc, terminal != 0, seed, pid);
+  return give(run ? (int32_t)run : -WASI_ENOMEM, NULL, 0);
+}
+
+EXPORT("nidus_cc_next")
+int32_t export_cc_next(const char *trap, uint32_t length, struct cc_run *run, int32_t result) {
+  (void)length;
+  struct reply reply = {0};
+  return reply_give(&reply, cc_run_next(run, result, trap, &reply));
+}
+
+EXPORT("nidus_cc_says")
+int32_t export_cc_says(const char *text, uint32_t length, struct cc_run *run) {
+  const struct reply *shown = cc_run_says(run, text, length);
+  given.bytes = shown->bytes;
+  given.length = shown->length;
+  return 0;
+}
+
+EXPORT("nidus_cc_end") int32_t export_cc_end(const char *strings, uint32_t length, struct cc_run *run) {
+  (void)strings, (void)length;
+  struct reply reply = {0};
+  cc_run_end(run, &reply);
+  return reply_give(&reply, 0);
+}
+
+EXPORT("nidus_cc_messages") int32_t export_cc_messages(const char *text, uint32_t length) {
+  struct reply reply = {0};
+  cc_messages(text, length - 1, &reply);
+  reply_string(&reply, "");
+  return reply_give(&reply, 0);
+}
 
 /* ---- command lines (cc.h) ---- */
 

@@ -12,18 +12,17 @@
  * compiler is compiled once for all systems; the archive lies once in each system's kernel, in place.
  */
 
-import { NidusError } from "../errors.js";
-import { capture, fingerprint } from "../image.js";
+import { messageOf } from "../errors.js";
+import { capture } from "../image.js";
 import { compile } from "./commands.js";
 import { RESOURCES_FILE, loadCompiler, loadTools, open, unfit } from "./load.js";
-import { Planner } from "./plan.js";
 
 /** @typedef {import("../system.js").System} System */
 /** @typedef {import("../system.js").Command} Command */
 /** @typedef {import("./load.js").ByteSource} ByteSource */
 /** @typedef {import("./load.js").OnProgress} OnProgress */
 /** @typedef {import("./load.js").Progress} Progress */
-/** @typedef {import("./diagnostics.js").Diagnostic} Diagnostic */
+/** @typedef {import("./commands.js").Diagnostic} Diagnostic */
 
 /**
  * @typedef {object} ToolchainOptions
@@ -36,19 +35,14 @@ import { Planner } from "./plan.js";
  *   and compiled, for toolchains to come
  */
 
-/** The build whose driver the planner speaks for (wasi-polyfill/src/rewriter.h). */
-const PLANNED_BUILD = "13d3a43fdc84ec94";
-
 /** Where the headers and libraries are mounted; the compiler expects them there. */
 export const SYSROOT = "/usr";
 
 /** The commands that `install` registers: those that compile, and LLVM's other tools under their own names. */
-export const COMMANDS = Object.freeze(
-  (
-    "cc c++ clang clang++ " +
-    "wasm-ld ld ar ranlib nm objdump objcopy strip size readobj addr2line symbolizer c++filt"
-  ).split(" "),
-);
+export const COMMANDS = (
+  "cc c++ clang clang++ " +
+  "wasm-ld ld ar ranlib nm objdump objcopy strip size readobj addr2line symbolizer c++filt"
+).split(" ");
 const COMPILERS = 4;
 
 /**
@@ -75,8 +69,7 @@ export async function installToolchain(system, { module, resources, tools, onPro
 export class Toolchain {
   #options;
   #onProgress;
-  #planner = new Planner();
-  /** @type {Promise<import("../kernel.js").Kernel> | undefined} */
+  /** @type {import("../kernel.js").Kernel | undefined} toolchain.wasm */
   #tools;
   /** @type {WeakMap<System, Promise<void>>} by system whose sysroot is mounted */
   #mounted = new WeakMap();
@@ -100,17 +93,11 @@ export class Toolchain {
     return module;
   }
 
-  /** toolchain.wasm; a failed attempt is forgotten. */
-  async #loadTools() {
-    const tools = (this.#tools ??= loadTools(this.#options.tools));
-    tools.catch(() => (this.#tools = undefined));
-    return tools;
-  }
-
   async #compile() {
-    const { llvm, keep } = this.#options;
+    const { llvm, keep, tools } = this.#options;
     const source = typeof llvm === "function" ? llvm() : llvm;
-    const module = await loadCompiler(source, await this.#loadTools(), this.#onProgress);
+    this.#tools ??= await loadTools(tools);
+    const module = await loadCompiler(source, this.#tools, this.#onProgress);
     if (source !== module && this.#kept !== module) keep?.(source, module);
     return (this.#kept = module);
   }
@@ -127,14 +114,12 @@ export class Toolchain {
         try {
           module = await this.load(system);
         } catch (error) {
-          await context.stderr.write(`${context.argv0}: ${NidusError.toRecord(error).message}\n`);
+          await context.stderr.write(`${context.argv0}: ${messageOf(error)}\n`);
           return 127;
         }
-        if (i < COMPILERS) {
-          const planned = fingerprint(module) === PLANNED_BUILD;
-          const tools = await this.#loadTools();
-          return compile(command, context, module, tools, this.#planner, planned);
-        }
+        // Loaded with it.
+        const tools = /** @type {import("../kernel.js").Kernel} */ (this.#tools);
+        if (i < COMPILERS) return compile(command, context, module, tools);
         const argv0 = command === "ld" ? "wasm-ld" : command;
         return (await context.spawn(module, context.args, { argv0 })).exit;
       }),

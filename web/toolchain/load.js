@@ -9,7 +9,7 @@
 import { compileAsset, explainCompileError, fetchAsset, notAModule } from "../assets.js";
 import { NidusError } from "../errors.js";
 import { Kernel } from "../kernel.js";
-import { Rewriter } from "../rewrite.js";
+import { createRewriter } from "../rewrite.js";
 
 /** @typedef {{size: number, read: (into: Uint8Array) => number | Promise<number>}} Reading */
 
@@ -86,7 +86,7 @@ export async function loadCompiler(source, tools, onProgress) {
   const compiled = /** @type {typeof byAddress} */ (typeof key === "string" ? byAddress : byObject);
   let module = compiled.get(key);
   if (module === undefined) {
-    module = compile(source, onProgress, new Rewriter(tools)).catch((error) => {
+    module = compile(source, onProgress, createRewriter(tools)).catch((error) => {
       // A build that cannot be rewritten is run as it is: each process gets an instance of its own.
       if (error.code === "ENOTSUP") return compile(source, onProgress);
       throw error;
@@ -102,7 +102,7 @@ export async function loadCompiler(source, tools, onProgress) {
  *
  * @param {ByteSource} source
  * @param {OnProgress} onProgress
- * @param {Rewriter} [rewriter]
+ * @param {ReturnType<typeof createRewriter>} [rewriter]
  */
 async function compile(source, onProgress, rewriter) {
   let loaded = 0;
@@ -116,8 +116,7 @@ async function compile(source, onProgress, rewriter) {
           throw unfit(COMPILER_FILE, `is ${found}, not a WebAssembly module`);
         }
         loaded += chunk?.length ?? 0;
-        if (rewriter) rewriter.push(chunk, put);
-        else if (chunk) put(chunk);
+        (rewriter?.push ?? passOn)(chunk, put);
       } catch (error) {
         wrong = error;
         throw error;
@@ -134,6 +133,9 @@ async function compile(source, onProgress, rewriter) {
     rewriter?.close();
   }
 }
+
+/** What comes is passed on as it is. @type {Pass} */
+const passOn = (chunk, put) => void (chunk && put(chunk));
 
 /**
  * The error for a file that is not what it should be.
@@ -158,12 +160,7 @@ export function unfit(file, how) {
  * @param {Pass} [pass] what becomes of them; called once more at the end
  * @returns {Promise<{size: number, from: ReadableStream<Uint8Array<ArrayBuffer>>}>}
  */
-export async function open(
-  source,
-  file,
-  onProgress,
-  pass = (chunk, put) => void (chunk && put(chunk)),
-) {
+export async function open(source, file, onProgress, pass = passOn) {
   const opened = /** @type {Opened} */ (
     typeof source === "string" || source instanceof URL
       ? await fetchAsset(source, file)

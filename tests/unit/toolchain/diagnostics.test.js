@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseDiagnostics } from "../../../web/toolchain/diagnostics.js";
+import { readMessages, tools as loadTools } from "./support.js";
+
+const tools = await loadTools();
 
 test("errors, warnings and notes have place, option and text", () => {
   const text =
@@ -13,7 +15,7 @@ test("errors, warnings and notes have place, option and text", () => {
     "main.c:9:10: fatal error: 'nope.h' file not found\n" +
     "1 warning and 1 error generated.\n";
   assert.deepEqual(
-    parseDiagnostics(text).map(({ file, line, column, severity, message, option }) => [
+    readMessages(tools, text).map(({ file, line, column, severity, message, option }) => [
       ...[file, line, column, severity, message, option],
     ]),
     [
@@ -29,7 +31,7 @@ test("messages of driver and linker have no line", () => {
     "clang: error: no such file or directory: 'x.c'\n" +
     "wasm-ld: error: /tmp/a-000001.o: undefined symbol: f\r\n";
   assert.deepEqual(
-    parseDiagnostics(text).map(({ file, line, severity, message }) => [
+    readMessages(tools, text).map(({ file, line, severity, message }) => [
       file,
       line,
       severity,
@@ -47,16 +49,16 @@ test("fix-its belong to the message before, with their escapes undone", () => {
     "a.c:1:2: error: e\n" +
     'fix-it:"a.c":{1:3-1:5}:"\\"\\303\\244\\\\141\\n"\n' +
     'fix-it:"dir/\\"q\\".c":{2:1-2:1}:";"\n';
-  const [{ fixits }] = parseDiagnostics(text);
+  const [{ fixits }] = readMessages(tools, text);
   assert.deepEqual(fixits, [
     { file: "a.c", line: 1, column: 3, endLine: 1, endColumn: 5, text: '"ä\\141\n' },
     { file: 'dir/"q".c', line: 2, column: 1, endLine: 2, endColumn: 1, text: ";" },
   ]);
-  assert.deepEqual(parseDiagnostics('fix-it:"a.c":{1:3-1:5}:"x"\n'), []);
+  assert.deepEqual(readMessages(tools, 'fix-it:"a.c":{1:3-1:5}:"x"\n'), []);
 });
 
 test("colours do not hide a message", () => {
   const text =
     "\u001b[1mbad.c:1:9: \u001b[0m\u001b[0;1;31merror: \u001b[0m\u001b[1mexpected expression\u001b[0m\n";
-  assert.equal(parseDiagnostics(text)[0].message, "expected expression");
+  assert.equal(readMessages(tools, text)[0].message, "expected expression");
 });

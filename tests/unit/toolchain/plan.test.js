@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { planJobs, readDriver } from "../../../web/toolchain/plan.js";
-import { boot, compiler, tools as loadTools } from "./support.js";
+import { boot, compiler, planJobs, readDriver, tools as loadTools } from "./support.js";
 
 const FILES = "a.c b.c dir/q.c x.cc x.cpp x.cxx x.C o.o lib.a s.s S.S p.i p.ii noext h.h".split(
   " ",
@@ -37,7 +36,7 @@ async function ask(driver, args) {
 
 /**
  * Command lines with temporary files made alike.
- * @param {import("../../../web/toolchain/plan.js").Job[]} jobs
+ * @param {import("./support.js").Job[]} jobs
  */
 function normalized(jobs) {
   return jobs.map(({ argv }) =>
@@ -51,9 +50,7 @@ function normalized(jobs) {
  */
 async function compare(line) {
   const [driver, ...args] = line.split(/ +/);
-  const exists = (/** @type {string} */ path) =>
-    system.sync.exists(path.startsWith("/") ? path : `${CWD}/${path}`);
-  const { jobs, ask: how } = planJobs({ tools, name: driver, argv: args, cwd: CWD, exists });
+  const { jobs, ask: how } = planJobs({ tools, name: driver, argv: args, cwd: CWD });
   if (how !== undefined) return false;
   const asked = await ask(driver, args);
   const { says, code } = asked;
@@ -162,7 +159,6 @@ for (const line of PLANNED.trim().split("\n")) {
 // What the driver warns of, refuses, or answers itself is left to it.
 const LEFT = `
 clang
-clang missing.c
 clang -c o.o
 clang -c a.c -lm
 clang -c a.c -Ldir
@@ -187,8 +183,7 @@ clang++ a.c
 test("what the driver warns of, refuses or answers itself has no plan", () => {
   for (const line of LEFT.trim().split("\n")) {
     const [driver, ...args] = line.split(/ +/);
-    const exists = (/** @type {string} */ path) => FILES.includes(path);
-    const { ask: how } = planJobs({ tools, name: driver, argv: args, cwd: CWD, exists });
+    const { ask: how } = planJobs({ tools, name: driver, argv: args, cwd: CWD });
     assert.notEqual(how, undefined, line);
   }
 });

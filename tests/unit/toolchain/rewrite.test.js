@@ -7,7 +7,7 @@ import { test } from "node:test";
 import wabt from "wabt";
 import { locateToolchain } from "../../../node/toolchain.js";
 import { LARGEST_KEPT, capture, fingerprint } from "../../../web/image.js";
-import { Rewriter } from "../../../web/rewrite.js";
+import { createRewriter } from "../../../web/rewrite.js";
 import { boot, tools as loadTools } from "./support.js";
 
 await boot(); // learns what errnos are called
@@ -29,7 +29,7 @@ async function assemble(text) {
  * @param {boolean} [known]
  */
 function partsOf(bytes, piece = bytes.length, known = true) {
-  const rewriter = new Rewriter(tools, known);
+  const rewriter = createRewriter(tools, known);
   /** @type {Uint8Array[]} */
   const parts = [];
   /** @param {Uint8Array} part */
