@@ -21,6 +21,11 @@ const HELP = `nidus runs WASI programs and a C and C++ compiler that is one.
       --env NAME=VALUE     sets a variable; --env NAME hands this one's on; may be repeated
       --tier TIER          direct: on the host's own WebAssembly; interp: on Nidus's
                            interpreter; auto (the default): whichever fits
+      --fuel N             stops it after about N instructions (on the interpreter)
+      --limit NAME=N       descriptors=N, file-size=BYTES, output=BYTES, memory=BYTES,
+                           time=SECONDS; may be repeated. What is stopped exits with 152
+      --trace              prints each system call, its arguments and its result, on
+                           standard error
       --                   ends the options
 
   nidus cc [arguments]     compiles and links C, as clang does

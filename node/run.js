@@ -7,8 +7,10 @@ import { basename } from "node:path";
 import { NidusError, signalNumber } from "../web/errors.js";
 import { engineBytes, kernelBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
+import { endAfter, lowerMemory, parseLimit } from "./limits.js";
 import { FdInput, FdOutput, waiter } from "./stdio.js";
 import { System } from "./system.js";
+import { traceCalls } from "./trace.js";
 
 /** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */
 const BROKEN_PIPE = 141;
@@ -18,7 +20,8 @@ const BROKEN_PIPE = 141;
  * @property {{host: string, guest: string}[]} dirs
  * @property {Record<string, string>} env
  * @property {"direct" | "interp" | "auto"} tier
- * @property {bigint} [fuel]
+ * @property {import("../web/process.js").Limits} limits
+ * @property {boolean} trace
  * @property {string} program
  * @property {string[]} args
  */
@@ -36,13 +39,24 @@ function usage(sentence) {
  */
 export function parseRun(args) {
   /** @type {RunArguments} */
-  const parsed = { dirs: [], env: {}, tier: "auto", program: "", args: [] };
+  const parsed = {
+    dirs: [],
+    env: {},
+    tier: "auto",
+    limits: {},
+    trace: false,
+    program: "",
+    args: [],
+  };
   const rest = [...args];
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     if (arg === "--") arg = rest.shift();
-    else if (arg.startsWith("-") && arg !== "-") {
+    else if (arg === "--trace") {
+      parsed.trace = true;
+      continue;
+    } else if (arg.startsWith("-") && arg !== "-") {
       const [name = "", attached] = splitOnce(arg, "=");
-      if (!["--dir", "--env", "--tier", "--fuel"].includes(name)) {
+      if (!["--dir", "--env", "--tier", "--fuel", "--limit"].includes(name)) {
         throw usage(`there is no option ${name} of nidus run`);
       }
       const value = attached ?? rest.shift();
@@ -83,7 +97,17 @@ function takeOption(parsed, name, value) {
     case "--fuel":
       if (!/^\d{1,19}$/.test(value))
         throw usage(`--fuel takes a number of instructions, not ${value}`);
-      parsed.fuel = BigInt(value);
+      parsed.limits.fuel = BigInt(value);
+      return;
+    case "--limit": {
+      const limit = parseLimit(value);
+      if (limit === null) {
+        throw usage(
+          `--limit takes descriptors=N, file-size=BYTES, output=BYTES, memory=BYTES or time=SECONDS, not ${value}`,
+        );
+      }
+      Object.assign(parsed.limits, limit);
+    }
   }
 }
 
@@ -100,10 +124,12 @@ function splitOnce(text, separator) {
 /**
  * A system on the streams of this process, which is ended when nobody reads its output any more.
  * @param {Record<string, string>} env
+ * @param {boolean} [trace] tell the calls of programs on standard error
  */
-export async function bootCommandLine(env) {
+export async function bootCommandLine(env, trace = false) {
   const stdin = new FdInput(0);
   const broken = () => process.exit(BROKEN_PIPE);
+  const stderr = new FdOutput(2, broken);
   const system = await System.create({
     kernel: kernelBytes(),
     engine: engineBytes,
@@ -112,8 +138,17 @@ export async function bootCommandLine(env) {
     jspi: false,
     waitSync: waiter(stdin),
   });
+  if (trace) {
+    traceCalls(system.kernel, (line) => {
+      for (let at = 0; at < line.length;) {
+        const count = stderr.write(line.subarray(at));
+        if (count < 0) break;
+        at += count;
+      }
+    });
+  }
   /** @type {[FdInput, FdOutput, FdOutput]} */
-  const streams = [stdin, new FdOutput(1, broken), new FdOutput(2, broken)];
+  const streams = [stdin, new FdOutput(1, broken), stderr];
   return { system, streams };
 }
 
@@ -127,11 +162,23 @@ export function report(status, name) {
     const where = status.trap.stack === "" ? "" : `\n${status.trap.stack}`;
     process.stderr.write(`nidus: ${name} was stopped: ${status.trap.message}${where}\n`);
   }
-  if (status.limit === "fuel") {
-    process.stderr.write(`nidus: ${name} was stopped: its fuel is used up (see --fuel)\n`);
-  }
+  if (status.limit) process.stderr.write(stopped(name, status.limit));
   if (status.signal !== null) return 128 + signalNumber(status.signal);
   return status.code ?? 1;
+}
+
+/**
+ * Which limit has ended a program.
+ * @param {string} name
+ * @param {NonNullable<import("../web/system.js").ExitStatus["limit"]>} limit
+ */
+function stopped(name, limit) {
+  const why = {
+    fuel: "its fuel is used up (see --fuel)",
+    time: "its time is used up (see --limit)",
+    output: "it has written as much as it may (see --limit)",
+  };
+  return `nidus: ${name} was stopped: ${why[limit]}\n`;
 }
 
 /**
@@ -139,12 +186,24 @@ export function report(status, name) {
  * @returns {Promise<number>} the exit code
  */
 export async function run(args) {
-  const { dirs, env, tier, fuel, program, args: guestArgs } = parseRun(args);
-  const bytes = readProgram(program);
+  const { dirs, env, tier, trace, program, args: guestArgs, ...parsed } = parseRun(args);
+  /** @type {Uint8Array<ArrayBuffer>} */
+  let bytes = readProgram(program);
+  let { limits } = parsed;
+  let calledOff = () => {};
+  if (tier === "direct") {
+    // On this tier, these two are kept here; who has none of them loads nothing for it.
+    const { memory, time, ...others } = limits;
+    limits = others;
+    if (memory !== undefined) bytes = lowerMemory(bytes, memory, program);
+    if (time !== undefined) calledOff = await endAfter(time, stopped(program, "time"));
+  }
   // Compiled while the system boots; if that fails, `spawn` says why.
   const direct =
-    tier === "direct" && fuel === undefined ? WebAssembly.compile(bytes).catch(() => null) : null;
-  const { system, streams } = await bootCommandLine(env);
+    tier === "direct" && limits.fuel === undefined
+      ? WebAssembly.compile(bytes).catch(() => null)
+      : null;
+  const { system, streams } = await bootCommandLine(env, trace);
   /** @type {Record<string, string>} */
   const preopens = {};
   for (const [number, { host, guest }] of dirs.entries()) {
@@ -153,11 +212,12 @@ export async function run(args) {
     await system.mount(path, { type: "host", folder: host });
     preopens[guest] = path;
   }
-  const limits = fuel === undefined ? {} : { fuel };
   const options = { preopens, streams, argv0: basename(program), tier, limits };
   const guest = await system.spawn((await direct) ?? bytes, guestArgs, options);
   guest.start();
-  return report(await guest.exit, program);
+  const status = await guest.exit;
+  calledOff();
+  return report(status, program);
 }
 
 /** @param {string} path */

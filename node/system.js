@@ -19,7 +19,9 @@ import { writeTree } from "../web/tree.js";
 /**
  * What is mounted at a path, besides what web/system.js can:
  * `tree`, files given as a literal, written to what lies there; `host`, a folder of the host.
+ * A volume in memory may have a limit: beyond `maxBytes` programs see `ENOSPC`.
  * @typedef {import("../web/system.js").MountSpec
+ *   | {type: "mem", maxBytes?: number}
  *   | {type: "tree", tree: import("../web/tree.js").Tree}
  *   | {type: "host", folder: string, readOnly?: boolean}} MountSpec
  */
@@ -67,6 +69,12 @@ export class System extends WebSystem {
         }
         const number = this.#folders.add(spec.folder);
         return this.kernel.ask("nidus_mount_host", [path], number, spec.readOnly ? 1 : 0)[0];
+      }
+      case "mem": {
+        const mount = await super.mount(path, spec);
+        const { maxBytes } = /** @type {{maxBytes?: number}} */ (spec);
+        if (maxBytes !== undefined) this.kernel.exports.nidus_mount_limit(mount, maxBytes);
+        return mount;
       }
       case "tree":
         writeTree(this.sync, path, spec.tree);

@@ -20,6 +20,8 @@ const READY = 1;
 const DONE = 2;
 const BLOCKED = 4;
 const NO_FUEL = 5;
+/** For the kernel, of a process whose fuel is used up (process.js). */
+const OUT_OF_FUEL = 513;
 
 /**
  * @typedef {object} Interpretation
@@ -56,8 +58,9 @@ class Loaded {
    * @param {WebAssembly.Module} module engine.wasm
    * @param {Uint8Array} bytes
    * @param {string} name
+   * @param {number} [most] bytes that its memory may have
    */
-  constructor(module, bytes, name) {
+  constructor(module, bytes, name, most) {
     const engine = instantiateEngine(module, {
       guest_call: (index, slots, base, size) =>
         this.call(index, slots >>> 0, base >>> 0, size >>> 0),
@@ -66,7 +69,7 @@ class Loaded {
     this.#name = name;
     const label = new TextEncoder().encode(name);
     const block = engine.engine_alloc(bytes.length + label.length) >>> 0;
-    this.#guest = engine.engine_guest_new();
+    this.#guest = engine.engine_guest_new(/** @type {number} */ (most));
     if (!block || !this.#guest) throw this.#refusal("the engine has no memory left for it");
     const memory = new Uint8Array(this.buffer);
     memory.set(bytes, block);
@@ -81,9 +84,9 @@ class Loaded {
 
   /**
    * @param {string} entry
-   * @param {bigint} [fuel]
+   * @param {bigint} fuel
    */
-  start(entry, fuel = -1n) {
+  start(entry, fuel) {
     const index = this.exports.findIndex(({ name }) => name === entry);
     this.#accepted(this.#engine.engine_guest_start(this.#guest, index, fuel));
   }
@@ -127,15 +130,15 @@ let compiledEngine = null;
  * @param {Uint8Array} bytes
  * @param {EngineSource | undefined} source
  * @param {string} name for messages
- * @param {bigint} [fuel] instructions it may execute, about
+ * @param {import("./process.js").Limits} limits
  */
-export async function load(bytes, source, name, fuel) {
+export async function load(bytes, source, name, { fuel = -1, memory }) {
   compiledEngine ??= compileAsset(
     source?.() ?? new URL("./engine.wasm", import.meta.url),
     "engine.wasm",
   );
   compiledEngine.catch(() => (compiledEngine = null));
-  const guest = new Loaded(await compiledEngine, bytes, name);
+  const guest = new Loaded(await compiledEngine, bytes, name, memory);
   return {
     imports: guest.imports,
     exports: guest.exports,
@@ -147,7 +150,7 @@ export async function load(bytes, source, name, fuel) {
     serve(how, entry) {
       const copies = serve(guest, how);
       const start = () => {
-        guest.start(entry, fuel);
+        guest.start(entry, BigInt(fuel));
         return run(guest, how);
       };
       return { copies, start };
@@ -156,10 +159,10 @@ export async function load(bytes, source, name, fuel) {
 }
 
 /**
- * Runs a program that was started to its end; throws what ends it. Answers the limit that stopped it, if one did.
+ * Runs a program that was started to its end; throws what ends it.
  * @param {Loaded} guest
  * @param {Interpretation} how
- * @returns {Promise<"fuel" | undefined>}
+ * @returns {Promise<undefined>}
  */
 async function run(guest, { kernel, pid, park, ended }) {
   for (;;) {
@@ -174,7 +177,8 @@ async function run(guest, { kernel, pid, park, ended }) {
       case DONE:
         return undefined;
       case NO_FUEL:
-        return "fuel";
+        kernel.exports.nidus_process_end(pid, OUT_OF_FUEL);
+        break;
       default:
         throw guest.trap();
     }
@@ -195,7 +199,11 @@ function serve(guest, { kernel, pid, ended }) {
     () => new Uint8Array(guest.buffer, base, size),
     kernel.shared,
   );
-  const handlers = guest.imports.map(({ name }) => kernel.raw[name]);
+  const handlers = guest.imports.map(({ module, name }) => {
+    // Who imports from it speaks the older snapshot.
+    if (module === "wasi_unstable") kernel.exports.nidus_process_snapshot0(pid, 1);
+    return kernel.raw[name];
+  });
   guest.call = (index, slots, at, length) => {
     size = length;
     if (at !== base || words.length === 0) {
@@ -210,7 +218,7 @@ function serve(guest, { kernel, pid, ended }) {
     kernel.raw.nidus_enter(pid);
     let result;
     try {
-      result = handlers[index](...args);
+      result = /** @type {Function} */ (handlers[index])(...args);
     } finally {
       if (kernel.shared) kernel.raw.nidus_leave(pid);
     }

@@ -29,6 +29,7 @@ export { NidusError };
  * @property {string} [volume] `idb:NAME`: what lies under /home is kept in this browser; `mem` (the
  *   default): it is gone with the page
  * @property {Record<string, string>} [env] of every process, instead of `HOME`, `PATH`, `TERM` and `LANG`
+ * @property {number} [maxBytes] the most that /home may hold; beyond it programs see `ENOSPC`
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
  * @property {{worker?: URL | string | (() => Worker), kernel?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
@@ -46,8 +47,7 @@ export { NidusError };
  *   what it writes
  * @property {"direct" | "interp" | "auto"} [tier] how it executes: by the browser's WebAssembly, by the
  *   engine's interpreter, or as fits; left out: `auto`
- * @property {{fuel?: number | bigint}} [limits] `fuel`: instructions it may execute, about; such a program
- *   runs on the interpreter
+ * @property {import("./process.js").Limits} [limits] what it may use at most
  * @property {AbortSignal} [signal] kills the process
  */
 
@@ -130,7 +130,7 @@ export class Nidus {
    * @param {() => void} started
    * @param {(error: unknown) => void} ended
    */
-  constructor({ env, onProgress, assets, toolchain }, name, started, ended) {
+  constructor({ env, onProgress, assets, toolchain, maxBytes }, name, started, ended) {
     const kept = new KeptVolume();
     // An address has neither of the two.
     const folder = String(toolchain).replace(/\/?$/, "/llvm");
@@ -153,6 +153,7 @@ export class Nidus {
         sent(resources),
         sent(assets?.toolchain),
         env,
+        maxBytes,
       ],
       {
         progress: (progress) => onProgress?.(progress),

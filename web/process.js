@@ -13,10 +13,13 @@ import { signalName } from "./errors.js";
 
 /** The exit code of a program that trapped: 128 + SIGABRT, as other runtimes answer. */
 const TRAP_CODE = 134;
-/** The exit code of a program whose fuel was used up: 128 + SIGXCPU. */
+/** The exit code of a program that a limit ended: 128 + SIGXCPU. */
 const LIMIT_CODE = 152;
 /** The kernel's code for a process that a signal ended is this and the signal. */
 const SIGNALLED = 256;
+/** From here on, for one that a limit ended: this and the limit's place among those, so 513 for fuel (interp.js). */
+const LIMITED = 512;
+const ENDING = /** @type {const} */ (["output", "fuel", "time"]);
 
 /** Flags of the bridge, and what a process waits for (docs/kernel-abi.md). */
 const SHARED_KERNEL = 2;
@@ -31,7 +34,18 @@ const FLUSH = 8;
  * @property {number | null} code
  * @property {string | null} signal such as `SIGKILL`
  * @property {{message: string, stack: string} | null} trap
- * @property {"fuel"} [limit] the limit that stopped it; then `code` is 152
+ * @property {"fuel" | "time" | "output"} [limit] the limit that stopped it; then `code` is 152
+ */
+
+/**
+ * What a process may use at most. With `fuel`, `memory` or `time` it runs on the interpreter.
+ * @typedef {object} Limits
+ * @property {number | bigint} [fuel] instructions, about; then it is stopped
+ * @property {number} [time] seconds from its start, waiting included; then it is stopped
+ * @property {number} [output] bytes that go to its streams; then it is stopped
+ * @property {number} [memory] bytes; beyond them `memory.grow` fails, so `malloc` answers NULL
+ * @property {number} [fileSize] bytes of a file that it makes longer; beyond them is `EFBIG`
+ * @property {number} [descriptors] how many may be open; beyond them is `EMFILE`
  */
 
 /**
@@ -63,8 +77,7 @@ export function hasJSPI() {
  * What serves a process; on the direct tier it may serve another one after it.
  * @typedef {object} Guest
  * @property {number[]} slots the bridge's places in the kernel's table
- * @property {() => Promise<"fuel" | undefined> | undefined} start runs it to its end; answers the limit
- *   that stopped it, if one did
+ * @property {() => Promise<undefined> | undefined} start runs it to its end
  * @property {Image | null} [image]
  * @property {WebAssembly.Global} [pid] whom it serves, on the direct tier
  */
@@ -133,7 +146,6 @@ export class Runner {
     let guest = recycled?.idle;
     /** @type {{thrown: unknown} | undefined} */
     let failure;
-    let limit;
     try {
       if (recycled && guest) {
         recycled.idle = undefined;
@@ -145,16 +157,23 @@ export class Runner {
       }
       // A kill may have come meanwhile.
       if (exports.nidus_process_memory(pid, ...guest.slots) < 0) throw ENDED;
-      limit = await guest.start();
+      await guest.start();
     } catch (thrown) {
       failure = { thrown };
     }
     const status = this.finish(pid, failure);
     const { slots = [], image } = guest ?? {};
-    if (recycled && !recycled.idle && !status.trap && !status.signal && image?.restore()) {
+    if (
+      recycled &&
+      !recycled.idle &&
+      !status.trap &&
+      !status.signal &&
+      !status.limit &&
+      image?.restore()
+    ) {
       recycled.idle = guest;
     } else for (const slot of slots) this.#kernel.unplace(slot);
-    return limit ? { ...status, code: LIMIT_CODE, limit } : status;
+    return status;
   }
 
   /**
@@ -165,6 +184,9 @@ export class Runner {
    */
   finish(pid, failure) {
     const code = this.#kernel.exports.nidus_process_finish(pid);
+    if (code >= LIMITED) {
+      return { code: LIMIT_CODE, signal: null, trap: null, limit: ENDING[code - LIMITED] };
+    }
     if (code >= SIGNALLED) return { code: null, signal: signalName(code - SIGNALLED), trap: null };
     const trap = code < 0 && failure ? describeTrap(failure.thrown) : null;
     return { code: trap ? TRAP_CODE : Math.max(code, 0), signal: null, trap };
@@ -204,7 +226,14 @@ export class Runner {
       kernel: kernel.raw,
       host: { park: this.#gatePark(), exit },
     });
-    const instance = await instantiate(module, { wasi_snapshot_preview1: gate.exports });
+    const instance = await instantiate(module, {
+      wasi_snapshot_preview1: gate.exports,
+      // Asked for by the modules that import from it, which speak the older snapshot.
+      get wasi_unstable() {
+        kernel.exports.nidus_process_snapshot0(number, 1);
+        return gate.exports;
+      },
+    });
     const memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
     const image = recycled?.capture(instance);
     const copies = this.#multiMemory

@@ -42,7 +42,7 @@ const NO_MODULE = -1;
  */
 export async function findProgram(system, command, name, cwd, env, options) {
   const { kernel, commands, programs, sync } = system;
-  const { tier = "auto", limits: { fuel } = {} } = options;
+  const { tier = "auto", limits = {} } = options;
   const given = typeof command === "string" ? (commands.get(command) ?? command) : command;
   if (typeof given === "function") return /** @type {Command} */ (given);
   const module = given instanceof WebAssembly.Module && given;
@@ -50,14 +50,14 @@ export async function findProgram(system, command, name, cwd, env, options) {
     "nidus_program_find",
     [cwd, name, env.PATH ?? "", tier],
     module ? COMPILED : typeof given === "string" ? NAMED : BYTES,
-    fuel === undefined ? 0 : 1,
+    Number((limits.fuel ?? limits.memory ?? limits.time) !== undefined),
   );
   const bytes = () => (path ? sync.readFile(path) : /** @type {Uint8Array} */ (given));
   /** @type {ReturnType<typeof import("./interp.js").load> | undefined} */
   let loading;
   const load = () =>
     (loading ??= import("./interp.js").then((interp) =>
-      interp.load(bytes(), system.engine, name, fuel === undefined ? fuel : BigInt(fuel)),
+      interp.load(bytes(), system.engine, name, limits),
     ));
   /** @type {import("./process.js").Interpreted} */
   const later = {

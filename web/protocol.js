@@ -60,7 +60,7 @@ export const YIELD_AFTER = 50;
  * @property {Record<string, string>} [env]
  * @property {{cols: number, rows: number}} [terminal]
  * @property {"direct" | "interp" | "auto"} [tier]
- * @property {{fuel?: number | bigint}} [limits]
+ * @property {import("./process.js").Limits} [limits]
  */
 
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
@@ -71,7 +71,7 @@ export const YIELD_AFTER = 50;
 /**
  * What a page asks for; the methods of `fs` come on top.
  * @typedef {object} Verbs
- * @property {(volume: string | undefined, records: import("./volume.js").Stored[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, env?: Record<string, string>) => Promise<Booted>} boot
+ * @property {(volume: string | undefined, records: import("./volume.js").Stored[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, env?: Record<string, string>, maxBytes?: number) => Promise<Booted>} boot
  *   without `kernel`, it comes from beside worker.js; without `compiler`, the system has no `cc`
  * @property {(process: number, command: string, args: string[], settings: SpawnSettings, ring: ArrayBufferLike) => Promise<number>} spawn
  *   answers the process number in the system

@@ -31,8 +31,7 @@ import { concat, toBytes } from "./streams.js";
  * @property {AbortSignal} [signal] kills the process
  * @property {"direct" | "interp" | "auto"} [tier] how it executes: by the host's WebAssembly, by the
  *   engine's interpreter, or as fits; left out: `auto`
- * @property {{fuel?: number | bigint}} [limits] `fuel`: instructions it may execute, about; such a program
- *   runs on the interpreter
+ * @property {import("./process.js").Limits} [limits]
  * @typedef {OwnSpawnOptions & import("./stdio.js").StdioOptions} SpawnOptions
  */
 
@@ -95,7 +94,7 @@ export function resolvePath(cwd, path) {
  * @returns {Promise<Process>}
  */
 export async function launch(system, command, args, options) {
-  const { signal, preopens, terminal } = options;
+  const { signal, preopens, terminal, limits = {} } = options;
   signal?.throwIfAborted();
   const { host, runner, processes } = system;
   const cwd = resolvePath("/", options.cwd ?? "/");
@@ -128,6 +127,7 @@ export async function launch(system, command, args, options) {
 
   const variables = Object.entries(env).map((pair) => pair.join("="));
   const folders = Object.entries(preopens ?? {});
+  const { descriptors, fileSize, output, time } = /** @type {Record<string, number>} */ (limits);
   const stop = new AbortController();
   let pid = 0;
   const run = () =>
@@ -141,6 +141,10 @@ export async function launch(system, command, args, options) {
       1 + args.length,
       variables.length,
       preopens ? folders.length : ALL_FOLDERS,
+      descriptors,
+      fileSize,
+      output,
+      time,
     );
   } catch (error) {
     await close();

@@ -158,8 +158,9 @@ export function createVolume(store, reason, on = () => {}) {
      * changes. Call once, before anything touches the mount.
      * @param {Kernel} of
      * @param {number} at
+     * @param {number} [maxBytes] the most it may hold from then on
      */
-    async load(of, at) {
+    async load(of, at, maxBytes) {
       kernel = of;
       mount = at;
       let code = 0;
@@ -172,7 +173,7 @@ export function createVolume(store, reason, on = () => {}) {
         const number = STORES.indexOf(kind) + 1;
         code ||= kernel.call("nidus_load", [bytes], mount, number, ino, index)[0];
       }
-      kernel.ask("nidus_load_end", [], mount, code);
+      kernel.ask("nidus_load_end", [], mount, code, /** @type {number} */ (maxBytes));
       open = true;
       schedule();
     },

@@ -54,7 +54,7 @@ const post = (...message) => globalThis.postMessage(message);
 
 /** @type {Verbs} */
 const verbs = {
-  async boot(name, records, kept, kernel, compiler, resources, tools, env) {
+  async boot(name, records, kept, kernel, compiler, resources, tools, env, maxBytes) {
     /** @type {(source: any) => any} what the page kept of it, else itself */
     const part = (source) => kept.get(source) ?? source;
     const source = kernel ?? new URL("./kernel.wasm", import.meta.url).href;
@@ -73,7 +73,7 @@ const verbs = {
     });
     volume = await openVolume(name, records);
     const mount = await system.mount("/home", { type: "volume", flush: () => volume.flush() });
-    await volume.load(system.kernel, mount);
+    await volume.load(system.kernel, mount, maxBytes);
     if (compiler && resources) {
       const { addToolchain } = await import("./worker-toolchain.js");
       prepare = addToolchain(system, part(compiler), part(resources), tools, post);

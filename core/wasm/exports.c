@@ -414,12 +414,16 @@ EXPORT(engine_call_trap) void engine_call_trap(struct nidus_call *call, enum nid
 __attribute__((import_module("host"), import_name("guest_call"))) uint32_t
 host_guest_call(uint32_t index, const uint64_t *slots, uint8_t *memory, size_t size);
 
-/* NULL: no memory. It lives as long as this module's instance. */
-EXPORT(engine_guest_new) struct guest *engine_guest_new(void)
+/* NULL: no memory. It lives as long as this module's instance. `bytes`: its memory grows no larger; NaN: no limit. */
+EXPORT(engine_guest_new) struct guest *engine_guest_new(double bytes)
 {
     struct nidus_engine *engine;
+    struct nidus_config config;
 
-    return nidus_engine_new(NULL, &engine) ? NULL : guest_new(engine, host_guest_call);
+    nidus_config_default(&config);
+    if (bytes >= 0 && bytes < (double)config.limits.memory_bytes)
+        config.limits.memory_bytes = (uint64_t)bytes;
+    return nidus_engine_new(&config, &engine) ? NULL : guest_new(engine, host_guest_call);
 }
 
 /* The block holds the module and behind it the program's name; it must stay. */

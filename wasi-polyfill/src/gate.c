@@ -7,7 +7,7 @@
  *       nidus_enter(pid)
  *       result = handler(arguments...)
  *       nidus_leave(pid)
- *       if result == would-block { park(pid); continue }
+ *       if result == would-block { exit(pid); park(pid); continue }
  *     end
  *     proc_exit and proc_raise: exit(pid), which throws when the process has ended
  *     result
@@ -170,6 +170,7 @@ static void gate_function(struct writer *writer, uint32_t number) {
     writer_s32(writer, NIDUS_WOULD_BLOCK);
     writer_byte(writer, OP_I32_EQ);
     op(writer, OP_IF, BLOCK_VOID);
+    call_with_pid(writer, GATE_EXIT); /* a limit may have ended it */
     call_with_pid(writer, GATE_PARK);
     op(writer, OP_BR, 1);
     writer_byte(writer, OP_END);

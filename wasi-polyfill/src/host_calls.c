@@ -18,9 +18,13 @@ int32_t nidus_process_memory(struct nidus_system *system, uint32_t pid, struct n
 }
 #endif
 
+static int64_t now(struct nidus_system *system) { return (int64_t)host_clock(system, WASI_CLOCK_MONOTONIC); }
+
 int32_t nidus_process_exit_code(struct nidus_system *system, uint32_t pid) {
   struct process *process = system_process(system, pid);
-  return process ? process->exit_code : -WASI_ESRCH;
+  if (!process) return -WASI_ESRCH;
+  if (process->time_limit < NIDUS_NO_DEADLINE && process->time_limit <= now(system)) process_end(process, NIDUS_EXIT_TIME);
+  return process->exit_code;
 }
 
 void nidus_process_end(struct nidus_system *system, uint32_t pid, int32_t code) {
@@ -30,7 +34,9 @@ void nidus_process_end(struct nidus_system *system, uint32_t pid, int32_t code) 
 
 int32_t nidus_wait_kinds(struct nidus_system *system, uint32_t pid) {
   struct process *process = system_process(system, pid);
-  return process ? (int32_t)process->wait_kinds : -WASI_ESRCH;
+  if (!process) return -WASI_ESRCH;
+  uint32_t clock = process->time_limit < NIDUS_NO_DEADLINE ? NIDUS_WAIT_CLOCK : 0;
+  return (int32_t)(process->wait_kinds | clock);
 }
 
 int64_t nidus_wait_deadline(struct nidus_system *system, uint32_t pid) {
@@ -58,6 +64,10 @@ int32_t nidus_process_limit(struct nidus_system *system, uint32_t pid, uint32_t 
     case NIDUS_LIMIT_OUTPUT:
       process->output_left = value;
       return 0;
+    case NIDUS_LIMIT_TIME:
+      /* What is longer than a year is for ever. */
+      process->time_limit = value < 31536000000 ? now(system) + (int64_t)value * 1000000 : NIDUS_NO_DEADLINE;
+      return 0;
     default:
       return -WASI_EINVAL;
   }
@@ -78,8 +88,10 @@ int32_t nidus_mount_limit(struct nidus_system *system, uint32_t mount, uint64_t 
 double nidus_wait_time(struct nidus_system *system, uint32_t pid) {
   const double longest = INT32_MAX; /* of a JavaScript timer */
   struct process *process = system_process(system, pid);
-  if (!process || !(process->wait_kinds & NIDUS_WAIT_CLOCK)) return longest;
-  int64_t left = process->wait_deadline - (int64_t)host_clock(system, WASI_CLOCK_MONOTONIC);
+  if (!process) return longest;
+  int64_t deadline = process->wait_kinds & NIDUS_WAIT_CLOCK ? process->wait_deadline : NIDUS_NO_DEADLINE;
+  if (deadline > process->time_limit) deadline = process->time_limit;
+  int64_t left = deadline - now(system);
   if (left <= 0) return 0;
   double milliseconds = (double)((left - 1) / 1000000 + 1);
   return milliseconds < longest ? milliseconds : longest;
@@ -88,7 +100,7 @@ double nidus_wait_time(struct nidus_system *system, uint32_t pid) {
 int32_t nidus_process_finish(struct nidus_system *system, uint32_t pid) {
   struct process *process = system_process(system, pid);
   if (!process || pid == 1) return -WASI_ESRCH;
-  int32_t code = process->exit_code;
+  int32_t code = process->limit_hit ? NIDUS_EXIT_LIMIT : process->exit_code;
   process_end(process, 0);
   int32_t result = nidus_process_reap(system, pid);
   return result < 0 ? result : code;

@@ -180,7 +180,7 @@ wasi_errno_t process_create(struct process **made, struct nidus_system *system, 
   process->envc = envc;
   process->env_length = env_length;
   process->exit_code = -1;
-  process->wait_deadline = NIDUS_NO_DEADLINE;
+  process->wait_deadline = process->time_limit = NIDUS_NO_DEADLINE;
   process->descriptor_limit = DESCRIPTOR_LIMIT;
   process->file_size_limit = process->output_left = UINT64_MAX;
   if (process->argv && process->env && table_reach(process, 7) == WASI_ESUCCESS) {

@@ -69,6 +69,7 @@ struct process {
   uint8_t limit_hit; /* NIDUS_LIMIT_… that ended the process, or 0 */
   uint32_t descriptor_limit;
   uint64_t file_size_limit;
+  int64_t time_limit;    /* monotonic: when it is ended, NIDUS_NO_DEADLINE for never */
   uint64_t output_left; /* bytes that may still go to streams */
 };
 

@@ -81,7 +81,7 @@ int32_t program_find(struct nidus_system *system, const char *bytes, uint32_t le
   }
   if (limited && tier == PROGRAM_DIRECT) {
     return reply_refuse(reply, WASI_EINVAL, "spawn", command, "EINVAL: ", command,
-                        " cannot have a limit of fuel on the direct tier");
+                        " cannot have a limit of fuel, memory or time on the direct tier");
   }
   if (limited) tier = PROGRAM_INTERP;
   if (source == PROGRAM_COMPILED && tier == PROGRAM_INTERP) {
@@ -123,11 +123,8 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
                           "), as programs with threads do, which Nidus does not run yet; build it without -pthread "
                           "and --import-memory");
     }
-    if (strcmp(module, "wasi_unstable") == 0) {
-      return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program,
-                          " was built for wasi_unstable of 2019; rebuild it with a current wasi-sdk");
-    }
-    if (strcmp(module, "wasi_snapshot_preview1") != 0 || strcmp(kind, "function") != 0 || !is_system_call(name)) {
+    bool ours = strcmp(module, "wasi_snapshot_preview1") == 0 || strcmp(module, "wasi_unstable") == 0;
+    if (!ours || strcmp(kind, "function") != 0 || !is_system_call(name)) {
       return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports ", module, ".", name, " (", kind,
                           "), which Nidus does not provide; build it for wasm32-wasi");
     }

@@ -28,7 +28,7 @@ enum program_needs { PROGRAM_READS = 1, PROGRAM_POLLS = 2 };
 /*
  * Decides on a tier, and finds the file of a command that was named. Strings: the working folder, the command (for
  * messages only, if it was not named), the variable PATH, and the tier that is asked for; `limited` says that it has
- * a limit of fuel. Returns the tier. The reply holds the file's absolute path, and a key that is another one whenever
+ * a limit of fuel, memory or time. Returns the tier. The reply holds the file's absolute path, and a key that is another one whenever
  * the file's contents may be: empty while the file is so young that it may change without showing it.
  */
 int32_t program_find(struct nidus_system *system, const char *strings, uint32_t length, uint32_t source,

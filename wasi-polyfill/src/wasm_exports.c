@@ -133,10 +133,18 @@ EXPORT("nidus_lacks") int32_t export_lacks(const char *strings, uint32_t length,
 }
 #endif
 
+/* A number of the host's; NaN, which it gives where nothing is said, is no limit. */
+static uint64_t limit_of(double value) { return value < (double)INT64_MAX ? (uint64_t)value : UINT64_MAX; }
+
+/* The limits are those of enum nidus_limit, in its order. */
 EXPORT("nidus_spawn")
-int32_t export_spawn(const char *strings, uint32_t length, uint32_t argc, uint32_t envc, uint32_t preopens) {
+int32_t export_spawn(const char *strings, uint32_t length, uint32_t argc, uint32_t envc, uint32_t preopens,
+                     double descriptors, double file_size, double output, double time) {
   struct reply reply = {0};
-  return reply_give(&reply, spawn_process(the_system, strings, length, argc, envc, preopens, &reply));
+  int32_t pid = spawn_process(the_system, strings, length, argc, envc, preopens, &reply);
+  const double limits[] = {descriptors, file_size, output, time * 1000};
+  for (uint32_t i = 0; i < 4; i++) (void)nidus_process_limit(the_system, (uint32_t)pid, i + 1, limit_of(limits[i]));
+  return reply_give(&reply, pid);
 }
 
 EXPORT("nidus_volume_failure") int32_t export_volume_failure(const char *strings, uint32_t length) {
@@ -228,7 +236,7 @@ EXPORT("nidus_fd_close") int32_t export_fd_close(uint32_t pid, uint32_t fd) {
 }
 
 EXPORT("nidus_mount_limit") int32_t export_mount_limit(uint32_t mount, double bytes) {
-  return nidus_mount_limit(the_system, mount, bytes < (double)INT64_MAX ? (uint64_t)bytes : UINT64_MAX);
+  return nidus_mount_limit(the_system, mount, limit_of(bytes));
 }
 
 EXPORT("nidus_process_snapshot0") int32_t export_process_snapshot0(uint32_t pid, uint32_t older) {
@@ -236,7 +244,7 @@ EXPORT("nidus_process_snapshot0") int32_t export_process_snapshot0(uint32_t pid,
 }
 
 EXPORT("nidus_process_limit") int32_t export_process_limit(uint32_t pid, uint32_t limit, double value) {
-  return nidus_process_limit(the_system, pid, limit, value < (double)INT64_MAX ? (uint64_t)value : UINT64_MAX);
+  return nidus_process_limit(the_system, pid, limit, limit_of(value));
 }
 
 EXPORT("nidus_process_limit_hit") int32_t export_process_limit_hit(uint32_t pid) {
@@ -304,10 +312,11 @@ int32_t export_load(const void *bytes, uint32_t length, uint32_t mount, uint32_t
 
 /* `refused`: what the first record was answered that could not be loaded. */
 EXPORT("nidus_load_end")
-int32_t export_load_end(const char *strings, uint32_t length, uint32_t mount, int32_t refused) {
+int32_t export_load_end(const char *strings, uint32_t length, uint32_t mount, int32_t refused, double bytes) {
   (void)strings, (void)length;
   struct reply reply = {0};
   int32_t end = nidus_load_end(the_system, mount);
+  (void)nidus_mount_limit(the_system, mount, limit_of(bytes));
   if (refused) end = refused;
   return reply_give(&reply, end < 0 ? volume_damaged((wasi_errno_t)-end, &reply) : end);
 }

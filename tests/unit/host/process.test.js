@@ -192,10 +192,6 @@ const refused = {
     `(module (import "env" "memory" (memory 1)) (func (export "_start")))`,
     /imports its memory \(env\.memory\)/,
   ],
-  "of 2019": [
-    `(module (import "wasi_unstable" "proc_exit" (func (param i32))) (memory (export "memory") 1) (func (export "_start")))`,
-    /built for wasi_unstable of 2019/,
-  ],
   "without a memory": [`(module (func (export "_start")))`, /exports no memory called "memory"/],
   "without an entry": [
     `(module (memory (export "memory") 1) (func (export "main")))`,

@@ -117,7 +117,7 @@ static void tiers_fit_what_is_given(struct guest *guest) {
   require(program_find(guest->system, BLOCK("/\0p\0\0auto"), PROGRAM_COMPILED, 0, &reply) == PROGRAM_DIRECT);
   require(reply.length == 0);
   int32_t result = program_find(guest->system, BLOCK("/\0p\0\0direct"), PROGRAM_BYTES, 1, &reply);
-  expect_refused(result, &reply, WASI_EINVAL, "EINVAL: p cannot have a limit of fuel on the direct tier", "spawn", "p");
+  expect_refused(result, &reply, WASI_EINVAL, "EINVAL: p cannot have a limit of fuel, memory or time on the direct tier", "spawn", "p");
   reply = (struct reply){0};
   result = program_find(guest->system, BLOCK("/\0p\0\0auto"), PROGRAM_COMPILED, 1, &reply);
   expect_refused(result, &reply, WASI_EINVAL, "p was compiled for the direct tier; give its bytes or its path", "spawn",
@@ -154,7 +154,6 @@ static void others_are_refused(struct guest *guest) {
   } cases[] = {
       {BLOCK("p\0env\0memory\0memory" START MEMORY), 1,
        "p imports its memory (env.memory), as programs with threads do"},
-      {BLOCK("p\0wasi_unstable\0fd_read\0function" START MEMORY), 1, "p was built for wasi_unstable of 2019"},
       {BLOCK("p\0env\0run\0function" START MEMORY), 1,
        "p imports env.run (function), which Nidus does not provide; build it for wasm32-wasi"},
       {BLOCK("p" CALL("fd_fly") START MEMORY), 1, "p imports wasi_snapshot_preview1.fd_fly (function)"},

@@ -175,9 +175,11 @@ int32_t nidus_process_snapshot0(struct nidus_system *system, uint32_t pid, bool 
 /*
  * What a process may use at most. Past it: opening answers EMFILE (descriptor numbers stay below the value);
  * a file is not made longer than the value in bytes (a write is cut short, then EFBIG); and when that many
- * bytes have gone to streams, the next one ends the process, as by SIGXFSZ.
+ * bytes have gone to streams, the next one ends the process, as by SIGXFSZ. When as many milliseconds have
+ * passed from now on, the next nidus_process_exit_code ends the process with NIDUS_EXIT_TIME; until then its waits
+ * are for a clock, too, as nidus_wait_time tells it.
  */
-enum nidus_limit { NIDUS_LIMIT_DESCRIPTORS = 1, NIDUS_LIMIT_FILE_SIZE, NIDUS_LIMIT_OUTPUT };
+enum nidus_limit { NIDUS_LIMIT_DESCRIPTORS = 1, NIDUS_LIMIT_FILE_SIZE, NIDUS_LIMIT_OUTPUT, NIDUS_LIMIT_TIME };
 int32_t nidus_process_limit(struct nidus_system *system, uint32_t pid, uint32_t limit, uint64_t value);
 /* The limit that ended the process, or 0. */
 int32_t nidus_process_limit_hit(struct nidus_system *system, uint32_t pid);
@@ -188,7 +190,9 @@ int32_t nidus_process_exit_code(struct nidus_system *system, uint32_t pid);
 void nidus_process_end(struct nidus_system *system, uint32_t pid, int32_t code);
 int32_t nidus_process_reap(struct nidus_system *system, uint32_t pid);
 
-/* Both of them: ends the process, unless it has ended, and forgets it. Returns its code, -1 if it was running. */
+/* Both of them: ends the process, unless it has ended, and forgets it. Returns its code, -1 if it was running,
+ * NIDUS_EXIT_LIMIT where its output ended it; embedders count their own limits from there on. */
+enum { NIDUS_EXIT_LIMIT = 512, NIDUS_EXIT_TIME = 514 };
 int32_t nidus_process_finish(struct nidus_system *system, uint32_t pid);
 
 enum { NIDUS_WAIT_CLOCK = 1, NIDUS_WAIT_READABLE = 2, NIDUS_WAIT_WRITABLE = 4, NIDUS_WAIT_FLUSH = 8 };
