@@ -20,7 +20,7 @@ const LINE = 2048;
 export function traceCalls(kernel, tell) {
   const { raw } = kernel;
   const at = kernel.alloc(ARGUMENTS + LINE);
-  const gate = new WebAssembly.Module(kernel.generated("nidus_gate"));
+  const gate = new WebAssembly.Module(kernel.take("nidus_gate")[1]);
   let pid = 0;
   /** @type {Record<string, Function>} */
   const handlers = {
