@@ -4,7 +4,7 @@
  *   inode   ino                 -> Uint8Array, opaque
  *   dirent  [parent, name]      -> ino
  *   chunk   [ino, index]        -> Uint8Array
- *   meta    "schema" -> 1,  number of a mount -> its time
+ *   meta    number of a mount -> its time
  *
  * Two writers never mix. A Web Lock `nidus:<name>` (volume-lock.js) refuses the second one while the
  * first lives. Where there are no Web Locks (plain http), and against every other surprise, each mount has
@@ -13,12 +13,11 @@
  * transaction.
  */
 
+import { MOUNTS } from "./limits.js";
 import { STORES } from "./volume.js";
 
 const SCHEMA = 1;
 const ALL = [...STORES, "meta"];
-/** Numbers of mounts that are remembered: a writer overtaken so often would not be noticed. */
-const MOUNTS = 256;
 
 /**
  * Opens the database of a volume. Rejects with the browser's own error, as all here does: `VersionError`
@@ -37,7 +36,6 @@ export async function openDatabase(factory, name) {
     const request = factory.open(`nidus:${name}`, SCHEMA);
     request.onupgradeneeded = () => {
       for (const store of ALL) request.result.createObjectStore(store);
-      /** @type {IDBTransaction} */ (request.transaction).objectStore("meta").put(SCHEMA, "schema");
     };
     const opened = await result(request);
     const lose = () => {
@@ -60,20 +58,17 @@ export async function openDatabase(factory, name) {
    * What `use` does, whole or not at all.
    * @template T
    * @param {IDBTransactionOptions} options
-   * @param {(tx: IDBTransaction, meta: IDBObjectStore) => T} use makes its first requests at once
-   * @returns {Promise<Awaited<T>>}
+   * @param {(tx: IDBTransaction, meta: IDBObjectStore) => Promise<T>} use makes its first requests at once
+   * @returns {Promise<T>}
    */
   const transact = async (options, use) => {
     const tx = (db ?? (await connect())).transaction(ALL, "readwrite", options);
-    /** @type {Promise<void>} */
     const completed = new Promise((resolve, reject) => {
-      tx.oncomplete = () => resolve();
+      tx.oncomplete = resolve;
       tx.onabort = () => reject(tx.error ?? new Error("the transaction was aborted"));
     });
-    completed.catch(() => {}); // Told below, also when `use` throws.
     try {
-      const answer = await use(tx, tx.objectStore("meta"));
-      await completed;
+      const [answer] = await Promise.all([use(tx, tx.objectStore("meta")), completed]);
       return answer;
     } catch (error) {
       try {
@@ -90,8 +85,7 @@ export async function openDatabase(factory, name) {
     /** Reads everything and makes this the volume's writer, in one transaction. */
     read: () =>
       transact({}, async (tx, meta) => {
-        // Numbers come before texts, and the highest last.
-        const numbers = await result(meta.getAllKeys(IDBKeyRange.upperBound(Infinity)));
+        const numbers = await result(meta.getAllKeys());
         number = Number(numbers.at(-1) ?? 0) + 1;
         meta.add(Date.now(), number);
         meta.delete(IDBKeyRange.upperBound(number - MOUNTS));
@@ -108,7 +102,7 @@ export async function openDatabase(factory, name) {
 
     /** One transaction, with all that can be asked of durability. */
     write: (changes) =>
-      transact({ durability: "strict" }, (tx, meta) => {
+      transact({ durability: "strict" }, async (tx, meta) => {
         meta.add(0, number + 1);
         meta.delete(number + 1);
         for (const { store, key, value, rest } of changes) {

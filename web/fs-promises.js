@@ -37,17 +37,20 @@
 /** @typedef {Methods & {promises: Methods}} Fs */
 
 /**
- * @param {FsSync} sync
+ * The methods of these names, as one function does them.
+ * @param {string[]} names
+ * @param {(name: string, ...values: any[]) => unknown} call
  * @returns {Fs}
  */
-export function createFs(sync) {
-  const { exists, open, read, write, close, ...methods } = sync;
+export function createFs(names, call) {
   /** @type {Record<string, unknown>} */
   const fs = {};
-  for (const [name, method] of Object.entries(methods)) {
+  for (const name of names) {
     fs[name] = async (/** @type {any[]} */ ...values) => {
-      values.at(-1)?.signal?.throwIfAborted();
-      return /** @type {Function} */ (method)(...values);
+      const signal = values.at(-1)?.signal;
+      // It cannot be sent to a worker; what it may stop is one short call.
+      if (signal) values.push({ ...values.pop(), signal: signal.throwIfAborted() });
+      return call(name, ...values);
     };
   }
   fs.promises = fs;

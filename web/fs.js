@@ -6,33 +6,36 @@
  * refuses is thrown as a NidusError with node's `code` and wording.
  */
 
+import {
+  FS_CLOSE,
+  FS_EXISTS,
+  FS_FIELDS,
+  FS_LIST,
+  FS_NUMBER,
+  FS_ONE_PATH,
+  FS_OPEN,
+  FS_READ,
+  FS_STATS,
+  FS_WRITE,
+} from "./abi.js";
 import { NidusError } from "./errors.js";
 import { encodePath } from "./kernel.js";
-import { Dirent, Stats } from "./stats.js";
+import { FS_PIECE } from "./limits.js";
+import { revive } from "./stats.js";
 import { concat, toBytes } from "./streams.js";
 
-/** The kernel's operations (fs.h) in their order. Those below `ONE_PATH` take two paths. */
+/** The kernel's operations (fs.h) in their order. Those below `FS_ONE_PATH` take two paths. */
 const OPERATIONS = (
   "copyFile cp link rename symlink chmod mkdir mkdtemp rm rmdir truncate unlink utimes " +
   "access lstat readdir readlink realpath stat"
 ).split(" ");
-const ONE_PATH = 5;
-const EXISTS = 19;
-const OPEN = 20;
-const READ = 21;
-const WRITE = 22;
-const CLOSE = 23;
-/** What an answer is, by its kind: 0 nothing, 1 text; from NUMBER on a number. Below 0 it is an errno. */
-const LIST = 2;
-const STATS = 4;
-const NUMBER = 5;
-/** How much is written at a time. */
-const PIECE = 256 * 1024;
 /** The options that are true or false, in the kernel's order. */
 const SWITCHES = ["recursive", "force", "errorOnExist", "withFileTypes"];
 
 const decoder = new TextDecoder();
 
+/** @typedef {import("./stats.js").Dirent} Dirent */
+/** @typedef {import("./stats.js").Stats} Stats */
 /** @typedef {string | Uint8Array | ArrayBuffer} FileContents */
 /** @typedef {"utf8" | "utf-8"} Encoding */
 /** @typedef {{encoding?: Encoding | null, signal?: AbortSignal}} ReadOptions */
@@ -109,6 +112,30 @@ function wantsText(options) {
 }
 
 /**
+ * The fields of a `Stats`.
+ * @param {Float64Array} values
+ * @param {string[]} names
+ */
+function statsFields(values, names) {
+  const stats = /** @type {Record<string, unknown>} */ ({});
+  names.forEach((name, i) => {
+    const value = /** @type {number} */ (values[i]);
+    stats[name] = value;
+    if (/Ms/.test(name)) stats[name.slice(0, -2)] = new Date(value);
+  });
+  return stats;
+}
+
+/**
+ * The fields of a `Dirent`.
+ * @param {string} record the digit of its type, its name, "/", and the folder it lies in
+ */
+function direntFields(record) {
+  const end = record.indexOf("/");
+  return { type: Number(record[0]), name: record.slice(1, end), parentPath: record.slice(end + 1) };
+}
+
+/**
  * @param {import("./kernel.js").Kernel} kernel
  * @returns {FsSync}
  */
@@ -138,28 +165,30 @@ export function createSync(kernel) {
       numberOf(given.mode ?? options ?? NaN),
       numberOf(second),
     );
-    if (kind >= NUMBER) return operation === READ ? answer : kind - NUMBER;
-    if (kind === STATS) return new Stats(new Float64Array(answer.buffer));
-    const text = decodeText(answer);
+    if (kind >= FS_NUMBER) return operation === FS_READ ? answer : kind - FS_NUMBER;
+    const isStats = kind === FS_STATS;
+    const text = decodeText(answer.subarray(isStats ? FS_FIELDS : 0));
     const list = text.split("\0");
+    if (isStats)
+      return revive(statsFields(new Float64Array(answer.buffer, 0, FS_FIELDS / 8), list));
     if (kind < 0) throw NidusError.fromErrno(-kind, .../** @type {[string]} */ (list));
-    if (kind < LIST) return kind ? text : undefined;
+    if (kind < FS_LIST) return kind ? text : undefined;
     list.pop();
-    return kind === LIST ? list : list.map((record) => new Dirent(record));
+    return kind === FS_LIST ? list : revive(list.map(direntFields));
   }
 
   /** @param {string} path @param {string} [flag] @param {number} [mode] @returns {number} */
-  const open = (path, flag = "r", mode) => call(OPEN, [path, flag], mode);
+  const open = (path, flag = "r", mode) => call(FS_OPEN, [path, flag], mode);
 
   /** @type {FsSync["read"]} */
-  const read = (fd, path = "", pid) => call(READ, [path], fd, NaN, pid);
+  const read = (fd, path = "", pid) => call(FS_READ, [path], fd, NaN, pid);
 
   /** @type {FsSync["write"]} */
   const write = (fd, bytes, path = "", pid) =>
-    call(WRITE, [path, bytes.subarray(0, PIECE)], fd, NaN, pid);
+    call(FS_WRITE, [path, bytes.subarray(0, FS_PIECE)], fd, NaN, pid);
 
   /** @param {number} fd */
-  const close = (fd) => call(CLOSE, [""], fd);
+  const close = (fd) => call(FS_CLOSE, [""], fd);
 
   /** @param {string} path @param {unknown} [options] */
   const readFile = (path, options) => {
@@ -193,12 +222,12 @@ export function createSync(kernel) {
     writeFile(path, contents, { .../** @type {WriteOptions} */ (Object(options)), flag: "a" });
 
   /** @param {string} path */
-  const exists = (path) => call(EXISTS, [path]) > 0;
+  const exists = (path) => call(FS_EXISTS, [path]) > 0;
 
   const operations = OPERATIONS.map((name, number) => [
     name,
     (/** @type {string} */ path, /** @type {any} */ next, /** @type {unknown} */ last) =>
-      number < ONE_PATH ? call(number, [path, next], last) : call(number, [path], next, last),
+      number < FS_ONE_PATH ? call(number, [path, next], last) : call(number, [path], next, last),
   ]);
   const more = { readFile, writeFile, appendFile, exists, open, read, write, close };
   const sync = /** @type {FsSync} */ ({ ...Object.fromEntries(operations), ...more });

@@ -21,7 +21,6 @@ const HUNG_UP = 4;
  * @property {(how: number) => number} [shutdown] 1: reading, 2: writing, 4: it is not needed any more
  * @property {boolean} [terminal]
  * @property {(() => void) | null} [onready] set by the system, called by the stream
- * @property {boolean} [whole] all it will ever give is there from the start
  */
 
 /**

@@ -139,14 +139,6 @@ export class Kernel {
   }
 
   /**
-   * @param {number} ptr
-   * @param {number} len
-   */
-  text(ptr, len) {
-    return decoder.decode(this.u8().subarray(ptr, ptr + len));
-  }
-
-  /**
    * Calls a function that gives bytes out: its result, and a copy of them.
    * @param {string} which
    * @param {number[]} values

@@ -1,28 +1,40 @@
 /**
  * The page's side: `Nidus.boot` starts a system in a worker of its own and answers an object with the
- * system's verbs. connection.js has the worker, page-process.js the processes.
+ * system's verbs. page-process.js has the processes.
  *
- * Invariants: the page is never blocked. A system outlives its worker: when a program that cannot be
- * interrupted is killed, the worker is ended, another takes its place on the same volume, and calls
- * still unanswered are asked again. What can be lost then is only what programs wrote since the last
- * flush: a volume is flushed before a program starts, when it has ended, within half a second while it
- * waits, and before a change of the page's is answered while one runs. Each flush is one
- * transaction, so nothing stored is ever damaged.
+ * Invariants: the page is never blocked, and every call is answered once. A system outlives its worker: one
+ * that crashes, or is ended because a program that cannot be interrupted is killed, is replaced by another
+ * on the same volume, and what it had not answered is asked again. What fails while a worker starts is the
+ * end, as closing is: whoever waits is told why, and so is whoever asks from then on.
+ *
+ * What can be lost with a worker is only what programs wrote since the last flush: a volume is flushed before
+ * a program starts, when it has ended, within half a second while it waits, and before a change of the page's
+ * is answered while one runs. Each flush is one transaction, so nothing stored is ever damaged.
  */
 
-import { connect, onAbort } from "./connection.js";
 import { NidusError } from "./errors.js";
-import { KeptVolume } from "./kept-volume.js";
-import { Dirent, Stats } from "./stats.js";
+import { createFs } from "./fs-promises.js";
+import { createKept } from "./kept-volume.js";
+import { createProcess } from "./page-process.js";
+import { revive } from "./stats.js";
+import { toBytes } from "./streams.js";
 import { lockVolume } from "./volume-lock.js";
 
 export { NidusError };
 
+/** @typedef {import("./fs-promises.js").Fs} Fs */
 /** @typedef {import("./protocol.js").Capabilities} Capabilities */
+/** @typedef {import("./protocol.js").Verbs} Verbs */
 /** @typedef {import("./protocol.js").Progress} Progress */
 /** @typedef {import("./protocol.js").VolumeState} VolumeState */
 /** @typedef {import("./protocol.js").ExitStatus} ExitStatus */
 /** @typedef {import("./page-process.js").PageProcess} PageProcess */
+/** @typedef {URL | string | (() => Worker)} WorkerSource */
+
+/**
+ * The system as its worker knows it: `resolve` when a worker is ready, `reject` when all is over.
+ * @typedef {import("./protocol.js").SystemEvents & {resolve: (booted: import("./protocol.js").Booted) => void, reject: (error: unknown) => void}} SystemTarget
+ */
 
 /**
  * @typedef {object} BootOptions
@@ -32,7 +44,7 @@ export { NidusError };
  * @property {number} [maxBytes] the most that /home may hold; beyond it programs see `ENOSPC`
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
- * @property {{worker?: URL | string | (() => Worker), kernel?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
+ * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
  *   addresses of the package's own files, where a bundler or server moved them
  * @property {string | URL | {compiler: URL | string | WebAssembly.Module, resources: URL | string | Blob}} [toolchain]
  *   where `llvm.core.wasm` and `llvm-resources.tar` of `@yowasp/clang` are served (the folder they lie
@@ -65,6 +77,14 @@ export { NidusError };
  */
 
 /**
+ * Who is told what: a call, a process or the system.
+ * @typedef {object} Target
+ * @property {unknown} [message] what asked; another worker is asked again
+ * @property {(error: unknown) => void} [reject] there will be no answer
+ * @property {(status: ExitStatus) => void} [exit] the worker is gone
+ */
+
+/**
  * Shared by all systems of the page.
  * @type {import("./protocol.js").Parts}
  */
@@ -72,25 +92,7 @@ const parts = new Map();
 
 /** A system as the page sees it. */
 export class Nidus {
-  #connection;
-  /** @type {Partial<Record<EventName, Set<(error: NidusError | null) => void>>>} */
-  #listeners = {};
-
-  /**
-   * The files, in the shape of `node:fs/promises`.
-   * @type {import("./fs-promises.js").Fs}
-   */
-  fs = /** @type {any} */ ({});
-  /**
-   * What this browser, on this page, lets a system do, and what each thing missing costs.
-   * @type {Capabilities}
-   */
-  capabilities = /** @type {any} */ (null);
-  /**
-   * Whether files outlive the page, and why not.
-   * @type {VolumeState}
-   */
-  volume = /** @type {any} */ (null);
+  #booted;
 
   /**
    * Starts a system. Rejects with a `NidusError` whose message says what to do.
@@ -98,181 +100,286 @@ export class Nidus {
    * @returns {Promise<Nidus>}
    */
   static async boot(options = {}) {
-    const { volume = "mem", signal } = options;
-    signal?.throwIfAborted();
+    const { volume = "mem" } = options;
     const match = /^(?:mem|idb:(.+))$/s.exec(volume);
     if (!match) throw new NidusError("EINVAL", `volume is "${volume}": say "idb:NAME" or "mem".`);
     const { locks } = navigator;
     // Held by the page, since a worker that is ended may take its time.
     const unlock = match[1] && locks ? await lockVolume(locks, match[1]) : () => {};
-    let release = () => {};
-    try {
-      return await new Promise((resolve, reject) => {
-        const system = new Nidus(
-          options,
-          match[1],
-          () => resolve(system),
-          (error) => {
-            unlock();
-            reject(error);
-          },
-        );
-        release = onAbort(signal, () => system.#connection.stop("SIGKILL", signal?.reason));
-      });
-    } finally {
-      release();
-    }
+    return new Nidus(options, match[1], unlock).#booted;
   }
 
   /**
    * @param {BootOptions} options
-   * @param {string | undefined} name of the volume
-   * @param {() => void} started
-   * @param {(error: unknown) => void} ended
+   * @param {string | undefined} volume its name
+   * @param {() => void} unlock gives it back
    */
-  constructor({ env, onProgress, assets, toolchain, maxBytes }, name, started, ended) {
-    const kept = new KeptVolume();
+  constructor({ env, onProgress, signal: giveUp, assets, toolchain, maxBytes }, volume, unlock) {
+    const { keep, read } = createKept();
     // An address has neither of the two.
     const folder = String(toolchain).replace(/\/?$/, "/llvm");
     const { compiler = `${folder}.core.wasm`, resources = `${folder}-resources.tar` } =
       /** @type {{compiler?: unknown, resources?: unknown}} */ (toolchain ?? { compiler: null });
     const { document } = globalThis;
+    /** @type {Worker} */
+    let worker;
+    /** The worker has said something. */
+    let alive = false;
+    /** @type {unknown} why nothing works any more; undefined while it does */
+    let dead;
+    let lastId = 0;
+    /** @type {Map<number, Target>} */
+    const targets = new Map();
+    /** @type {Set<(event: EventName, error: NidusError | null) => void>} */
+    const listeners = new Set();
+
+    /** @type {(event: EventName, error: NidusError | null) => void} */
+    const emit = (event, error) => {
+      for (const listener of listeners) listener(event, error);
+    };
+
     const hidden = () => {
       // The last moment a page on a phone is sure to have.
       if (document.visibilityState === "hidden") this.flush().catch(() => {});
     };
+
+    const start = () => {
+      try {
+        const its = (worker = createWorker(assets?.worker));
+        alive = false;
+        its.onmessage = ({ data: [id, name, ...args] }) => {
+          const target = /** @type {Record<string, Function> | undefined} */ (targets.get(id));
+          if (its !== worker || !target) return;
+          alive = true;
+          if (target.message) targets.delete(id);
+          if (name === "reject") {
+            args[0] = NidusError.fromJSON(args[0]);
+            if (id === 0) return stop(args[0]);
+          }
+          target[name]?.(...args);
+        };
+        its.onerror = (event) => {
+          event.preventDefault?.();
+          if (its === worker) stop(alive ? undefined : workerError(event, assets?.worker));
+        };
+        /** @type {Parameters<Verbs["boot"]>} */
+        const boot = [
+          volume,
+          read(),
+          parts,
+          .../** @type {[any, any, any, any]} */ (
+            [assets?.kernel, compiler, resources, assets?.toolchain].map(sent)
+          ),
+          env,
+          maxBytes,
+        ];
+        its.postMessage([0, "boot", boot]);
+        for (const { message } of targets.values()) if (message) its.postMessage(message);
+      } catch (error) {
+        stop(error);
+      }
+    };
+
+    /**
+     * Ends the worker with all its processes; another one takes its place, unless an error says that this is
+     * the end.
+     * @param {unknown} [error]
+     * @param {string} [signal] what the processes are killed by
+     */
+    const stop = (error, signal = "SIGKILL") => {
+      if (dead !== undefined) return;
+      dead = error;
+      worker?.terminate();
+      for (const target of targets.values()) {
+        target.exit?.({ code: null, signal, trap: null });
+        if (error !== undefined) target.reject?.(error);
+      }
+      if (error === undefined) start();
+    };
+
+    /**
+     * @param {string} verb one of `Verbs`
+     * @param {unknown[]} args
+     * @returns {Promise<any>}
+     */
+    const ask = (verb, ...args) =>
+      new Promise((resolve, reject) => {
+        if (dead !== undefined) throw dead;
+        const message = [++lastId, verb, args];
+        worker.postMessage(message);
+        targets.set(lastId, /** @type {Target} */ ({ message, resolve, reject }));
+      });
+
+    /**
+     * Starts a command (`cc`) or a program of the tree (`./main`).
+     * @param {string} command
+     * @param {string[]} [args]
+     * @param {SpawnOptions} [options]
+     * @returns {Promise<PageProcess>}
+     */
+    this.spawn = async (command, args = [], { signal, ...settings } = {}) => {
+      signal?.throwIfAborted();
+      const id = ++lastId;
+      const { process, events, ring } = createProcess(
+        (...told) => worker.postMessage([null, "tell", [id, ...told]]),
+        (by) => stop(undefined, by),
+        this.capabilities.waiting === "shared",
+        Boolean(settings.terminal),
+      );
+      watch(signal, () => process.kill("SIGKILL"), process.exit).then(() => targets.delete(id));
+      try {
+        process.pid = await ask("spawn", id, command, args.map(String), settings, ring);
+        // Not before: one that a lost worker had not started is started by the next one.
+        targets.set(id, /** @type {Target} */ (events));
+        return process;
+      } catch (error) {
+        events.exit({ code: null, signal: null, trap: null });
+        throw error;
+      }
+    };
+
+    /**
+     * Runs a command or program to its end and collects what it writes.
+     * @param {string} command
+     * @param {string[]} [args]
+     * @param {ExecOptions} [options]
+     * @returns {Promise<ExecResult>}
+     */
+    this.exec = async (command, args, options) => {
+      const whole = { ...options, input: toBytes(options?.input ?? ""), terminal: undefined };
+      const process = await this.spawn(command, args, whole);
+      const [stdout, stderr] = /** @type {[string, string]} */ (
+        await Promise.all(
+          [process.stdout, process.stderr].map((stream) => new Response(stream).text()),
+        )
+      );
+      return { ...(await process.exit), stdout, stderr };
+    };
+
+    /**
+     * Downloads and compiles the toolchain now rather than when `cc` is first used.
+     * @returns {Promise<void>}
+     */
+    this.prepare = () => ask("prepare");
+
+    /**
+     * Resolves when everything changed so far is stored for good.
+     * @returns {Promise<void>}
+     */
+    this.flush = () => ask("flush");
+
+    /**
+     * @param {EventName} name
+     * @param {(error: NidusError | null) => void} listener
+     * @returns {() => void} stops listening
+     */
+    this.on = (name, listener) => {
+      /** @type {typeof emit} */
+      const told = (event, error) => {
+        if (event === name) listener(error);
+      };
+      listeners.add(told);
+      return () => void listeners.delete(told);
+    };
+
+    /**
+     * Stores what changed, ends every process and gives the volume back.
+     * @returns {Promise<void>}
+     */
+    this.close = async () => {
+      if (dead !== undefined) return;
+      try {
+        await ask("close");
+      } finally {
+        stop(new NidusError("ECANCELED", "the system is closed; boot another one"));
+      }
+    };
+
     document?.addEventListener("visibilitychange", hidden);
-    this.#connection = connect(
-      assets?.worker,
-      () => [
-        name,
-        kept.read(),
-        parts,
-        sent(assets?.kernel),
-        sent(compiler),
-        sent(resources),
-        sent(assets?.toolchain),
-        env,
-        maxBytes,
-      ],
-      {
+    /** @type {Promise<Nidus>} */
+    const booted = new Promise((resolve, reject) => {
+      /** @type {SystemTarget} */
+      const system = {
         progress: (progress) => onProgress?.(progress),
-        keep: (changes) => kept.write(changes),
+        keep,
         part: (source, part) => parts.set(source, part),
         event: (event, record, volume) => {
           this.volume = volume;
-          this.#emit(event, record && NidusError.fromJSON(record));
+          emit(event, record && NidusError.fromJSON(record));
         },
         resolve: ({ capabilities, volume, fs }) => {
+          /**
+           * What this browser, on this page, lets a system do, and what each thing missing costs.
+           * @type {Capabilities}
+           */
           this.capabilities = capabilities;
+          /**
+           * Whether files outlive the page, and why not.
+           * @type {VolumeState}
+           */
           this.volume = volume;
-          const files = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (this.fs));
-          for (const name of fs) {
-            files[name] = (/** @type {any[]} */ ...args) => this.#callFs(name, args);
-          }
-          files.promises = files;
+          /**
+           * The files, in the shape of `node:fs/promises`.
+           * @type {Fs}
+           */
+          this.fs = this.fs ?? createFs(fs, async (...call) => revive(await ask("fs", ...call)));
           // Nobody listens yet to the first one.
-          this.#emit("restart", null);
-          started();
+          emit("restart", null);
+          resolve(this);
         },
         reject(error) {
           document?.removeEventListener("visibilitychange", hidden);
-          ended(error);
+          unlock();
+          reject(error);
         },
-      },
-    );
+      };
+      targets.set(0, system);
+      start();
+    });
+    this.#booted = watch(giveUp, stop, booted);
   }
+}
 
-  /**
-   * Starts a command (`cc`) or a program of the tree (`./main`).
-   * @param {string} command
-   * @param {string[]} [args]
-   * @param {SpawnOptions} [options]
-   * @returns {Promise<PageProcess>}
-   */
-  spawn(command, args = [], options = {}) {
-    const shared = this.capabilities.waiting === "shared";
-    return this.#connection.spawn(command, args, options, shared);
-  }
+/**
+ * Acts when a signal is aborted before something is settled, which it answers.
+ * @template T
+ * @param {AbortSignal | undefined} signal
+ * @param {(reason: unknown) => void} act
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
+function watch(signal, act, promise) {
+  const abort = () => act(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort);
+  return promise.finally(() => signal?.removeEventListener("abort", abort));
+}
 
-  /**
-   * Runs a command or program to its end and collects what it writes.
-   * @param {string} command
-   * @param {string[]} [args]
-   * @param {ExecOptions} [options]
-   * @returns {Promise<ExecResult>}
-   */
-  async exec(command, args, options) {
-    const whole = { ...options, input: options?.input ?? "", terminal: undefined };
-    const process = await this.spawn(command, args, whole);
-    const [stdout = "", stderr = ""] = await Promise.all(
-      [process.stdout, process.stderr].map((stream) => new Response(stream).text()),
-    );
-    const status = await process.exit;
-    const { diagnostics } = process;
-    return { ...status, stdout, stderr, ...(diagnostics && { diagnostics }) };
-  }
+/**
+ * @param {WorkerSource | undefined} source
+ * @returns {Worker}
+ */
+function createWorker(source) {
+  if (typeof source === "function") return source();
+  // Bundlers look for the whole of the second expression.
+  return source
+    ? new Worker(source, { type: "module" })
+    : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+}
 
-  /**
-   * Downloads and compiles the toolchain now rather than when `cc` is first used.
-   * @returns {Promise<void>}
-   */
-  prepare() {
-    return this.#connection.ask("prepare");
-  }
-
-  /**
-   * Resolves when everything changed so far is stored for good.
-   * @returns {Promise<void>}
-   */
-  flush() {
-    return this.#connection.ask("flush");
-  }
-
-  /**
-   * @param {EventName} name
-   * @param {(error: NidusError | null) => void} listener
-   * @returns {() => void} stops listening
-   */
-  on(name, listener) {
-    const set = (this.#listeners[name] ??= new Set());
-    set.add(listener);
-    return () => void set.delete(listener);
-  }
-
-  /** Stores what changed, ends every process and gives the volume back. */
-  async close() {
-    const { ask, stop, isDead } = this.#connection;
-    if (isDead()) return;
-    try {
-      await ask("close");
-    } finally {
-      stop("SIGKILL", new NidusError("ECANCELED", "the system is closed; boot another one"));
-    }
-  }
-
-  /**
-   * @param {string} name
-   * @param {any[]} args
-   */
-  async #callFs(name, args) {
-    // A signal cannot be sent; what it may stop is one short call.
-    const plain = args.map((arg) =>
-      arg?.signal ? { ...arg, signal: arg.signal.throwIfAborted() } : arg,
-    );
-    const answer = await this.#connection.ask(name, ...plain);
-    if (/stat$/.test(name)) return Stats.from(answer);
-    if (!Array.isArray(answer)) return answer;
-    return answer.map((entry) => (entry.name ? Dirent.from(entry) : entry));
-  }
-
-  /**
-   * @param {EventName} name
-   * @param {NidusError | null} error
-   */
-  #emit(name, error) {
-    for (const listener of this.#listeners[name] ?? []) listener(error);
-  }
+/**
+ * @param {ErrorEvent} event
+ * @param {WorkerSource | undefined} source
+ */
+function workerError({ message }, source) {
+  const where = source && typeof source !== "function" ? ` from ${source}` : "";
+  return new NidusError(
+    "NIDUS_ASSET",
+    `worker.js could not be loaded${where}: ` +
+      (message ||
+        "serve the package's web folder as JavaScript from this page's origin, allow it in the policy's " +
+          "worker-src, or give its address in assets.worker."),
+  );
 }
 
 /**

@@ -3,21 +3,18 @@
  * other.
  *
  * Invariants: what the program wrote is held here only until it is read, and it may have no more than
- * `OUTPUT_WINDOW` under way, because each piece is paid back (`ACKED`) when the reader takes it;
+ * `OUTPUT_WINDOW` under way, because it is paid back (`ACKED`) when the reader has taken it and wants more;
  * typed input likewise, by what the program has taken. `exit` settles once, resolves whatever the
  * exit code is, and never before all output has arrived. The first kill counts.
  */
 
 import { NidusError, signalNumber } from "./errors.js";
-import { INPUT_WINDOW, KILL_GRACE, MESSAGE_COST } from "./protocol.js";
-import { ACKED, ENDED, HEAD, KILLED, POSTED, createRing } from "./ring.js";
-import { concat, toBytes } from "./streams.js";
+import { INPUT_PIECE, KILL_GRACE, MESSAGE_COST } from "./limits.js";
+import { ACKED, ENDED, HEAD, INPUT_WINDOW, KILLED, POSTED, createRing } from "./ring.js";
+import { toBytes } from "./streams.js";
 
 /** @typedef {import("./protocol.js").ExitStatus} ExitStatus */
 /** @typedef {import("./protocol.js").ProcessEvents} ProcessEvents */
-
-/** Input goes in pieces of this size at most: 32 KiB. */
-const PIECE = 0x8000;
 
 /**
  * See `system.spawn`.
@@ -25,7 +22,8 @@ const PIECE = 0x8000;
  * @property {number} pid the process number in its system; 0 before it has started
  * @property {import("./toolchain/commands.js").Diagnostic[] | null} diagnostics what the compiler found,
  *   where this was one
- * @property {Promise<ExitStatus>} exit how it ended; never rejects
+ * @property {Promise<ExitStatus & {diagnostics?: import("./toolchain/commands.js").Diagnostic[]}>} exit how
+ *   it ended; never rejects
  * @property {ReadableStream<Uint8Array>} output what the program writes: to its terminal, or to its
  *   standard output
  * @property {ReadableStream<Uint8Array>} stdout what the program writes to descriptor 1; on a terminal
@@ -47,11 +45,9 @@ const PIECE = 0x8000;
  * @param {(signal: string) => void} stuck a kill had no effect in time
  * @param {boolean} shared the process waits for input synchronously
  * @param {boolean} terminal
- * @param {string | Uint8Array} [input] all there will be, known from the start
  */
-export function createProcess(post, stuck, shared, terminal, input) {
-  const whole = input === undefined ? null : toBytes(input);
-  const ring = createRing(shared, whole ? whole.length : INPUT_WINDOW);
+export function createProcess(post, stuck, shared, terminal) {
+  const ring = createRing(shared);
   let ended = false;
   let waiting = false;
   /** @type {PageProcess["onwaiting"]} */
@@ -62,7 +58,7 @@ export function createProcess(post, stuck, shared, terminal, input) {
   let sent = 0;
   /** @type {(value?: any) => void} */
   let room = () => {};
-  /** @type {(status: ExitStatus) => void} */
+  /** @type {(status: any) => void} */
   let settle = () => {};
 
   /** @type {typeof post} */
@@ -87,11 +83,6 @@ export function createProcess(post, stuck, shared, terminal, input) {
   const first = incoming(credit);
   const second = terminal ? first : incoming(credit);
 
-  if (whole) {
-    ring.tell(HEAD, whole);
-    ring.tell(ENDED, 1);
-  }
-
   /** @type {PageProcess} */
   const process = {
     pid: 0,
@@ -103,13 +94,13 @@ export function createProcess(post, stuck, shared, terminal, input) {
     stdin: new WritableStream({
       async write(chunk) {
         const bytes = toBytes(chunk);
-        for (let at = 0; at < bytes.length; at += PIECE) {
-          while (!ended && sent > INPUT_WINDOW - PIECE) {
+        for (let at = 0; at < bytes.length; at += INPUT_PIECE) {
+          while (!ended && sent > INPUT_WINDOW - INPUT_PIECE) {
             await new Promise((resolve) => (room = resolve));
           }
           if (ended)
             throw new NidusError("EPIPE", "EPIPE: broken pipe, write: the process has ended");
-          const part = bytes.slice(at, at + PIECE);
+          const part = bytes.slice(at, at + INPUT_PIECE);
           sent += part.length;
           wait(false);
           tell(HEAD, part);
@@ -135,7 +126,7 @@ export function createProcess(post, stuck, shared, terminal, input) {
     },
   };
 
-  /** @type {ProcessEvents & {lost: (signal: string | null) => void}} */
+  /** @type {ProcessEvents} */
   const events = {
     output(fd, bytes) {
       (fd === 1 ? first : second).push(bytes);
@@ -145,23 +136,19 @@ export function createProcess(post, stuck, shared, terminal, input) {
       room();
       wait(waits);
     },
-    exit({ diagnostics = null, ...status }) {
+    exit(status) {
       if (ended) return;
       ended = true;
       clearTimeout(grace);
-      process.diagnostics = /** @type {PageProcess["diagnostics"]} */ (diagnostics);
+      process.diagnostics = /** @type {PageProcess["diagnostics"]} */ (status.diagnostics ?? null);
       first.end();
       second.end();
       room();
       wait(false);
       settle(status);
     },
-    /** It will not be heard of any more. */
-    lost(signal) {
-      events.exit({ code: null, signal, trap: null });
-    },
   };
-  return { process, events, ring: ring.memory };
+  return { process, events, ring: ring.words.buffer };
 }
 
 /**
@@ -169,56 +156,36 @@ export function createProcess(post, stuck, shared, terminal, input) {
  * @param {(cost: number) => void} credit
  */
 function incoming(credit) {
-  /** @type {Uint8Array[]} */
-  let pieces = [];
   let cost = 0;
-  let ended = false;
-  let wanted = false;
-  /** @type {ReadableStreamDefaultController<Uint8Array> | null} */
+  /** @type {ReadableStreamDefaultController<Uint8Array> | null} null: nobody will read, as in a closed window */
   let controller = null;
-
-  /** All that is here goes to the reader as one piece, or to nobody, as to a closed window. */
-  const move = () => {
-    if (pieces.length > 0 && (wanted || !controller)) {
-      // Taken first, since `enqueue` may pull.
-      const [piece, paid] = [concat(pieces), cost];
-      pieces = [];
-      cost = 0;
-      wanted = false;
-      controller?.enqueue(piece);
-      credit(paid);
-    }
-    if (ended && pieces.length === 0) {
-      controller?.close();
-      controller = null;
-    }
+  const pay = () => {
+    if (cost > 0) credit(cost);
+    cost = 0;
   };
-
   return {
     /** @type {ReadableStream<Uint8Array>} */
     readable: new ReadableStream(
       {
         start: (its) => void (controller = its),
-        pull() {
-          wanted = true;
-          move();
-        },
+        // All that came before has been taken.
+        pull: pay,
         cancel() {
           controller = null;
-          move();
+          pay();
         },
       },
       { highWaterMark: 0 },
     ),
     /** @param {Uint8Array} bytes */
     push(bytes) {
-      pieces.push(bytes);
       cost += Math.max(bytes.length, MESSAGE_COST);
-      move();
+      if (controller) controller.enqueue(bytes);
+      else pay();
     },
     end() {
-      ended = true;
-      move();
+      controller?.close();
+      controller = null;
     },
   };
 }

@@ -97,8 +97,8 @@ export async function findProgram(system, command, name, cwd, env, options) {
 /** Input that is not all there when the program starts. @param {import("./stdio.js").StdioOptions} options */
 function hasInputLater({ input, stdin, streams }) {
   const given = streams ? streams[0] : input === undefined ? stdin : "null";
-  const { file, whole } = Object(given);
-  return given !== "null" && !file && !whole && !(given instanceof Uint8Array);
+  const { file } = Object(given);
+  return given !== "null" && !file && !(given instanceof Uint8Array);
 }
 
 /**

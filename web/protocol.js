@@ -16,21 +16,6 @@
  * input by `stdin`.
  */
 
-import { NidusError } from "./errors.js";
-
-/** Output bytes a process may have under way to the page before it waits: 256 KiB. */
-export const OUTPUT_WINDOW = 0x4_0000;
-/** What a message costs at least, of that window: many tiny ones are as slow as large ones. */
-export const MESSAGE_COST = 4096;
-/** The same window where a process cannot wait: beyond it, 16 MiB, writing fails. */
-export const OUTPUT_LIMIT = 0x100_0000;
-/** Typed input a process may have under way, 64 KiB; a power of two. */
-export const INPUT_WINDOW = 0x1_0000;
-/** How long a kill may stay without effect before the worker is replaced, in milliseconds. */
-export const KILL_GRACE = 200;
-/** A process that keeps printing lets the worker take messages after this time, in milliseconds. */
-export const YIELD_AFTER = 50;
-
 /**
  * @typedef {object} Capabilities what this browser, on this page, lets a system do
  * @property {boolean} isolated the page is cross-origin isolated: shared memory may be used
@@ -61,6 +46,7 @@ export const YIELD_AFTER = 50;
  * @property {{cols: number, rows: number}} [terminal]
  * @property {"direct" | "interp" | "auto"} [tier]
  * @property {import("./process.js").Limits} [limits]
+ * @property {Uint8Array} [input] all of standard input, instead of what the ring brings
  */
 
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
@@ -69,13 +55,14 @@ export const YIELD_AFTER = 50;
 /** @typedef {{capabilities: Capabilities, volume: VolumeState, fs: string[]}} Booted `fs`: its methods */
 
 /**
- * What a page asks for; the methods of `fs` come on top.
+ * What a page asks for.
  * @typedef {object} Verbs
  * @property {(volume: string | undefined, records: import("./volume.js").Stored[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, env?: Record<string, string>, maxBytes?: number) => Promise<Booted>} boot
  *   without `kernel`, it comes from beside worker.js; without `compiler`, the system has no `cc`
  * @property {(process: number, command: string, args: string[], settings: SpawnSettings, ring: ArrayBufferLike) => Promise<number>} spawn
  *   answers the process number in the system
  * @property {(process: number, word: number, value: number | Uint8Array) => void} tell
+ * @property {(method: string, ...values: unknown[]) => Promise<unknown>} fs
  * @property {() => Promise<unknown>} prepare
  * @property {() => Promise<unknown>} flush
  * @property {() => Promise<unknown>} close
@@ -91,7 +78,7 @@ export const YIELD_AFTER = 50;
  * @typedef {object} ProcessEvents
  * @property {(fd: number, bytes: Uint8Array) => void} output
  * @property {(taken: number, waiting: boolean) => void} stdin bytes taken, and whether it waits for more
- * @property {(status: ExitStatus & {diagnostics?: unknown[] | null}) => void} exit
+ * @property {(status: ExitStatus & {diagnostics?: unknown[]}) => void} exit
  */
 
 /**
@@ -112,18 +99,5 @@ export const YIELD_AFTER = 50;
  * @typedef {{[K in keyof T]: T[K] extends (...args: infer A) => unknown ? [name: K, ...args: A] : never}[keyof T]} Event
  */
 
-/**
- * Does what a message says.
- * @param {object} target
- * @param {string} name
- * @param {unknown[]} args
- * @returns {unknown}
- */
-export function perform(target, name, args) {
-  const method = /** @type {Record<string, Function | undefined>} */ (target)[name];
-  if (method) return method(...args);
-  throw new NidusError(
-    "ENOSYS",
-    `ENOSYS: there is no call "${name}": page and worker come from different versions of Nidus; reload the page.`,
-  );
-}
+// A module, though it has nothing but types.
+export {};

@@ -8,7 +8,7 @@
  * ```
  *
  * Invariants: the process alone moves `tail`, the page all other words; counts only grow, and wrap as
- * 32-bit integers, so the size of the ring is a power of two unless all input is there from the start;
+ * 32-bit integers, so the size of the ring is a power of two;
  * `wake` changes after every other change of the page's.
  */
 
@@ -27,15 +27,14 @@ export const ACKED = 5;
 /** The worker was told by a message, not taken yet, to look at the shared ring. */
 export const POSTED = 6;
 const WORDS = 8;
-
-/** @typedef {ReturnType<typeof openRing>} Ring */
+/** Typed input a process may have under way, 64 KiB; a power of two. */
+export const INPUT_WINDOW = 0x1_0000;
 
 /**
  * @param {boolean} shared
- * @param {number} size of the input
  */
-export function createRing(shared, size) {
-  return openRing(new (shared ? SharedArrayBuffer : ArrayBuffer)(WORDS * 4 + size));
+export function createRing(shared) {
+  return openRing(new (shared ? SharedArrayBuffer : ArrayBuffer)(WORDS * 4 + INPUT_WINDOW));
 }
 
 /**
@@ -49,10 +48,9 @@ export function openRing(memory) {
   const load = (word) => Atomics.load(words, word);
   /** @type {(word: number, value: number) => number} */
   const add = (word, value) => Atomics.add(words, word, value);
-  /** Where in the ring the byte of a count lies. @param {number} count */
-  const place = (count) => (count >>> 0) % room.length;
+  /** Where in the ring the byte lies that a word counts. @param {number} word */
+  const place = (word) => load(word) & (INPUT_WINDOW - 1);
   return {
-    memory,
     words,
     load,
 
@@ -63,7 +61,7 @@ export function openRing(memory) {
      */
     tell(word, value) {
       if (typeof value !== "number") {
-        const at = place(load(HEAD));
+        const at = place(HEAD);
         const first = value.subarray(0, room.length - at);
         room.set(first, at);
         room.set(value.subarray(first.length));
@@ -79,7 +77,7 @@ export function openRing(memory) {
      * @param {Uint8Array} into
      */
     take(into) {
-      const at = place(load(TAIL));
+      const at = place(TAIL);
       const held = (load(HEAD) - load(TAIL)) | 0;
       const part = room.subarray(at, at + Math.min(held, into.length));
       into.set(part);

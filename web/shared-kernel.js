@@ -73,16 +73,6 @@ class SharedKernel extends Kernel {
 
   /**
    * @override
-   * @param {number} ptr
-   * @param {number} len
-   */
-  text(ptr, len) {
-    // Browsers refuse to decode from shared memory.
-    return new TextDecoder().decode(this.u8().slice(ptr, ptr + len));
-  }
-
-  /**
-   * @override
    * @param {string} which
    * @param {number[]} values
    */

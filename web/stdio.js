@@ -7,7 +7,7 @@
  */
 
 import { NidusError } from "./errors.js";
-import { Bytes, toBytes } from "./streams.js";
+import { bytesStream, toBytes } from "./streams.js";
 
 /** @typedef {import("./host.js").HostStream} HostStream */
 /** @typedef {{file: string, append?: boolean}} Redirection a file of the tree */
@@ -50,7 +50,7 @@ export function planStdio({ streams, input, stdin, stdout, stderr }) {
   const first = input === undefined ? stdin : toBytes(input).slice();
   const places = (streams ?? [first, stdout, stderr]).map((wanted = "null", fd) => {
     if (wanted === "null") return { file: "/dev/null" };
-    if (wanted instanceof Uint8Array) return new Bytes(wanted);
+    if (wanted instanceof Uint8Array) return bytesStream(wanted);
     const { file, ready, pid } = Object(wanted);
     if (file ?? ready ?? pid) return /** @type {Place} */ (wanted);
     const name = ["stdin", "stdout", "stderr"][fd];

@@ -4,8 +4,6 @@
  * Invariant: bytes handed out are copies, never views of kernel memory.
  */
 
-/** @typedef {import("./host.js").HostStream} HostStream */
-
 /** What a stream answers when it would block. */
 export const BLOCK = -0x10000;
 
@@ -32,50 +30,30 @@ export function concat(pieces) {
   return all;
 }
 
-/** Input that is there from the start. @implements {HostStream} */
-export class Bytes {
-  /** @param {Uint8Array} bytes */
-  constructor(bytes) {
-    this.bytes = bytes;
-  }
-
+/**
+ * Input that is there from the start.
+ * @param {Uint8Array} bytes
+ */
+export const bytesStream = (bytes) => ({
   /** @param {Uint8Array} into */
   read(into) {
-    const part = this.bytes.subarray(0, into.length);
+    const part = bytes.subarray(0, into.length);
     into.set(part);
-    this.bytes = this.bytes.subarray(part.length);
+    bytes = bytes.subarray(part.length);
     return part.length;
-  }
+  },
+  ready: () => 1,
+});
 
-  ready() {
-    return 1;
-  }
-}
-
-/** Output collected until it is asked for. @implements {HostStream} */
-export class Collector {
+/** Output collected until it is asked for. */
+export function createCollector() {
   /** @type {Uint8Array[]} */
-  #pieces = [];
-
-  /** @param {Uint8Array} from */
-  write(from) {
-    return (this.#pieces.push(from.slice()), from.length);
-  }
-
-  ready() {
-    return 2;
-  }
-
-  /** Everything written so far. */
-  bytes() {
-    return concat(this.#pieces);
-  }
-}
-
-/**
- * Reads everything that can be read, waiting for the rest.
- * @param {ReadableStream<Uint8Array>} stream
- */
-export async function readAll(stream) {
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  const pieces = [];
+  return {
+    /** @param {Uint8Array} from */
+    write: (from) => (pieces.push(from.slice()), from.length),
+    ready: () => 2,
+    /** Everything written so far. */
+    bytes: () => concat(pieces),
+  };
 }

@@ -13,7 +13,7 @@ import { loadArchive } from "./mounts.js";
 import { Runner } from "./process.js";
 import { launch } from "./spawn.js";
 import { planStdio } from "./stdio.js";
-import { Collector } from "./streams.js";
+import { createCollector } from "./streams.js";
 
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
 /** @typedef {import("./spawn.js").Process} Process */
@@ -80,7 +80,10 @@ export class System {
     this.kernel = kernel;
     this.host = host;
     this.sync = createSync(kernel);
-    this.fs = createFs(this.sync);
+    const { exists, open, read, write, close, ...methods } = this.sync;
+    this.fs = createFs(Object.keys(methods), (name, ...values) =>
+      /** @type {Record<string, Function>} */ (methods)[name]?.(...values),
+    );
     this.env = options.env ?? {};
     /** @type {Map<string, import("./programs.js").Program>} */
     this.commands = new Map();
@@ -153,8 +156,8 @@ export class System {
    * @returns {Promise<ExecResult>}
    */
   async exec(command, args = [], options = {}, prepare = launch.bind(null, this)) {
-    const stdout = new Collector();
-    const stderr = new Collector();
+    const stdout = createCollector();
+    const stderr = createCollector();
     const process = await prepare(command, args, { stdin: "null", stdout, stderr, ...options });
     process.start();
     const status = await process.exit;

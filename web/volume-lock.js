@@ -3,9 +3,7 @@
  */
 
 import { NidusError } from "./errors.js";
-
-/** A lock just given back by a page that goes away becomes free within this time. */
-const PATIENCE = 1000;
+import { LOCK_PATIENCE } from "./limits.js";
 
 /**
  * Makes this page the only one with volume `name`; answers what gives it back. Rejects with `EBUSY` when
@@ -15,7 +13,7 @@ const PATIENCE = 1000;
  * @param {number} [patience] milliseconds to wait for one that is going away
  * @returns {Promise<() => void>}
  */
-export function lockVolume(locks, name, patience = PATIENCE) {
+export function lockVolume(locks, name, patience = LOCK_PATIENCE) {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(patience);
     /** @type {() => Promise<void>} */

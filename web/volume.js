@@ -9,16 +9,13 @@
  * so survives a worker that had to be ended.
  */
 
+import { RECORD_LENGTH } from "./abi.js";
+import { decodeText } from "./fs.js";
+import { RETRY_LONGEST, WRITE_BEHIND } from "./limits.js";
+import { toBytes } from "./streams.js";
+
 /** The stores, in the order of their numbers in the kernel, from 1. */
 export const STORES = /** @type {const} */ (["inode", "dirent", "chunk"]);
-/** The words of one record of `nidus_flush_record`; the second to the fifth pair are two long numbers. */
-const RECORD_WORDS = 10;
-/** Changes are looked for this often, so that they are stored within a second. */
-const WRITE_BEHIND = 500;
-/** After a failed flush the next one waits twice as long, and at last so long. */
-const RETRY_LONGEST = 30_000;
-
-const encoder = new TextEncoder();
 
 /** @typedef {import("./kernel.js").Kernel} Kernel */
 /** @typedef {import("./errors.js").NidusError} NidusError */
@@ -91,15 +88,16 @@ export function createVolume(store, reason, on = () => {}) {
     const length = kernel.check(k.nidus_flush_begin(mount), "flush");
     return Array.from({ length }, (_, i) => {
       const at = k.nidus_flush_record(mount, i);
-      const { buffer } = kernel.memory;
-      const [kind = 0, op = 0, , , , , name = 0, nameLength = 0, bytes = 0, size = 0] =
-        new Uint32Array(buffer, at, RECORD_WORDS);
-      const [ino = 0, index = 0] = Array.from(new BigUint64Array(buffer, at + 8, 2), Number);
+      const [kind, op, ino, index, ptr, size] =
+        /** @type {[number, number, number, number, number, number]} */ (
+          /** @type {unknown} */ (new Float64Array(kernel.memory.buffer, at, RECORD_LENGTH))
+        );
+      const bytes = kernel.u8().slice(ptr, ptr + size);
       const isEntry = kind === 2;
       return {
-        store: STORES[kind - 1],
-        key: kind === 1 ? ino : [ino, isEntry ? kernel.text(name, nameLength) : index],
-        value: op > 1 ? null : isEntry ? index : kernel.u8().slice(bytes, bytes + size),
+        store: /** @type {Change["store"]} */ (STORES[kind - 1]),
+        key: kind === 1 ? ino : [ino, isEntry ? decodeText(bytes) : index],
+        value: op > 1 ? null : isEntry ? index : bytes,
         rest: op > 2,
       };
     });
@@ -148,10 +146,8 @@ export function createVolume(store, reason, on = () => {}) {
   };
 
   return {
-    /** Why files do not outlive the page; null when they do. */
-    get reason() {
-      return reason;
-    },
+    /** Whether files outlive the page. */
+    state: () => ({ persistent: reason === null, reason }),
 
     /**
      * Fills the journaled mount `at` of a kernel with what is stored, and from then on stores what
@@ -168,8 +164,7 @@ export function createVolume(store, reason, on = () => {}) {
         await store.read().catch(refuse)
       )) {
         const [ino, second = 0] = [key].flat();
-        const [bytes, index] =
-          kind === "dirent" ? [encoder.encode(second), value] : [value, second];
+        const [bytes, index] = kind === "dirent" ? [toBytes(second), value] : [value, second];
         const number = STORES.indexOf(kind) + 1;
         code ||= kernel.call("nidus_load", [bytes], mount, number, ino, index)[0];
       }

@@ -9,14 +9,11 @@
  */
 
 import { signalName } from "./errors.js";
-import { MESSAGE_COST, OUTPUT_LIMIT, OUTPUT_WINDOW, YIELD_AFTER } from "./protocol.js";
+import { MESSAGE_COST, OUTPUT_LIMIT, OUTPUT_PIECE, OUTPUT_WINDOW, YIELD_AFTER } from "./limits.js";
 import { ACKED, ENDED, HEAD, KILLED, TAIL, WAKE, openRing } from "./ring.js";
-import { BLOCK, concat } from "./streams.js";
+import { BLOCK } from "./streams.js";
 
 /** @typedef {import("./host.js").HostStream} HostStream */
-
-/** What is sent at a time at most, and by a program that cannot wait once the page is behind: 64 KiB. */
-const PIECE = 0x1_0000;
 
 /** When this worker last took a message. */
 let lastTurn = 0;
@@ -39,24 +36,22 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
   const { words, load, take, tell } = openRing(memory);
   /** What was sent, as the window counts it; like `ACKED`, it wraps. */
   let sent = 0;
-  /** @type {Uint8Array[]} what is to be sent, of descriptor `from` */
-  let pieces = [];
+  /** What is to be sent, of descriptor `from`. */
+  const piece = new Uint8Array(OUTPUT_PIECE);
   let size = 0;
   let from = 1;
-  let yielding = false;
   /** `WAKE` before the process last looked at anything. */
   let seen = 0;
 
   const under = () => (sent - load(ACKED)) | 0;
   const limit = waiting === "interp" ? OUTPUT_LIMIT : OUTPUT_WINDOW;
-  const canWrite = () => !yielding && !load(KILLED) && under() < limit;
+  const canWrite = () => !load(KILLED) && under() < limit;
 
   /** Nothing stays here. */
   const flush = () => {
     if (size === 0) return;
     sent += Math.max(size, MESSAGE_COST);
-    post("output", from, concat(pieces));
-    pieces = [];
+    post("output", from, piece.slice(0, size));
     size = 0;
   };
 
@@ -67,20 +62,18 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
       if (!canWrite()) return BLOCK;
       if (waiting === "jspi" && performance.now() - lastTurn > YIELD_AFTER) {
         // The process waits until the messages that have come by now are taken.
-        yielding = true;
         setTimeout(() => {
           tookTurn();
-          yielding = false;
           wake();
         });
         return BLOCK;
       }
       if (fd !== from) flush();
       from = fd;
-      const part = bytes.slice(0, PIECE);
+      const part = bytes.subarray(0, OUTPUT_PIECE - size);
+      piece.set(part, size);
       size += part.length;
-      pieces.push(part);
-      if (size >= PIECE || under() < OUTPUT_WINDOW) flush();
+      if (size >= OUTPUT_PIECE || under() < OUTPUT_WINDOW) flush();
       return part.length;
     },
     ready: () => (canWrite() ? 2 : 0),
@@ -89,7 +82,6 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
   /** @type {HostStream} */
   const stdin = {
     terminal,
-    whole: load(ENDED) > 0,
     read(into) {
       // Looked at first: what the page wrote before it is then there.
       const ended = load(ENDED);

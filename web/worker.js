@@ -7,12 +7,20 @@
  * be ended together with this worker.
  */
 
+import {
+  NO_FLUSH,
+  NO_ISOLATION,
+  NO_JSPI,
+  NO_MULTI_MEMORY,
+  NO_TOOLCHAIN,
+  WAITS_CLOCK,
+  WAITS_FLUSH,
+} from "./abi.js";
 import { compileAsset } from "./assets.js";
 import { hasMultiMemory } from "./bridge.js";
 import { openDatabase } from "./database.js";
 import { NidusError } from "./errors.js";
 import { hasJSPI } from "./process.js";
-import { perform } from "./protocol.js";
 import { WAKE } from "./ring.js";
 import { System } from "./system.js";
 import { createVolume } from "./volume.js";
@@ -21,12 +29,6 @@ import { pageStreams, tookTurn } from "./worker-streams.js";
 /** @typedef {import("./protocol.js").Capabilities} Capabilities */
 /** @typedef {import("./protocol.js").Verbs} Verbs */
 
-/** What may be missing, as in lacks.h. */
-const NO_JSPI = 1;
-const NO_ISOLATION = 2;
-const NO_MULTI_MEMORY = 4;
-const NO_TOOLCHAIN = 8;
-const NO_FLUSH = 16;
 /** Methods of `fs` that change nothing. */
 const READS = /^(access|l?stat|read|realpath)/;
 
@@ -68,7 +70,6 @@ const verbs = {
         TERM: "xterm-256color",
         LANG: "C.UTF-8",
       },
-      jspi,
       waitSync: waiting === "shared" ? waitSync : undefined,
     });
     volume = await openVolume(name, records);
@@ -78,17 +79,14 @@ const verbs = {
       const { addToolchain } = await import("./worker-toolchain.js");
       prepare = addToolchain(system, part(compiler), part(resources), tools, post);
     }
-    const fs = Object.entries(system.fs);
-    for (const [method, call] of fs) {
-      /** @type {Record<string, Function>} */ (/** @type {unknown} */ (verbs))[method] = async (
-        /** @type {any[]} */ ...args
-      ) => {
-        const value = await /** @type {Function} */ (call)(...args);
-        if (jobs.size > 0 && !READS.test(method)) await flush();
-        return value;
-      };
-    }
-    return { capabilities: capabilities(), volume: volumeState(), fs: fs.map(([name]) => name) };
+    return { capabilities: capabilities(), volume: volume.state(), fs: Object.keys(system.fs) };
+  },
+
+  async fs(method, ...values) {
+    const { [method]: call } = /** @type {Record<string, any>} */ (system.fs);
+    const value = await call?.(...values);
+    if (jobs.size > 0 && !READS.test(method)) await flush();
+    return value;
   },
 
   async spawn(id, command, args, settings, ring) {
@@ -104,6 +102,8 @@ const verbs = {
     try {
       await flush();
       const { streams } = job;
+      // Bytes, so that it is known that the program need not wait for more.
+      if (settings.input) streams[0] = /** @type {any} */ (settings.input);
       const { cwd = "/home" } = settings;
       const process = await system.spawn(command, args, { ...settings, cwd, streams });
       job.process = process;
@@ -142,7 +142,16 @@ const verbs = {
 
 globalThis.onmessage = async (/** @type {MessageEvent} */ { data: [id, verb, args] }) => {
   tookTurn();
-  const act = async () => perform(verbs, verb, args);
+  const act = async () => {
+    const method = /** @type {Record<string, Function | undefined>} */ (
+      /** @type {unknown} */ (verbs)
+    )[verb];
+    if (method) return method(...args);
+    throw new NidusError(
+      "ENOSYS",
+      `ENOSYS: there is no call "${verb}": page and worker come from different versions of Nidus; reload the page.`,
+    );
+  };
   try {
     const value = await (verb === "boot" ? (booted = act()) : booted.then(act));
     if (id !== null) post(id, "resolve", value);
@@ -181,20 +190,15 @@ async function openVolume(name, records) {
     }
   }
   return createVolume(store, reason, (event, error) =>
-    post(0, "event", event, error && error.toJSON(), volumeState()),
+    post(0, "event", event, error && error.toJSON(), volume.state()),
   );
-}
-
-function volumeState() {
-  const { reason } = volume;
-  return { persistent: reason === null, reason };
 }
 
 /** @type {NonNullable<import("./system.js").SystemOptions["waitSync"]>} */
 function waitSync(pid, kinds, deadline) {
   for (const { process, wait } of jobs.values()) {
-    if (process?.pid === pid && !(kinds & 8)) {
-      return wait(kinds & 1 ? Number(deadline) / 1e6 - performance.now() : Infinity);
+    if (process?.pid === pid && !(kinds & WAITS_FLUSH)) {
+      return wait(kinds & WAITS_CLOCK ? Number(deadline) / 1e6 - performance.now() : Infinity);
     }
   }
   lacks(NO_FLUSH);

@@ -37,7 +37,7 @@ static void operate_as_host(struct nidus_system *system, struct input *input) {
                             numbers[given >> 4], &reply);
   require(kind >= -WASI_ENOTCAPABLE && !reply.failed);
   if (kind < 0) require(reply.length > 0);
-  if (kind == FS_STATS) require(reply.length == 16 * sizeof(double));
+  if (kind == FS_STATS) require(reply.length > 16 * sizeof(double));
   if ((kind == FS_LIST || kind == FS_ENTRIES) && reply.length) require(reply.bytes[reply.length - 1] == 0);
   free(reply.bytes);
 }

@@ -145,7 +145,7 @@ static wasi_errno_t fs_mkdtemp(struct fs_call *call) {
 /* Milliseconds, to the microsecond. */
 static double milliseconds(uint64_t nanoseconds) { return (double)((int64_t)nanoseconds / 1000) / 1000; }
 
-/* The fields of node's Stats in the order of the class of that name in web/stats.js. */
+/* The fields of node's Stats, then their names. */
 static wasi_errno_t answer_stats(struct fs_call *call, struct inode *inode) {
   /* The type bits of st_mode by WASI's types: block and character device, folder, file, sockets, link. */
   static const uint16_t type_bits[] = {0, 0060000, 0020000, 0040000, 0100000, 0140000, 0140000, 0120000};
@@ -170,7 +170,10 @@ static wasi_errno_t answer_stats(struct fs_call *call, struct inode *inode) {
                            ctime,
                            ctime,
                            stat.mount};
-  return fs_answer(call, FS_STATS, fields, sizeof fields);
+  static const char names[] = "type\0dev\0ino\0mode\0nlink\0uid\0gid\0rdev\0size\0blksize\0blocks\0"
+                              "atimeMs\0mtimeMs\0ctimeMs\0birthtimeMs\0mount";
+  fs_answer(call, FS_STATS, fields, sizeof fields);
+  return fs_answer(call, FS_STATS, names, sizeof names - 1);
 }
 
 static wasi_errno_t stat_with(struct fs_call *call, uint32_t flags) {

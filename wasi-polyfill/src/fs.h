@@ -56,7 +56,7 @@ enum fs_kind {
   FS_TEXT,    /* UTF-8; mkdir answers nothing when the folder was there */
   FS_LIST,    /* names in the order of their bytes, each ended by a NUL */
   FS_ENTRIES, /* the same: the digit of the WASI file type, name, '/', the folder it lies in, NUL */
-  FS_STATS,   /* 16 doubles: the type, node's Stats, the number of the mount */
+  FS_STATS,   /* 16 doubles: the type, node's Stats, the number of the mount; then their names, NUL between them */
   FS_NUMBER   /* a number n is kind FS_NUMBER + n: open's descriptor, 1 or 0 of exists, the bytes that
                 read gives, or that write took, which may be fewer than there are */
 };

@@ -283,10 +283,21 @@ EXPORT("nidus_volume_dirty") int32_t export_volume_dirty(uint32_t mount) {
 
 EXPORT("nidus_flush_begin") int32_t export_flush_begin(uint32_t mount) { return nidus_flush_begin(the_system, mount); }
 
-_Static_assert(sizeof(struct nidus_flush_record) == 40 && sizeof(struct nidus_stat) == 80, "docs/kernel-abi.md");
+_Static_assert(sizeof(struct nidus_stat) == 80, "docs/kernel-abi.md");
 
-EXPORT("nidus_flush_record") const struct nidus_flush_record *export_flush_record(uint32_t mount, uint32_t i) {
-  return nidus_flush_record(the_system, mount, i);
+/* As JavaScript's numbers; a record has a name or contents. */
+EXPORT("nidus_flush_record") const double *export_flush_record(uint32_t mount, uint32_t i) {
+  static double fields[6];
+  const struct nidus_flush_record *record = nidus_flush_record(the_system, mount, i);
+  if (!record) return NULL;
+  bool named = record->store == NIDUS_STORE_DIRENT;
+  fields[0] = record->store;
+  fields[1] = record->op;
+  fields[2] = (double)record->ino;
+  fields[3] = (double)record->index;
+  fields[4] = (double)(uintptr_t)(named ? (const void *)record->name : record->bytes);
+  fields[5] = named ? record->name_length : record->length;
+  return fields;
 }
 
 EXPORT("nidus_flush_end") void export_flush_end(uint32_t mount, uint32_t ok) {

@@ -6,7 +6,7 @@
  */
 
 import { fingerprint } from "../image.js";
-import { Collector } from "../streams.js";
+import { createCollector } from "../streams.js";
 
 /**
  * @typedef {object} FixIt a change that clang proposes: the text from (line, column) up to
@@ -85,7 +85,7 @@ export async function compile(command, context, module, tools) {
       if (step === END) return JSON.parse(first);
       if (step === FILE) result = touch(first, rest[0]);
       else {
-        const written = Object.assign(new Collector(), { terminal });
+        const written = Object.assign(createCollector(), { terminal });
         /** @type {import("../spawn.js").SpawnOptions} */
         const options = { argv0: first, stderr: written };
         if (step === QUIZ) options.stdin = options.stdout = "null";

@@ -55,7 +55,10 @@ static void says(const char *expected) {
 
 static double field(uint32_t i) {
   double value;
-  require(reply.length == 16 * sizeof value);
+  uint32_t count = 1;
+  require(reply.length > 16 * sizeof value && !memcmp(reply.bytes + 16 * sizeof value, "type\0dev\0ino", 12));
+  for (uint32_t at = 16 * sizeof value; at < reply.length; at++) count += reply.bytes[at] == 0;
+  require(count == 16);
   memcpy(&value, reply.bytes + i * sizeof value, sizeof value);
   return value;
 }

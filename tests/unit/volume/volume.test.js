@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { IDBObjectStore } from "fake-indexeddb";
 import { test } from "node:test";
-import { KeptVolume } from "../../../web/kept-volume.js";
+import { createKept } from "../../../web/kept-volume.js";
 import { lockVolume } from "../../../web/volume-lock.js";
 import { Locks, failChange, mount, newDatabase, snapshot, stored } from "./rig.js";
 
@@ -13,7 +13,7 @@ const pattern = (size) => Uint8Array.from({ length: size }, (_, i) => (i * 7 + (
 test("a new volume is an empty, writable folder that outlives its kernel", async () => {
   const db = newDatabase();
   const first = await mount(db);
-  assert.equal(first.volume.reason, null);
+  assert.deepEqual(first.volume.state(), { persistent: true, reason: null });
   assert.deepEqual(snapshot(first.fs), {});
   first.fs.writeFile("/home/main.c", "int main;");
   await first.volume.close();
@@ -232,7 +232,7 @@ test("without locks, the writer that was overtaken is told and changes nothing",
     message: /Volume "test" was opened or deleted elsewhere/,
   });
   assert.deepEqual(events, ["flush", "nopersist"]);
-  assert.match(String(first.volume.reason), /was opened or deleted elsewhere/);
+  assert.match(String(first.volume.state().reason), /was opened or deleted elsewhere/);
   second.fs.writeFile("/home/c", "second");
   await second.volume.flush();
   assert.deepEqual(await stored(db), {
@@ -282,12 +282,12 @@ test("a lost connection is opened again", async () => {
 });
 
 test("a volume in memory is kept by the page, so another worker goes on from its last flush", async () => {
-  const kept = new KeptVolume();
+  const kept = createKept();
   const store = {
     name: "mem",
     read: async () => kept.read(),
     write: async (/** @type {import("../../../web/volume.js").Change[]} */ changes) =>
-      kept.write(structuredClone(changes)),
+      kept.keep(structuredClone(changes)),
     close() {},
   };
   const first = await mount(store);

@@ -219,7 +219,7 @@ uint32_t nidus_trace(struct nidus_system *system, uint32_t pid, uint32_t number,
 enum { NIDUS_STORE_INODE = 1, NIDUS_STORE_DIRENT = 2, NIDUS_STORE_CHUNK = 3 };
 enum { NIDUS_STORE_PUT = 1, NIDUS_STORE_DELETE = 2, NIDUS_STORE_DELETE_FROM = 3 };
 
-/* One record of a flush; shared with JavaScript. DELETE_FROM means all records of `ino` in this store from
+/* One record of a flush. DELETE_FROM means all records of `ino` in this store from
  * this one on: chunks from `index` on; entries, whose name is empty then, all of them. */
 struct nidus_flush_record {
   uint32_t store;

@@ -1,0 +1,31 @@
+/**
+ * Numbers that the kernel's C and this JavaScript agree on; docs/kernel-abi.md is the contract.
+ */
+
+/** What a host may lack (lacks.h). */
+export const NO_JSPI = 1;
+export const NO_ISOLATION = 2;
+export const NO_MULTI_MEMORY = 4;
+export const NO_TOOLCHAIN = 8;
+export const NO_FLUSH = 16;
+
+/** What a process waits for, in bits. */
+export const WAITS_CLOCK = 1;
+export const WAITS_FLUSH = 8;
+
+/** The numbers of one record of `nidus_flush_record`. */
+export const RECORD_LENGTH = 6;
+
+/** Operations of `nidus_fs` (fs.h): the first of those that take one path, and those after node's own. */
+export const FS_ONE_PATH = 5;
+export const FS_EXISTS = 19;
+export const FS_OPEN = 20;
+export const FS_READ = 21;
+export const FS_WRITE = 22;
+export const FS_CLOSE = 23;
+/** What an answer is, by its kind: 0 nothing, 1 text; from NUMBER on a number. Below 0 it is an errno. */
+export const FS_LIST = 2;
+export const FS_STATS = 4;
+export const FS_NUMBER = 5;
+/** The size of the numbers that STATS are; their names follow. */
+export const FS_FIELDS = 128;

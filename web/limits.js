@@ -1,0 +1,28 @@
+/**
+ * Limits and time-outs of the host, in one place. Times are in milliseconds.
+ */
+
+/** Output bytes a process may have under way to the page before it waits: 256 KiB. */
+export const OUTPUT_WINDOW = 0x4_0000;
+/** What a message costs at least, of that window: many tiny ones are as slow as large ones. */
+export const MESSAGE_COST = 4096;
+/** The same window where a process cannot wait: beyond it, 16 MiB, writing fails. */
+export const OUTPUT_LIMIT = 0x100_0000;
+/** What is sent at a time at most, and by a program that cannot wait once the page is behind: 64 KiB. */
+export const OUTPUT_PIECE = 0x1_0000;
+/** Typed input, of which a process may have `INPUT_WINDOW` (ring.js) under way, goes in pieces of this size at most: 32 KiB. */
+export const INPUT_PIECE = 0x8000;
+/** How long a kill may stay without effect before the worker is replaced. */
+export const KILL_GRACE = 200;
+/** A process that keeps printing lets the worker take messages after this time. */
+export const YIELD_AFTER = 50;
+/** Changes of a volume are looked for this often, so that they are stored within a second. */
+export const WRITE_BEHIND = 500;
+/** After a failed flush the next one waits twice as long, and at last so long. */
+export const RETRY_LONGEST = 30_000;
+/** A volume's lock just given back by a page that goes away becomes free within this time. */
+export const LOCK_PATIENCE = 1000;
+/** Numbers of a volume's mounts that are remembered: a writer overtaken so often would not be noticed. */
+export const MOUNTS = 256;
+/** How much the host writes to a file at a time: 256 KiB. */
+export const FS_PIECE = 0x4_0000;
