@@ -85,7 +85,8 @@ export async function openDatabase(factory, name) {
     /** Reads everything and makes this the volume's writer, in one transaction. */
     read: () =>
       transact({}, async (tx, meta) => {
-        const numbers = await result(meta.getAllKeys());
+        // An early database has a text there, too; numbers come before texts, and the highest last.
+        const numbers = await result(meta.getAllKeys(IDBKeyRange.upperBound(Infinity)));
         number = Number(numbers.at(-1) ?? 0) + 1;
         meta.add(Date.now(), number);
         meta.delete(IDBKeyRange.upperBound(number - MOUNTS));

@@ -339,6 +339,25 @@ test("a volume that lost a record is refused, not shown without it", async () =>
   });
 });
 
+test("a volume of an early version, which has its schema in a record, is opened and written", async () => {
+  const db = newDatabase();
+  const first = await mount(db);
+  first.fs.writeFile("/home/a", "1");
+  await first.volume.close();
+  await new Promise((resolve) => {
+    const request = db.open("nidus:test");
+    request.onsuccess = () => {
+      const tx = request.result.transaction("meta", "readwrite");
+      tx.objectStore("meta").put(1, "schema");
+      tx.oncomplete = () => resolve(request.result.close());
+    };
+  });
+  const second = await mount(db);
+  second.fs.writeFile("/home/b", "2");
+  await second.volume.close();
+  assert.deepEqual(await stored(db), { "/home/a": "1", "/home/b": "2" });
+});
+
 test("a volume of a newer version is refused", async () => {
   const db = newDatabase();
   await new Promise((resolve) => {
