@@ -2,7 +2,7 @@
 #include "instructions.h"
 #include "module.h"
 
-enum nidus_code decode_opcode(struct reader *reader, uint32_t *id)
+enum nidus_code decode_opcode_slow(struct reader *reader, uint32_t *id)
 {
     /* Where the instructions behind a prefix begin, and how many ids they have. */
     static const uint16_t prefixed[][2] = {{0x450, 0x20}, {0x100, 0x100}, {0x200, 0x200}, {0x400, 0x50}};
@@ -10,13 +10,13 @@ enum nidus_code decode_opcode(struct reader *reader, uint32_t *id)
     uint8_t byte;
     TRY(read_byte(reader, &byte));
     uint32_t found = byte;
-    if (byte >= 0xfb && byte <= 0xfe) {
+    if (byte >= FIRST_PREFIX && byte <= 0xfe) {
         uint32_t sub;
         TRY(read_u32(reader, &sub));
-        if (sub >= prefixed[byte - 0xfb][1])
+        if (sub >= prefixed[byte - FIRST_PREFIX][1])
             return READER_FAIL(reader, NIDUS_ERROR_MALFORMED, where, "Illegal opcode 0x%x %u.",
                                (uint32_t)byte, sub);
-        found = prefixed[byte - 0xfb][0] + sub;
+        found = prefixed[byte - FIRST_PREFIX][0] + sub;
     }
     if (instructions[found].immediates == IMM_ILLEGAL)
         return READER_FAIL(reader, NIDUS_ERROR_MALFORMED, where, "Illegal opcode 0x%x.",

@@ -57,6 +57,7 @@ enum wasm_op {
     WASM_OP_COUNT = 0x470
 };
 
+#define FIRST_PREFIX 0xfb /* bytes below it are whole opcodes */
 #define SIG_ADDRESS 15 /* stands for i32 or i64 as the memory says */
 
 struct signature_types {

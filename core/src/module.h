@@ -10,6 +10,7 @@
 
 #include <nidus/engine.h>
 
+#include "instructions.h"
 #include "memory_pool.h"
 #include "reader.h"
 #include "types.h"
@@ -154,7 +155,16 @@ NIDUS_CHECK enum nidus_code decode_heap_type(struct nidus_module *module, struct
 NIDUS_CHECK enum nidus_code decode_value_type(struct nidus_module *module, struct reader *reader,
                                               nidus_type *type);
 /* The id of the instruction at the cursor; see instructions.def. Fails on an unknown one. */
-NIDUS_CHECK enum nidus_code decode_opcode(struct reader *reader, uint32_t *id);
+NIDUS_CHECK enum nidus_code decode_opcode_slow(struct reader *reader, uint32_t *id);
+NIDUS_CHECK static inline enum nidus_code decode_opcode(struct reader *reader, uint32_t *id)
+{
+    if (reader->at < reader->end && *reader->at < FIRST_PREFIX &&
+        instructions[*reader->at].immediates != IMM_ILLEGAL) {
+        *id = *reader->at++;
+        return NIDUS_OK;
+    }
+    return decode_opcode_slow(reader, id);
+}
 
 static inline int type_matches(const struct nidus_module *module, nidus_type sub, nidus_type super)
 {

@@ -130,12 +130,12 @@ enum nidus_code read_u32_slow(struct reader *reader, uint32_t *value)
     return NIDUS_OK;
 }
 
-enum nidus_code read_u64(struct reader *reader, uint64_t *value)
+enum nidus_code read_u64_slow(struct reader *reader, uint64_t *value)
 {
     return read_leb(reader, 64, 0, value);
 }
 
-enum nidus_code read_s32(struct reader *reader, int32_t *value)
+enum nidus_code read_s32_slow(struct reader *reader, int32_t *value)
 {
     uint64_t wide = 0;
     TRY(read_leb(reader, 32, 1, &wide));

@@ -35,8 +35,8 @@ enum nidus_code error_no_memory(struct nidus_error *error);
 
 NIDUS_CHECK enum nidus_code read_byte(struct reader *reader, uint8_t *byte);
 NIDUS_CHECK enum nidus_code read_u32_slow(struct reader *reader, uint32_t *value);
-NIDUS_CHECK enum nidus_code read_u64(struct reader *reader, uint64_t *value);
-NIDUS_CHECK enum nidus_code read_s32(struct reader *reader, int32_t *value);
+NIDUS_CHECK enum nidus_code read_u64_slow(struct reader *reader, uint64_t *value);
+NIDUS_CHECK enum nidus_code read_s32_slow(struct reader *reader, int32_t *value);
 NIDUS_CHECK enum nidus_code read_s33(struct reader *reader, int64_t *value);
 NIDUS_CHECK enum nidus_code read_s64(struct reader *reader, int64_t *value);
 /* `size` bytes in place. */
@@ -44,6 +44,7 @@ NIDUS_CHECK enum nidus_code read_bytes(struct reader *reader, size_t size, const
 /* A vector of bytes that must be UTF-8. */
 NIDUS_CHECK enum nidus_code read_name(struct reader *reader, struct nidus_name *name);
 
+/* Most integers have one byte: that much is read in place. */
 NIDUS_CHECK static inline enum nidus_code read_u32(struct reader *reader, uint32_t *value)
 {
     if (reader->at < reader->end && *reader->at < 0x80) {
@@ -51,6 +52,24 @@ NIDUS_CHECK static inline enum nidus_code read_u32(struct reader *reader, uint32
         return NIDUS_OK;
     }
     return read_u32_slow(reader, value);
+}
+
+NIDUS_CHECK static inline enum nidus_code read_u64(struct reader *reader, uint64_t *value)
+{
+    if (reader->at < reader->end && *reader->at < 0x80) {
+        *value = *reader->at++;
+        return NIDUS_OK;
+    }
+    return read_u64_slow(reader, value);
+}
+
+NIDUS_CHECK static inline enum nidus_code read_s32(struct reader *reader, int32_t *value)
+{
+    if (reader->at < reader->end && *reader->at < 0x80) {
+        *value = (*reader->at++ ^ 0x40) - 0x40; /* bit 6 is the sign */
+        return NIDUS_OK;
+    }
+    return read_s32_slow(reader, value);
 }
 
 #endif

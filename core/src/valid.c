@@ -214,6 +214,7 @@ enum nidus_code valid_body(struct validator *v, uint32_t index, struct body *bod
     v->reader = reader;
     v->operands.count = 0;
     v->controls.count = 0;
+    v->height = 0;
     v->loop_depth = 0;
     v->loop_constants = 0;
     v->try_depth = v->max_try_depth = 0;

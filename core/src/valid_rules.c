@@ -166,7 +166,7 @@ static enum nidus_code check_operands(struct validator *v, const nidus_type *typ
     const struct control *frame = &v->controls.items[v->controls.count - 1];
     for (uint32_t i = 0; i < count; i++) {
         nidus_type wanted = types[count - 1 - i];
-        if (v->operands.count - frame->height <= i) {
+        if (v->operands.count - v->height <= i) {
             if (frame->unreachable)
                 return NIDUS_OK;
             return VALID_FAIL(v, "Type mismatch: br_table needs %u operands.", count);

@@ -36,7 +36,7 @@ void valid_label_types(const struct validator *v, const struct control *control,
         valid_results(v, control, types, count);
 }
 
-enum nidus_code valid_push(struct validator *v, nidus_type type)
+enum nidus_code valid_push_slow(struct validator *v, nidus_type type)
 {
     if (!VEC_ROOM(v->allocator, &v->operands, 1))
         return error_no_memory(v->reader->error);
@@ -53,9 +53,8 @@ enum nidus_code valid_push_all(struct validator *v, const nidus_type *types, uin
 
 enum nidus_code valid_pop_any(struct validator *v, nidus_type *type)
 {
-    const struct control *frame = &v->controls.items[v->controls.count - 1];
-    if (v->operands.count == frame->height) {
-        if (frame->unreachable) {
+    if (v->operands.count == v->height) {
+        if (v->controls.items[v->controls.count - 1].unreachable) {
             *type = TYPE_ANY;
             return NIDUS_OK;
         }
@@ -66,15 +65,9 @@ enum nidus_code valid_pop_any(struct validator *v, nidus_type *type)
     return NIDUS_OK;
 }
 
-enum nidus_code valid_pop(struct validator *v, nidus_type expected)
+enum nidus_code valid_pop_slow(struct validator *v, nidus_type expected)
 {
     nidus_type found = 0;
-    const struct control *frame = &v->controls.items[v->controls.count - 1];
-    if (v->operands.count > frame->height &&
-        v->operands.items[v->operands.count - 1] == expected) {
-        v->operands.count--;
-        return NIDUS_OK;
-    }
     TRY(valid_pop_any(v, &found));
     if (!type_matches(v->module, found, expected))
         return VALID_FAIL(v, "Type mismatch: %s needs %s and finds %s.", instruction_name(v->op),
@@ -100,6 +93,7 @@ enum nidus_code valid_push_control(struct validator *v, uint32_t op, struct bloc
         .height = v->operands.count,
         .initialized = v->init_log.count,
     };
+    v->height = control->height;
     if (op == WASM_LOOP)
         v->loop_depth++;
     const nidus_type *types;
@@ -123,24 +117,20 @@ enum nidus_code valid_pop_control(struct validator *v, struct control *control)
     if (control->op == WASM_LOOP)
         v->loop_depth--;
     v->controls.count--;
+    v->height = v->controls.count > 0 ? v->controls.items[v->controls.count - 1].height : 0;
     return NIDUS_OK;
 }
 
 void valid_unreachable(struct validator *v)
 {
-    struct control *frame = &v->controls.items[v->controls.count - 1];
-    v->operands.count = frame->height;
-    frame->unreachable = 1;
+    v->operands.count = v->height;
+    v->controls.items[v->controls.count - 1].unreachable = 1;
 }
 
-enum nidus_code valid_local(struct validator *v, uint32_t index, nidus_type *type)
+enum nidus_code valid_local_slow(struct validator *v, uint32_t index, nidus_type *type)
 {
     if (index >= v->local_count)
         return VALID_FAIL(v, "Unknown local %u: the function has %u.", index, v->local_count);
-    if (index < DIRECT_LOCALS) {
-        *type = v->direct[index];
-        return NIDUS_OK;
-    }
     uint32_t low = 0;
     uint32_t high = v->runs.count - 1;
     while (low < high) {

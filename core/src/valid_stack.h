@@ -1,8 +1,8 @@
 /*
  * The two stacks of the validation algorithm, and the locals of the function at hand.
  *
- * Invariant: operands.count >= the height of the innermost control frame. In an unreachable frame
- * the operands below that height are conjured as TYPE_ANY when popped.
+ * Invariant: operands.count >= height, which is that of the innermost control frame. In an unreachable
+ * frame the operands below that height are conjured as TYPE_ANY when popped.
  */
 #ifndef NIDUS_CORE_VALID_STACK_H
 #define NIDUS_CORE_VALID_STACK_H
@@ -38,6 +38,7 @@ struct validator {
     struct reader *reader;
     const uint8_t *where; /* the instruction being validated */
     uint32_t op;
+    uint32_t height;
     VEC(nidus_type) operands;
     VEC(struct control) controls;
     VEC(struct local_run) runs;
@@ -62,12 +63,27 @@ void valid_results(const struct validator *v, const struct control *control,
 void valid_label_types(const struct validator *v, const struct control *control,
                        const nidus_type **types, uint32_t *count);
 
-NIDUS_CHECK enum nidus_code valid_push(struct validator *v, nidus_type type);
+/* Nearly every operand has room and is of just the type that is expected: that much inline. */
+NIDUS_CHECK enum nidus_code valid_push_slow(struct validator *v, nidus_type type);
+NIDUS_CHECK static inline enum nidus_code valid_push(struct validator *v, nidus_type type)
+{
+    if (v->operands.count == v->operands.room)
+        return valid_push_slow(v, type);
+    v->operands.items[v->operands.count++] = type;
+    return NIDUS_OK;
+}
 NIDUS_CHECK enum nidus_code valid_push_all(struct validator *v, const nidus_type *types,
                                            uint32_t count);
 /* Pops whatever is there. */
 NIDUS_CHECK enum nidus_code valid_pop_any(struct validator *v, nidus_type *type);
-NIDUS_CHECK enum nidus_code valid_pop(struct validator *v, nidus_type expected);
+NIDUS_CHECK enum nidus_code valid_pop_slow(struct validator *v, nidus_type expected);
+NIDUS_CHECK static inline enum nidus_code valid_pop(struct validator *v, nidus_type expected)
+{
+    if (v->operands.count == v->height || v->operands.items[v->operands.count - 1] != expected)
+        return valid_pop_slow(v, expected);
+    v->operands.count--;
+    return NIDUS_OK;
+}
 NIDUS_CHECK enum nidus_code valid_pop_all(struct validator *v, const nidus_type *types,
                                           uint32_t count);
 NIDUS_CHECK enum nidus_code valid_push_control(struct validator *v, uint32_t op,
@@ -75,7 +91,15 @@ NIDUS_CHECK enum nidus_code valid_push_control(struct validator *v, uint32_t op,
 NIDUS_CHECK enum nidus_code valid_pop_control(struct validator *v, struct control *control);
 void valid_unreachable(struct validator *v);
 
-NIDUS_CHECK enum nidus_code valid_local(struct validator *v, uint32_t index, nidus_type *type);
+NIDUS_CHECK enum nidus_code valid_local_slow(struct validator *v, uint32_t index, nidus_type *type);
+NIDUS_CHECK static inline enum nidus_code valid_local(struct validator *v, uint32_t index,
+                                                      nidus_type *type)
+{
+    if (index >= v->local_count || index >= DIRECT_LOCALS)
+        return valid_local_slow(v, index, type);
+    *type = v->direct[index];
+    return NIDUS_OK;
+}
 void valid_local_set(struct validator *v, uint32_t index);
 
 #endif
