@@ -210,6 +210,7 @@ NOINLINE enum nidus_trap interp_host_refs(struct nidus_run *run, const struct ni
 #undef BINARY
 #undef IMMEDIATE
 #undef BOTH
+#undef ARITHMETIC
 #undef PARTIAL
 #undef JUMP
 #undef BRANCH

@@ -101,6 +101,17 @@
 #define BOTH(name, to, from, expression)                                                           \
     BINARY(name, to, from, expression)                                                             \
     IMMEDIATE(name##_K, to, from, expression)
+/* A NaN is made canonical elsewhere: chosen in place, by a conditional move, every result would wait
+ * for its own comparison, a third more in a chain of sums. */
+#define ARITHMETIC(name, f, units, expression)                                                     \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        const __typeof__(fp->f) result = (expression);                                             \
+        R(1).f = result;                                                                           \
+        if (UNLIKELY(result != result))                                                            \
+            goto nan_##f;                                                                          \
+        NEXT(units);                                                                               \
+    }
 #define PARTIAL(name, to, function)                                                                \
     CASE(name)                                                                                     \
     {                                                                                              \
@@ -294,10 +305,13 @@
     UNARY(t##_EXTEND16_S, s, u, (int16_t)a)
 
 #define FLOAT(t, f, u, n)                                                                          \
-    BINARY(t##_ADD, f, f, num_f##n##_add(a, b))                                                    \
-    BINARY(t##_SUB, f, f, num_f##n##_sub(a, b))                                                    \
-    BINARY(t##_MUL, f, f, num_f##n##_mul(a, b))                                                    \
-    BINARY(t##_DIV, f, f, num_f##n##_div(a, b))                                                    \
+    ARITHMETIC(t##_ADD, f, 4, R(2).f + R(3).f)                                                     \
+    ARITHMETIC(t##_SUB, f, 4, R(2).f - R(3).f)                                                     \
+    ARITHMETIC(t##_MUL, f, 4, R(2).f *R(3).f)                                                      \
+    ARITHMETIC(t##_DIV, f, 4, R(2).f / R(3).f)                                                     \
+    ARITHMETIC(t##_MUL_ADD, f, 5, R(2).f *R(3).f + R(4).f)                                         \
+    ARITHMETIC(t##_MUL_SUB, f, 5, R(2).f *R(3).f - R(4).f)                                         \
+    ARITHMETIC(t##_SUB_MUL, f, 5, R(4).f - R(2).f * R(3).f)                                        \
     BINARY(t##_MIN, f, f, num_f##n##_min(a, b))                                                    \
     BINARY(t##_MAX, f, f, num_f##n##_max(a, b))                                                    \
     BINARY(t##_COPYSIGN, u, u, num_f##n##_copysign_bits(a, b))                                     \
@@ -469,6 +483,12 @@ dispatch:
     INTEGER(I64, u64, i64, 64)
     FLOAT(F32, f32, u32, 32)
     FLOAT(F64, f64, u64, 64)
+nan_f32:
+    R(1).u32 = NUM_F32_CANONICAL_NAN;
+    NEXT(op_units[*pc]);
+nan_f64:
+    R(1).u64 = NUM_F64_CANONICAL_NAN;
+    NEXT(op_units[*pc]);
     CASE(I32_ADD_SHL)
     {
         R(1).u32 = R(2).u32 + (R(3).u32 << pc[4]);

@@ -303,6 +303,38 @@ static enum nidus_code add_shifted(struct translator *t, const struct entry *a,
     return NIDUS_OK;
 }
 
+/* A sum or difference with a product that is the latest operation and made for it alone. */
+static enum nidus_code add_product(struct translator *t, const struct plan *plan,
+                                   const struct entry *a, const struct entry *b, int *fused)
+{
+    const int is32 = plan->width == WIDTH32;
+    const int is_sum = plan->op == OP_F32_ADD || plan->op == OP_F64_ADD;
+    const struct entry *other = a;
+    const uint16_t *maker = maker_of(t, b);
+    enum op op = is_sum ? OP_F64_MUL_ADD : OP_F64_SUB_MUL;
+    *fused = 0;
+    if (!maker && b->kind == ENTRY_LOCAL) {
+        other = b;
+        maker = maker_of(t, a);
+        op = is_sum ? OP_F64_MUL_ADD : OP_F64_MUL_SUB;
+    }
+    if (!maker || maker[0] != (is32 ? OP_F32_MUL : OP_F64_MUL))
+        return NIDUS_OK;
+    uint16_t factors[] = {maker[2], maker[3]};
+    uint16_t slot;
+    uint16_t d;
+    remove_last(t);
+    TRY(use(t, other, &slot));
+    TRY(push_temp(t, (enum width)plan->width, &d));
+    TRY(emit_op(t, is32 ? (enum op)(op - OP_F64_MUL_ADD + OP_F32_MUL_ADD) : op));
+    emit_dest(t, d);
+    emit(t, factors[0]);
+    emit(t, factors[1]);
+    emit(t, slot);
+    *fused = 1;
+    return NIDUS_OK;
+}
+
 static enum nidus_code binary(struct translator *t, const struct plan *plan)
 {
     struct entry b = pop(t);
@@ -325,12 +357,14 @@ static enum nidus_code binary(struct translator *t, const struct plan *plan)
     uint16_t op;
     uint16_t d;
     int16_t immediate;
-    if (t->op == WASM_I32_ADD) {
-        int fused;
+    int fused = 0;
+    if (t->op == WASM_I32_ADD)
         TRY(add_shifted(t, &a, &b, &fused));
-        if (fused)
-            return NIDUS_OK;
-    }
+    else if (plan->op == OP_F32_ADD || plan->op == OP_F32_SUB || plan->op == OP_F64_ADD ||
+             plan->op == OP_F64_SUB)
+        TRY(add_product(t, plan, &a, &b, &fused));
+    if (fused)
+        return NIDUS_OK;
     if (b.kind == ENTRY_CONST &&
         as_immediate(&chosen, b.width == WIDTH64, b.value, &op, &immediate)) {
         TRY(use(t, &a, &slot_a));
