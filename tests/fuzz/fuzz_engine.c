@@ -15,6 +15,7 @@
 #include <nidus/engine.h>
 
 #include "account.h"
+#include "execution.h"
 
 enum {
     FUEL = 20000,
@@ -28,49 +29,6 @@ struct outcome {
     uint64_t hash;
     bool heap_full; /* when that is so depends on how objects lie */
 };
-
-static void mix(struct outcome *outcome, uint64_t value)
-{
-    outcome->hash = (outcome->hash ^ value) * UINT64_C(1099511628211);
-}
-
-static enum nidus_host_result answer_zero(void *context, struct nidus_call *call, uint64_t *slots)
-{
-    const struct nidus_functype *type = context;
-    uint32_t cells = 0;
-
-    (void)call;
-    for (uint32_t i = 0; i < type->result_count; i++)
-        cells += type->results[i] == NIDUS_V128 ? 2 : 1;
-    memset(slots, 0, cells * sizeof *slots);
-    return NIDUS_HOST_DONE;
-}
-
-/* Something that fits the import; false: this program has nothing of the kind. */
-static bool provide(struct nidus_store *store, const struct nidus_module *module, uint32_t import,
-                    const struct nidus_externtype *type, struct nidus_functype *kept, struct nidus_extern *item)
-{
-    struct nidus_value zero = {.type = type->type};
-
-    item->kind = type->kind;
-    switch (type->kind) {
-    case NIDUS_FUNC:
-        *kept = type->func;
-        for (uint32_t i = 0; i < kept->result_count; i++)
-            if (NIDUS_TYPE_KIND(kept->results[i]) == 6 && !(kept->results[i] & NIDUS_NULLABLE))
-                return false;
-        return nidus_func_new_import(store, module, import, answer_zero, kept, &item->of.func) == NIDUS_OK;
-    case NIDUS_TABLE:
-        return nidus_table_new(store, type->type, &type->limits, NIDUS_NULL, &item->of.table) == NIDUS_OK;
-    case NIDUS_MEMORY: return nidus_memory_new(store, &type->limits, &item->of.memory) == NIDUS_OK;
-    case NIDUS_GLOBAL:
-        if (NIDUS_TYPE_KIND(type->type) == 6 && !(type->type & NIDUS_NULLABLE))
-            return false;
-        return nidus_global_new(store, &zero, type->mutable_, &item->of.global) == NIDUS_OK;
-    case NIDUS_TAG: return nidus_tag_new(store, &type->func, &item->of.tag) == NIDUS_OK;
-    default: return false;
-    }
-}
 
 static void call(struct nidus_store *store, struct nidus_func *func, uint64_t slice, struct outcome *outcome)
 {
@@ -93,26 +51,22 @@ static void call(struct nidus_store *store, struct nidus_func *func, uint64_t sl
     if (nidus_run_start(run, func, values, type.param_count) == NIDUS_OK) {
         while ((status = nidus_run_resume(run, slice)) == NIDUS_RUN_READY)
             ;
-        mix(outcome, status);
-        mix(outcome, nidus_run_fuel_used(run));
+        execution_mix(&outcome->hash, status);
+        execution_mix(&outcome->hash, nidus_run_fuel_used(run));
         if (status == NIDUS_RUN_DONE) {
             nidus_run_results(run, values);
-            for (uint32_t i = 0; i < type.result_count; i++) {
-                uint64_t bits = 0;
-                memcpy(&bits, &values[i].of, values[i].type == NIDUS_I32 || values[i].type == NIDUS_F32 ? 4 : 8);
-                mix(outcome, NIDUS_TYPE_KIND(values[i].type) == 6 ? bits != NIDUS_NULL : bits);
-            }
+            execution_mix_values(&outcome->hash, values, type.result_count);
         } else if (status == NIDUS_RUN_TRAPPED) {
             const char *text;
             struct nidus_frame frame;
             enum nidus_trap trap = nidus_run_trap(run, &text);
-            mix(outcome, trap);
+            execution_mix(&outcome->hash, trap);
             outcome->heap_full |= trap == NIDUS_TRAP_HEAP;
             if (trap == NIDUS_TRAP_EXCEPTION)
                 (void)nidus_exception_tag(nidus_run_exception(run));
             for (uint32_t i = 0; i < nidus_run_frame_count(run) && i < 3; i++)
                 if (nidus_run_frame(run, i, &frame) == NIDUS_OK)
-                    mix(outcome, frame.offset);
+                    execution_mix(&outcome->hash, frame.offset);
         }
     }
     nidus_run_free(run);
@@ -123,24 +77,17 @@ static void execute(struct nidus_engine *engine, struct nidus_module *module, ui
     struct nidus_store *store;
     struct nidus_instance *instance;
     struct nidus_error error = {0};
-    uint32_t count = nidus_module_import_count(module);
-    struct nidus_extern items[64];
-    struct nidus_functype kept[64];
+    struct imports imports;
 
-    *outcome = (struct outcome){.hash = 14695981039346656037u};
-    if (count > 64 || nidus_store_new(engine, &store))
+    *outcome = (struct outcome){.hash = EXECUTION_FIRST_HASH};
+    if (nidus_store_new(engine, &store))
         return;
-    for (uint32_t i = 0; i < count; i++) {
-        struct nidus_name from, name;
-        struct nidus_externtype type;
-        nidus_module_import(module, i, &from, &name, &type);
-        if (!provide(store, module, i, &type, &kept[i], &items[i])) {
-            nidus_store_free(store);
-            return;
-        }
+    if (!imports_provide(store, module, &imports)) {
+        nidus_store_free(store);
+        return;
     }
-    enum nidus_code code = nidus_instance_new(store, module, items, count, &instance, &error);
-    mix(outcome, code);
+    enum nidus_code code = nidus_instance_new(store, module, imports.items, imports.count, &instance, &error);
+    execution_mix(&outcome->hash, code);
     outcome->heap_full |= code == NIDUS_ERROR_NO_MEMORY;
     if (code == NIDUS_OK) {
         struct nidus_func *start = nidus_instance_start(instance);
@@ -151,14 +98,7 @@ static void execute(struct nidus_engine *engine, struct nidus_module *module, ui
             if (item.kind == NIDUS_FUNC)
                 call(store, item.of.func, slice, outcome);
         }
-        struct nidus_memory *memory = nidus_instance_memory(instance, 0);
-        if (memory) {
-            size_t size;
-            const uint8_t *bytes = nidus_memory_data(memory, &size);
-            mix(outcome, size);
-            for (size_t i = 0; i < size && i < 1 << 18; i++)
-                mix(outcome, bytes[i]);
-        }
+        execution_mix_memory(&outcome->hash, instance);
     }
     nidus_store_free(store);
 }

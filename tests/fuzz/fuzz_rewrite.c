@@ -13,6 +13,7 @@
 #include <nidus/rewrite.h>
 
 #include "account.h"
+#include "execution.h"
 
 enum {
     FUEL = 5000,
@@ -37,49 +38,6 @@ static void fail(const char *text)
 {
     fprintf(stderr, "fuzz_rewrite: %s\n", text);
     abort();
-}
-
-static void mix(struct outcome *outcome, uint64_t value)
-{
-    outcome->hash = (outcome->hash ^ value) * UINT64_C(1099511628211);
-}
-
-static enum nidus_host_result answer_zero(void *context, struct nidus_call *call, uint64_t *slots)
-{
-    const struct nidus_functype *type = context;
-    uint32_t cells = 0;
-
-    (void)call;
-    for (uint32_t i = 0; i < type->result_count; i++)
-        cells += type->results[i] == NIDUS_V128 ? 2 : 1;
-    memset(slots, 0, cells * sizeof *slots);
-    return NIDUS_HOST_DONE;
-}
-
-/* Something that fits the import; false: this program has nothing of the kind. */
-static bool provide(struct nidus_store *store, const struct nidus_externtype *type, struct nidus_functype *kept,
-                    struct nidus_extern *item)
-{
-    struct nidus_value zero = {.type = type->type};
-
-    item->kind = type->kind;
-    switch (type->kind) {
-    case NIDUS_FUNC:
-        *kept = type->func;
-        for (uint32_t i = 0; i < kept->result_count; i++)
-            if (NIDUS_TYPE_KIND(kept->results[i]) == 6 && !(kept->results[i] & NIDUS_NULLABLE))
-                return false;
-        return nidus_func_new(store, kept, answer_zero, kept, &item->of.func) == NIDUS_OK;
-    case NIDUS_TABLE:
-        return nidus_table_new(store, type->type, &type->limits, NIDUS_NULL, &item->of.table) == NIDUS_OK;
-    case NIDUS_MEMORY: return nidus_memory_new(store, &type->limits, &item->of.memory) == NIDUS_OK;
-    case NIDUS_GLOBAL:
-        if (NIDUS_TYPE_KIND(type->type) == 6 && !(type->type & NIDUS_NULLABLE))
-            return false;
-        return nidus_global_new(store, &zero, type->mutable_, &item->of.global) == NIDUS_OK;
-    case NIDUS_TAG: return nidus_tag_new(store, &type->func, &item->of.tag) == NIDUS_OK;
-    default: return false;
-    }
 }
 
 /* The host's half of the checks: raises the count by `step` until it is above zero. */
@@ -138,14 +96,10 @@ static void call(struct nidus_store *store, struct nidus_func *func, int pattern
     if (nidus_run_start(run, func, values, type.param_count) == NIDUS_OK) {
         enum nidus_status status = nidus_run_resume(run, NIDUS_UNLIMITED);
         const char *text;
-        mix(outcome, status);
+        execution_mix(&outcome->hash, status);
         if (status == NIDUS_RUN_DONE) {
             nidus_run_results(run, values);
-            for (uint32_t i = 0; i < type.result_count; i++) {
-                uint64_t bits = 0;
-                memcpy(&bits, &values[i].of, values[i].type == NIDUS_I32 || values[i].type == NIDUS_F32 ? 4 : 8);
-                mix(outcome, NIDUS_TYPE_KIND(values[i].type) == 6 ? bits != NIDUS_NULL : bits);
-            }
+            execution_mix_values(&outcome->hash, values, type.result_count);
         } else if (status == NIDUS_RUN_TRAPPED) {
             enum nidus_trap trap = nidus_run_trap(run, &text);
             /* A trap loses what the function that trapped has counted; an exception does not. */
@@ -154,7 +108,7 @@ static void call(struct nidus_store *store, struct nidus_func *func, int pattern
             /* Frames have grown by a local, and checks call: the stack ends elsewhere. */
             if (trap == NIDUS_TRAP_EXHAUSTED || trap == NIDUS_TRAP_NO_MEMORY)
                 outcome->cut_off = true;
-            mix(outcome, trap);
+            execution_mix(&outcome->hash, trap);
         } else {
             outcome->cut_off = outcome->fuel_used_up = true;
         }
@@ -186,24 +140,15 @@ static bool execute(struct nidus_engine *engine, struct nidus_module *module, ui
     struct nidus_instance *instance;
     struct counter counter = {.step = step, .outcome = outcome};
     struct nidus_error error = {0};
-    uint32_t count = nidus_module_import_count(module);
-    struct nidus_extern items[64];
-    struct nidus_functype kept[64];
+    struct imports imports;
     uint64_t fuel = step ? MOST_FUEL : FUEL;
 
-    *outcome = (struct outcome){.hash = 14695981039346656037u};
-    if (count > 64 || nidus_store_new(engine, &store))
+    *outcome = (struct outcome){.hash = EXECUTION_FIRST_HASH};
+    if (nidus_store_new(engine, &store))
         return false;
-    bool ready = true;
-    for (uint32_t i = 0; i < count && ready; i++) {
-        struct nidus_name from, name;
-        struct nidus_externtype type;
-        nidus_module_import(module, i, &from, &name, &type);
-        ready = provide(store, &type, &kept[i], &items[i]);
-    }
-    if (ready)
-        ready = nidus_instance_new(store, module, items, count, &instance, &error) == NIDUS_OK &&
-                attach(store, instance, exports, nidus_module_export_count(module), &counter);
+    bool ready = imports_provide(store, module, &imports) &&
+                 nidus_instance_new(store, module, imports.items, imports.count, &instance, &error) == NIDUS_OK &&
+                 attach(store, instance, exports, nidus_module_export_count(module), &counter);
     if (ready) {
         struct nidus_func *start = nidus_instance_start(instance);
         if (start)
@@ -213,14 +158,7 @@ static bool execute(struct nidus_engine *engine, struct nidus_module *module, ui
             for (int round = 0; round < ROUNDS && item.kind == NIDUS_FUNC && !outcome->cut_off; round++)
                 call(store, item.of.func, 13, round < ROUNDS - 1, fuel, outcome);
         }
-        struct nidus_memory *memory = nidus_instance_memory(instance, 0);
-        if (memory) {
-            size_t size;
-            const uint8_t *bytes = nidus_memory_data(memory, &size);
-            mix(outcome, size);
-            for (size_t i = 0; i < size && i < 1 << 18; i++)
-                mix(outcome, bytes[i]);
-        }
+        execution_mix_memory(&outcome->hash, instance);
         if (counter.count)
             outcome->counted -= value_of(&counter);
     }
