@@ -101,8 +101,8 @@
 #define BOTH(name, to, from, expression)                                                           \
     BINARY(name, to, from, expression)                                                             \
     IMMEDIATE(name##_K, to, from, expression)
-/* A NaN is made canonical elsewhere: chosen in place, by a conditional move, every result would wait
- * for its own comparison, a third more in a chain of sums. */
+/* A NaN is made canonical aside: chosen in place, by a conditional move, every result waited for its
+ * own comparison, and float programs took a fifth longer. */
 #define ARITHMETIC(name, f, units, expression)                                                     \
     CASE(name)                                                                                     \
     {                                                                                              \
