@@ -24,6 +24,8 @@ const HELP = `nidus runs WASI programs and a C and C++ compiler that is one.
       --fuel N             stops it after about N instructions (on the interpreter)
       --limit NAME=N       descriptors=N, file-size=BYTES, output=BYTES, memory=BYTES,
                            time=SECONDS; may be repeated. What is stopped exits with 152
+      --listen HOST:PORT   gives it a socket that listens there (or unix:PATH), at the
+                           descriptor after the folders; may be repeated
       --trace              prints each system call, its arguments and its result, on
                            standard error
       --                   ends the options

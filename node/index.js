@@ -14,6 +14,7 @@ import { HostFolders } from "./host.js";
 import { sleep } from "./stdio.js";
 import { System } from "./system.js";
 import { planWebStreams } from "./web-streams.js";
+import { listen } from "./wire.js";
 
 /** @typedef {import("./system.js").MountSpec} MountSpec */
 /** @typedef {import("../web/system.js").ExecResult} ExecResult */
@@ -75,4 +76,4 @@ async function boot({ mounts = {}, env, toolchain = false, signal } = {}) {
 }
 
 export const Nidus = Object.freeze({ boot });
-export { NidusError, System };
+export { NidusError, System, listen };

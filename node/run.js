@@ -8,10 +8,13 @@ import { NidusError, signalNumber } from "../web/errors.js";
 import { engineBytes, kernelBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
 import { endAfter, lowerMemory, parseLimit } from "./limits.js";
-import { FdInput, FdOutput, waiter } from "./stdio.js";
+import { FdInput, FdOutput, waitFor } from "./stdio.js";
 import { System } from "./system.js";
 import { traceCalls } from "./trace.js";
+import { listen } from "./wire.js";
 
+/** What a process waits for: a clock. */
+const CLOCK = 1;
 /** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */
 const BROKEN_PIPE = 141;
 
@@ -19,6 +22,7 @@ const BROKEN_PIPE = 141;
  * @typedef {object} RunArguments
  * @property {{host: string, guest: string}[]} dirs
  * @property {Record<string, string>} env
+ * @property {string[]} listens addresses
  * @property {"direct" | "interp" | "auto"} tier
  * @property {import("../web/process.js").Limits} limits
  * @property {boolean} trace
@@ -42,6 +46,7 @@ export function parseRun(args) {
   const parsed = {
     dirs: [],
     env: {},
+    listens: [],
     tier: "auto",
     limits: {},
     trace: false,
@@ -56,7 +61,7 @@ export function parseRun(args) {
       continue;
     } else if (arg.startsWith("-") && arg !== "-") {
       const [name = "", attached] = splitOnce(arg, "=");
-      if (!["--dir", "--env", "--tier", "--fuel", "--limit"].includes(name)) {
+      if (!["--dir", "--env", "--tier", "--fuel", "--limit", "--listen"].includes(name)) {
         throw usage(`there is no option ${name} of nidus run`);
       }
       const value = attached ?? rest.shift();
@@ -87,6 +92,9 @@ function takeOption(parsed, name, value) {
       if (left === "") throw usage(`--env ${value} lacks a name: NAME=VALUE`);
       if (right !== undefined) parsed.env[left] = right;
       else if (process.env[left] !== undefined) parsed.env[left] = process.env[left] ?? "";
+      return;
+    case "--listen":
+      parsed.listens.push(value);
       return;
     case "--tier":
       if (value !== "direct" && value !== "interp" && value !== "auto") {
@@ -136,7 +144,8 @@ export async function bootCommandLine(env, trace = false) {
     folders: new HostFolders(),
     env,
     jspi: false,
-    waitSync: waiter(stdin),
+    waitSync: (_pid, kinds, deadline) =>
+      waitFor(stdin, kinds, kinds & CLOCK ? Number(deadline) / 1e6 - performance.now() : Infinity),
   });
   if (trace) {
     traceCalls(system.kernel, (line) => {
@@ -186,10 +195,16 @@ function stopped(name, limit) {
  * @returns {Promise<number>} the exit code
  */
 export async function run(args) {
-  const { dirs, env, tier, trace, program, args: guestArgs, ...parsed } = parseRun(args);
+  const { dirs, env, listens, tier, trace, program, args: guestArgs, ...parsed } = parseRun(args);
   /** @type {Uint8Array<ArrayBuffer>} */
   let bytes = readProgram(program);
   let { limits } = parsed;
+  const sockets = await Promise.all(listens.map(listenFor));
+  if (sockets.length > 0 && !env.LISTEN_FDS) {
+    // As systemd and its followers tell it.
+    env.LISTEN_FDS = String(sockets.length);
+    env.LISTEN_FDS_FIRST_FD = String(3 + dirs.length);
+  }
   let calledOff = () => {};
   if (tier === "direct") {
     // On this tier, these two are kept here; who has none of them loads nothing for it.
@@ -212,12 +227,21 @@ export async function run(args) {
     await system.mount(path, { type: "host", folder: host });
     preopens[guest] = path;
   }
-  const options = { preopens, streams, argv0: basename(program), tier, limits };
+  const options = { preopens, streams, sockets, argv0: basename(program), tier, limits };
   const guest = await system.spawn((await direct) ?? bytes, guestArgs, options);
   guest.start();
   const status = await guest.exit;
   calledOff();
+  streams[0].close();
+  for (const socket of sockets) socket.close();
   return report(status, program);
+}
+
+/** @param {string} address */
+async function listenFor(address) {
+  const listener = await listen(address);
+  if (address.endsWith(":0")) process.stderr.write(`nidus run: listening on ${listener.address}\n`);
+  return listener;
 }
 
 /** @param {string} path */

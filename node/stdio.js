@@ -9,7 +9,9 @@
 
 import * as fs from "node:fs";
 import { isatty } from "node:tty";
+import { BLOCK } from "../web/streams.js";
 import { errnoNumber } from "./errno.js";
+import { Wire } from "./wire.js";
 
 /** @typedef {import("../web/host.js").HostStream} HostStream */
 
@@ -18,6 +20,9 @@ const { constants } = fs;
 const AHEAD = 64 * 1024;
 /** Between two looks at something that cannot be waited for, in milliseconds. */
 const LOOK_AGAIN = 5;
+
+/** What a process waits for: reading 2, writing 4. */
+const STREAMS = 6;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
@@ -47,20 +52,41 @@ function reopen(fd, flags) {
   }
 }
 
-/** Standard input. @implements {HostStream} */
+/**
+ * Standard input. A read never holds the thread up; `wait` does.
+ *
+ * Where looking whether there is input needs the event loop (a socket, such as the pipes of Node's `spawn`), or
+ * where a program waits for more than input, another thread reads it (wire.js) from then on.
+ * @implements {HostStream}
+ */
 export class FdInput {
   #fd;
-  /** @type {number | undefined} a non-blocking one, for looking */
-  #looking;
+  /** How to look at it: `always` there is something, `own` descriptor that does not block, or not at all. */
+  #kind;
+  /** @type {number} a non-blocking one, for looking */
+  #looking = -1;
   /** @type {Uint8Array} read ahead */
   #ahead = new Uint8Array(0);
   #ended = false;
   #reopened = false;
+  /** @type {NodeJS.Immediate | undefined} */
+  #looksLater;
+  /** @type {import("./wire.js").Inlet | null} */
+  #inlet = null;
+  /** A program has found nothing here, and has not waited since. */
+  asked = false;
+  /** @type {(() => void) | null} */
+  onready = null;
 
   /** @param {number} fd */
   constructor(fd) {
     this.#fd = fd;
     this.terminal = isatty(fd);
+    const stats = statOf(fd);
+    this.#kind = this.terminal || stats?.isFIFO() ? "own" : stats?.isSocket() ? "none" : "always";
+    if (this.#kind !== "own") return;
+    this.#looking = reopen(fd, constants.O_RDONLY | constants.O_NONBLOCK) ?? -1;
+    if (this.#looking < 0) this.#kind = "none";
   }
 
   /** @param {Uint8Array} into */
@@ -76,55 +102,96 @@ export class FdInput {
       this.#ended = false;
       return 0;
     }
-    for (;;) {
-      try {
-        return fs.readSync(this.#fd, into);
-      } catch (error) {
-        const code = codeOf(error);
-        if (code === "EOF") return 0;
-        if (code !== "EAGAIN") return -errnoNumber(code);
-        this.#block();
-      }
-    }
+    const got = this.#inlet
+      ? this.#inlet.read(into)
+      : this.#kind === "none"
+        ? BLOCK
+        : this.#take(this.#kind === "own" ? this.#looking : this.#fd, into);
+    if (got === BLOCK) this.#ask();
+    return got;
   }
 
   ready() {
-    if (this.#ahead.length === 0 && !this.#ended) this.#look();
-    return this.#ahead.length > 0 ? 1 : this.#ended ? 1 | 4 : 0;
+    if (this.#ahead.length === 0 && !this.#ended && this.#kind !== "always") {
+      if (this.#inlet) return this.#inlet.ready() || this.#ask();
+      const buffer = new Uint8Array(AHEAD);
+      const got = this.#kind === "none" ? BLOCK : this.#take(this.#looking, buffer);
+      if (got === BLOCK) return this.#ask();
+      this.#keep(buffer, got);
+    }
+    return this.#ended ? 1 | 4 : 1;
   }
 
-  /** Returns when there is input, or an end of it. */
+  /** Returns when there is input, or an end of it: for a program that waits for nothing else. */
   wait() {
-    if (this.ready() !== 0) return;
+    if (this.#inlet) return this.#inlet.wire.wait(Infinity);
     const buffer = new Uint8Array(AHEAD);
-    const got = this.read(buffer);
+    for (;;) {
+      const got = this.#take(this.#fd, buffer);
+      if (got !== BLOCK) return this.#keep(buffer, got);
+      const fd = this.#reopened ? undefined : reopen(this.#fd, constants.O_RDONLY);
+      this.#reopened = true;
+      if (fd === undefined) sleep(LOOK_AGAIN);
+      else this.#fd = fd;
+    }
+  }
+
+  /** Lets another thread read it. @returns {import("./wire.js").Wire} */
+  watch() {
+    if (!this.#inlet) {
+      this.#inlet = Wire.open().input(this.#kind === "own" ? this.#looking : this.#fd);
+      this.#inlet.onready = () => this.onready?.();
+    }
+    return this.#inlet.wire;
+  }
+
+  close() {
+    this.#inlet?.wire.drop(this.#inlet.number);
+    this.asked = false;
+  }
+
+  /** @returns {0} */
+  #ask() {
+    // Who asks again without having waited can only be told by another thread.
+    if (this.asked && this.#kind === "none") this.watch();
+    this.#looksLater ??= setImmediate(() => {
+      this.#looksLater = undefined;
+      // The event loop goes on, so that nobody holds it up for this.
+      if (this.asked) this.watch().hold(/** @type {import("./wire.js").Inlet} */ (this.#inlet));
+    });
+    this.asked = true;
+    return 0;
+  }
+
+  /**
+   * @param {Uint8Array} buffer
+   * @param {number} got
+   */
+  #keep(buffer, got) {
     if (got > 0) this.#ahead = buffer.subarray(0, got);
     else this.#ended = true;
   }
 
-  /** Reads what is there without waiting. */
-  #look() {
-    this.#looking ??= reopen(this.#fd, constants.O_RDONLY | constants.O_NONBLOCK);
-    const buffer = new Uint8Array(AHEAD);
-    // Where it cannot be opened again, a read may wait: late, but right.
-    const fd = this.#looking ?? this.#fd;
+  /**
+   * @param {number} fd
+   * @param {Uint8Array} into
+   */
+  #take(fd, into) {
     try {
-      // A file opened again has an offset of its own, so it is the first one that is read.
-      const got = fs.fstatSync(fd).isFile()
-        ? fs.readSync(this.#fd, buffer)
-        : fs.readSync(fd, buffer);
-      this.#ahead = buffer.subarray(0, got);
-      this.#ended = got === 0;
+      return fs.readSync(fd, into);
     } catch (error) {
-      if (codeOf(error) !== "EAGAIN") this.#ended = true;
+      const code = codeOf(error);
+      return code === "EOF" ? 0 : code === "EAGAIN" ? BLOCK : -errnoNumber(code);
     }
   }
+}
 
-  #block() {
-    const fd = this.#reopened ? undefined : reopen(this.#fd, constants.O_RDONLY);
-    this.#reopened = true;
-    if (fd === undefined) sleep(LOOK_AGAIN);
-    else this.#fd = fd;
+/** @param {number} fd */
+function statOf(fd) {
+  try {
+    return fs.fstatSync(fd);
+  } catch {
+    return undefined;
   }
 }
 
@@ -172,17 +239,19 @@ export class FdOutput {
 }
 
 /**
- * How a guest waits in a thread of its own: for input, for a time, or for either.
- * @param {FdInput} stdin
- * @returns {NonNullable<import("../web/system.js").SystemOptions["waitSync"]>}
+ * How a guest waits in a thread of its own: for input, sockets, a time, or any of them.
+ * @param {FdInput | null} stdin
+ * @param {number} kinds
+ * @param {number} milliseconds
  */
-export function waiter(stdin) {
-  return (pid, kinds, deadline) => {
-    const readable = (kinds & 2) !== 0;
-    const clock = (kinds & 1) !== 0;
-    if (readable && !clock) return stdin.wait();
-    const left = Number(deadline) / 1e6 - performance.now();
-    // The kernel looks at the streams again each time.
-    sleep(readable ? Math.min(left, LOOK_AGAIN) : clock ? left : LOOK_AGAIN);
-  };
+export function waitFor(stdin, kinds, milliseconds) {
+  const wire = Wire.current;
+  if ((kinds & STREAMS) === 0) return sleep(milliseconds);
+  const asked = stdin?.asked;
+  if (asked && milliseconds === Infinity && !wire) stdin.wait();
+  else if (asked) stdin.watch().wait(milliseconds);
+  else if (wire) wire.wait(milliseconds);
+  // Nothing here is waited for; the kernel looks at its streams again.
+  else sleep(Math.min(milliseconds, LOOK_AGAIN));
+  if (stdin) stdin.asked = false;
 }

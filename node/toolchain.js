@@ -127,7 +127,9 @@ export async function runTool(tool, args) {
   const cwd = await mountMachine(system, process.cwd());
   const process_ = await system.spawn(tool, args, { cwd, streams });
   process_.start();
-  return report(await process_.exit, tool);
+  const status = await process_.exit;
+  streams[0].close();
+  return report(status, tool);
 }
 
 /** The variables of this process that tools know. */

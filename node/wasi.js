@@ -20,7 +20,8 @@ import { coded, mustBeDescriptor } from "../web/wasi-options.js";
 import { Volume, setRealm } from "../web/wasi-volume.js";
 import { kernelBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
-import { FdInput, FdOutput, sleep } from "./stdio.js";
+import { FdInput, FdOutput, waitFor } from "./stdio.js";
+import { listen } from "./wire.js";
 
 /** @typedef {import("../web/wasi-class.js").WasiOptions} WasiOptions */
 /** @typedef {import("../web/wasi-class.js").WasiInput} WasiInput */
@@ -29,13 +30,9 @@ import { FdInput, FdOutput, sleep } from "./stdio.js";
 /** @typedef {import("../web/wasi-volume.js").FileSystem} FileSystem */
 /** @typedef {import("../web/tree.js").Tree} Tree */
 
-export { NidusError, Volume };
+export { NidusError, Volume, listen };
 
 const NAMES = /** @type {const} */ (["options.stdin", "options.stdout", "options.stderr"]);
-/** What a process waits for: input. */
-const READABLE = 2;
-/** Between two looks at input while a clock runs as well, in milliseconds. */
-const LOOK_AGAIN = 5;
 
 /** @type {import("../web/wasi-class.js").Realm | undefined} */
 let realm;
@@ -76,12 +73,8 @@ function open() {
       }
       return fd === 0 ? new FdInput(number) : new FdOutput(number, () => {});
     },
-    wait(stdin, kinds, milliseconds) {
-      const reads = (kinds & READABLE) !== 0;
-      if (!reads) return sleep(Math.min(milliseconds, LOOK_AGAIN * 2000));
-      if (milliseconds === Infinity && stdin instanceof FdInput) return stdin.wait();
-      sleep(Math.min(milliseconds, LOOK_AGAIN));
-    },
+    wait: (stdin, kinds, milliseconds) =>
+      waitFor(stdin instanceof FdInput ? stdin : null, kinds, milliseconds),
     exit: (code) => process.exit(code),
   }));
 }

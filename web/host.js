@@ -9,6 +9,8 @@
 
 const BADF = -8;
 const HUNG_UP = 4;
+/** Of `stream_shutdown`: the kernel needs it no more. */
+const CLOSE = 4;
 
 /**
  * One end of a stream as the kernel sees it. `read` and `write` answer the number of bytes, 0 at the
@@ -17,7 +19,8 @@ const HUNG_UP = 4;
  * @property {(into: Uint8Array) => number} [read]
  * @property {(from: Uint8Array) => number} [write]
  * @property {() => number} ready bit 0: a read would not block, 1: a write would not, 2: hung up
- * @property {() => number} [accept] of a listener: the number of the stream of the next connection
+ * @property {() => HostStream | number} [accept] of a listener: the next connection; or, as `read` answers it, that
+ *   there is none, or what is wrong
  * @property {(how: number) => number} [shutdown] 1: reading, 2: writing, 4: it is not needed any more
  * @property {boolean} [terminal]
  * @property {(() => void) | null} [onready] set by the system, called by the stream
@@ -59,8 +62,15 @@ export class Host {
       stream_read: transfer("read"),
       stream_write: transfer("write"),
       stream_ready: (stream) => streams.get(stream)?.ready() ?? HUNG_UP,
-      stream_accept: (stream) => streams.get(stream)?.accept?.() ?? BADF,
-      stream_shutdown: (stream, how) => streams.get(stream)?.shutdown?.(how) ?? BADF,
+      stream_accept: (stream) => {
+        const made = streams.get(stream)?.accept?.() ?? BADF;
+        return typeof made === "number" ? made : this.add(made);
+      },
+      stream_shutdown: (stream, how) => {
+        const result = streams.get(stream)?.shutdown?.(how) ?? BADF;
+        if (how === CLOSE) this.remove(stream);
+        return result;
+      },
       ...folders,
     };
   }

@@ -94,11 +94,11 @@ export async function findProgram(system, command, name, cwd, env, options) {
   }
 }
 
-/** Input that is not all there when the program starts. @param {import("./stdio.js").StdioOptions} options */
-function hasInputLater({ input, stdin, streams }) {
+/** Input that is not all there when the program starts. @param {import("./spawn.js").SpawnOptions} options */
+function hasInputLater({ input, stdin, streams, sockets }) {
   const given = streams ? streams[0] : input === undefined ? stdin : "null";
   const { file } = Object(given);
-  return given !== "null" && !file && !(given instanceof Uint8Array);
+  return sockets?.length || (given !== "null" && !file && !(given instanceof Uint8Array));
 }
 
 /**

@@ -32,6 +32,8 @@ import { concat, toBytes } from "./streams.js";
  * @property {"direct" | "interp" | "auto"} [tier] how it executes: by the host's WebAssembly, by the
  *   engine's interpreter, or as fits; left out: `auto`
  * @property {import("./process.js").Limits} [limits]
+ * @property {import("./host.js").HostStream[]} [sockets] what lies at the descriptors after the folders, such
+ *   as a socket that listens
  * @typedef {OwnSpawnOptions & import("./stdio.js").StdioOptions} SpawnOptions
  */
 
@@ -94,7 +96,7 @@ export function resolvePath(cwd, path) {
  * @returns {Promise<Process>}
  */
 export async function launch(system, command, args, options) {
-  const { signal, preopens, terminal, limits = {} } = options;
+  const { signal, preopens, terminal, limits = {}, sockets = [] } = options;
   signal?.throwIfAborted();
   const { host, runner, processes } = system;
   const cwd = resolvePath("/", options.cwd ?? "/");
@@ -118,11 +120,16 @@ export async function launch(system, command, args, options) {
   /** @param {import("./stdio.js").Place} place as the kernel is told of it */
   const describe = (place) => {
     if ("file" in place) return (place.append ? "a" : "f") + place.file;
-    if ("pid" in place) return `i${place.fd}${place.pid}`;
+    if ("pid" in place) return `i${place.fd}:${place.pid}`;
     const number = host.add(place);
     closers.push(() => host.remove(number));
     place.onready = wake;
-    return `s${(place.read ? 1 : 0) | (place.write ? 2 : 0) | (place.terminal ? 4 : 0)}${number}`;
+    const { read, write, terminal, shutdown, accept } = place;
+    const flags = [read, write, terminal, shutdown, accept].reduceRight(
+      (all, each) => 2 * all + (each ? 1 : 0),
+      0,
+    );
+    return `s${String.fromCharCode(48 + flags)}${number}`;
   };
 
   const variables = Object.entries(env).map((pair) => pair.join("="));
@@ -137,7 +144,15 @@ export async function launch(system, command, args, options) {
   try {
     [pid] = system.kernel.ask(
       "nidus_spawn",
-      [cwd, argv0, ...args, ...variables, ...places.map(describe), ...folders.flat()],
+      [
+        cwd,
+        argv0,
+        ...args,
+        ...variables,
+        ...places.map(describe),
+        ...folders.flat(),
+        ...sockets.map(describe),
+      ],
       1 + args.length,
       variables.length,
       preopens ? folders.length : ALL_FOLDERS,

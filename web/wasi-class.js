@@ -33,6 +33,9 @@ import {
 const HOST_COPY = 8;
 /** What a process waits for: a clock. */
 const CLOCK = 1;
+/** Flags of streams, as the kernel is told: a socket that listens; one that is connected, both ways. */
+const LISTENER = "@";
+const CONNECTED = ";";
 /** The kernel's code for a process that a signal ended is this and the signal. */
 const SIGNALLED = 256;
 
@@ -66,6 +69,7 @@ const EXITED = Symbol("the program has exited");
  * @property {WasiInput} [stdin]
  * @property {WasiOutput} [stdout]
  * @property {WasiOutput} [stderr]
+ * @property {HostStream[]} [sockets] what lies at the descriptors after the preopens, such as a socket that listens
  * @property {boolean} [returnOnExit] true, as when left out: `start` answers what the program exits with; false:
  *   it ends the process of Node. A page has none, so that there `start` answers it all the same
  */
@@ -268,7 +272,7 @@ export class BaseWASI {
  * @param {string[]} folders names and paths
  * @returns {Held}
  */
-function createProcess(realm, life, { args = [], env = {} }, folders) {
+function createProcess(realm, life, { args = [], env = {}, sockets = [] }, folders) {
   const { kernel, host } = realm;
   const known = new WeakRef(life);
   const argv = args.map(String);
@@ -280,10 +284,15 @@ function createProcess(realm, life, { args = [], env = {} }, folders) {
     const flags = (fd === 0 ? 1 : 2) | (life.streams[fd]?.terminal ? 4 : 0);
     return `s${flags}${stream}`;
   });
+  const further = sockets.map((socket) => {
+    const stream = host.add(socket);
+    streams.push(stream);
+    return `s${socket.accept ? LISTENER : CONNECTED}${stream}`;
+  });
   try {
     const [pid] = kernel.ask(
       "nidus_spawn",
-      ["/", ...argv, ...variables, ...places, ...folders],
+      ["/", ...argv, ...variables, ...places, ...folders, ...further],
       argv.length,
       variables.length,
       folders.length / 2,

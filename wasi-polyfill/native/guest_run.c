@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "host_posix.h"
 #include "nidus/engine.h"
 
 /* Fuel of one slice: some milliseconds. */
@@ -13,6 +12,7 @@
 
 struct guest {
   struct nidus_system *system;
+  struct posix_host *posix;
   uint32_t pid;
   const char *name;
   struct guest_limits limits;
@@ -66,6 +66,7 @@ static enum nidus_host_result system_call(void *context, struct nidus_call *call
   const struct imported *imported = context;
   struct guest *guest = imported->guest;
   if (imported->older) (void)nidus_process_snapshot0(guest->system, guest->pid, true);
+  posix_host_enter(guest->posix);
   wasi_errno_t error = nidus_syscall(guest->system, guest->pid, imported->number, slots);
   if (guest->trace && error != NIDUS_WOULD_BLOCK) trace(imported, slots, error);
   if (imported->older) (void)nidus_process_snapshot0(guest->system, guest->pid, false);
@@ -155,8 +156,7 @@ static int drive(const struct guest *guest, struct nidus_run *run) {
         break;
       case NIDUS_RUN_BLOCKED: {
         int64_t deadline = nidus_wait_deadline(guest->system, guest->pid);
-        posix_host_wait((uint32_t)nidus_wait_kinds(guest->system, guest->pid),
-                        deadline < guest->deadline ? deadline : guest->deadline);
+        posix_host_wait(guest->posix, deadline < guest->deadline ? deadline : guest->deadline);
         break;
       }
       case NIDUS_RUN_DONE:
@@ -208,9 +208,10 @@ static void set_limits(const struct guest *guest) {
   (void)nidus_process_limit(guest->system, guest->pid, NIDUS_LIMIT_OUTPUT, guest->limits.output);
 }
 
-int guest_run(struct nidus_system *system, uint32_t pid, const char *name, const void *bytes, size_t size,
-              const struct guest_limits *limits, bool trace) {
-  struct guest guest = {.system = system, .pid = pid, .name = name, .limits = *limits, .trace = trace};
+int guest_run(struct nidus_system *system, struct posix_host *posix, uint32_t pid, const char *name,
+              const void *bytes, size_t size, const struct guest_limits *limits, bool trace) {
+  struct guest guest = {
+      .system = system, .posix = posix, .pid = pid, .name = name, .limits = *limits, .trace = trace};
   guest.deadline = deadline_after(limits->nanoseconds);
   struct nidus_error error;
   struct nidus_engine *engine = NULL;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "nidus/kernel.h"
+#include "host_posix.h"
 
 /* Exit statuses of `nidus` itself, as other WASI hosts have them. */
 enum { STATUS_USAGE = 2, STATUS_CANNOT_RUN = 126, STATUS_TRAP = 134, STATUS_NO_FUEL = 152 };
@@ -23,9 +23,9 @@ struct guest_limits {
 };
 extern const struct guest_limits guest_unlimited;
 
-/* Runs the module as process `pid` to its end and returns its exit status. What goes wrong is said on
+/* Runs the module as process `pid` of a system on `posix` to its end and returns its exit status. What goes wrong is said on
  * stderr, and with `trace` each system call. */
-int guest_run(struct nidus_system *system, uint32_t pid, const char *name, const void *bytes, size_t size,
-              const struct guest_limits *limits, bool trace);
+int guest_run(struct nidus_system *system, struct posix_host *posix, uint32_t pid, const char *name,
+              const void *bytes, size_t size, const struct guest_limits *limits, bool trace);
 
 #endif

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,10 @@ wasi_errno_t posix_errno(int error) {
   static const struct {
     int host;
     wasi_errno_t wasi;
-  } table[] = {{EACCES, WASI_EACCES},       {EAGAIN, WASI_EAGAIN},   {EBADF, WASI_EBADF},
+  } table[] = {{ECONNABORTED, WASI_ECONNABORTED}, {ECONNRESET, WASI_ECONNRESET}, {EHOSTUNREACH, WASI_EHOSTUNREACH},
+               {ENETUNREACH, WASI_ENETUNREACH}, {ENOBUFS, WASI_ENOBUFS}, {ENOTCONN, WASI_ENOTCONN},
+               {ETIMEDOUT, WASI_ETIMEDOUT},
+               {EACCES, WASI_EACCES},       {EAGAIN, WASI_EAGAIN},   {EBADF, WASI_EBADF},
                {EBUSY, WASI_EBUSY},         {EDQUOT, WASI_EDQUOT},   {EEXIST, WASI_EEXIST},
                {EFBIG, WASI_EFBIG},         {EINTR, WASI_EINTR},     {EINVAL, WASI_EINVAL},
                {EIO, WASI_EIO},             {EISDIR, WASI_EISDIR},   {ELOOP, WASI_ELOOP},
@@ -42,51 +44,6 @@ wasi_errno_t posix_errno(int error) {
 
 static int32_t failed(void) { return -(int32_t)posix_errno(errno); }
 static int32_t answer(int result) { return result < 0 ? failed() : result; }
-
-/* ---- streams: the numbers are the descriptors 0 to 2 ---- */
-
-static int32_t stream_read(void *context, uint32_t stream, void *bytes, uint32_t length) {
-  (void)context;
-  ssize_t count;
-  do count = read((int)stream, bytes, length);
-  while (count < 0 && errno == EINTR);
-  if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return -(int32_t)NIDUS_WOULD_BLOCK;
-  return count < 0 ? failed() : (int32_t)count;
-}
-
-static int32_t stream_write(void *context, uint32_t stream, const void *bytes, uint32_t length) {
-  (void)context;
-  ssize_t count;
-  do count = write((int)stream, bytes, length);
-  while (count < 0 && errno == EINTR);
-  if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return -(int32_t)NIDUS_WOULD_BLOCK;
-  return count < 0 ? failed() : (int32_t)count;
-}
-
-static int32_t stream_ready(void *context, uint32_t stream) {
-  (void)context;
-  struct pollfd entry = {.fd = (int)stream, .events = POLLIN | POLLOUT};
-  if (poll(&entry, 1, 0) <= 0) return 0;
-  int32_t ready = 0;
-  if (entry.revents & (POLLIN | POLLHUP)) ready |= NIDUS_STREAM_CAN_READ;
-  if (entry.revents & (POLLOUT | POLLERR)) ready |= NIDUS_STREAM_CAN_WRITE;
-  if (entry.revents & (POLLHUP | POLLERR | POLLNVAL)) ready |= NIDUS_STREAM_HUNG_UP;
-  return ready;
-}
-
-void posix_host_wait(uint32_t kinds, int64_t deadline) {
-  struct pollfd entries[2] = {{.fd = kinds & NIDUS_WAIT_READABLE ? 0 : -1, .events = POLLIN},
-                              {.fd = kinds & NIDUS_WAIT_WRITABLE ? 1 : -1, .events = POLLOUT}};
-  int timeout = -1;
-  if (deadline != NIDUS_NO_DEADLINE) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t left = deadline - ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
-    const int64_t day = 86400000; /* ms; whoever waits longer is woken in between */
-    timeout = left <= 0 ? 0 : left / 1000000 >= day ? (int)day : (int)((left + 999999) / 1000000);
-  }
-  (void)poll(entries, 2, timeout);
-}
 
 /* ---- clocks, randomness ---- */
 
@@ -432,9 +389,6 @@ static int32_t fs_readlink(void *context, uint32_t mount, const char *path, uint
 void posix_host_init(struct posix_host *posix) {
   memset(posix, 0, sizeof *posix);
   posix->host = (struct nidus_host){.context = posix,
-                                    .stream_read = stream_read,
-                                    .stream_write = stream_write,
-                                    .stream_ready = stream_ready,
                                     .clock = host_clock,
                                     .clock_resolution = host_clock_resolution,
                                     .now = host_now,
@@ -456,11 +410,13 @@ void posix_host_init(struct posix_host *posix) {
                                     .fs_link = fs_link,
                                     .fs_symlink = fs_symlink,
                                     .fs_readlink = fs_readlink};
+  posix_streams_init(posix);
 }
 
 void posix_host_close(struct posix_host *posix) {
   for (uint32_t i = 0; i < posix->folder_count; i++) close(posix->folders[i]);
   posix->folder_count = 0;
+  posix_streams_close(posix);
 }
 
 int32_t posix_host_add_folder(struct posix_host *posix, const char *path) {

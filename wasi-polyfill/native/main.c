@@ -18,6 +18,7 @@ static const char usage[] =
     "  --tier interp|auto     the native program has the interpreter only\n"
     "  --fuel N               stop it after about N instructions\n"
     "  --limit NAME=N         descriptors=N, file-size=BYTES, output=BYTES, memory=BYTES, time=SECONDS\n"
+    "  --listen HOST:PORT     give it a socket that listens there (or unix:PATH), at the descriptor after the folders\n"
     "  --trace                print each system call, its arguments and its result, on standard error\n"
     "nidus inspect MODULE.wasm print its sections, types, imports, exports and features, and which hosts run it\n"
     "nidus help               print this\n"
@@ -124,6 +125,36 @@ static bool give_folder(struct nidus_system *system, struct posix_host *posix, u
   return true;
 }
 
+/* Listens on an address and gives the program the socket. */
+static bool give_listener(struct nidus_system *system, struct posix_host *posix, uint32_t pid, const char *address,
+                          uint32_t fd) {
+  uint16_t port;
+  const char *why;
+  int32_t stream = posix_host_listen(posix, address, &port, &why);
+  if (stream < 0) {
+    fprintf(stderr, "nidus run: cannot listen on %s: %s\n", address, why);
+    return false;
+  }
+  size_t length = strlen(address);
+  if (length > 2 && strcmp(address + length - 2, ":0") == 0) {
+    fprintf(stderr, "nidus run: listening on %.*s:%u\n", (int)length - 2, address, port);
+  }
+  if (nidus_fd_stream(system, pid, fd, (uint32_t)stream, NIDUS_STREAM_LISTENER) == 0) return true;
+  fprintf(stderr, "nidus run: there is no memory for the socket at %s\n", address);
+  return false;
+}
+
+/* Tells the program of its sockets, as systemd and its followers do: how many, and the first descriptor. */
+static void tell_listeners(struct options *options, char numbers[2][48]) {
+  if (options->listen_count == 0) return;
+  for (int i = 0; i < options->env_count; i++) {
+    if (strncmp(options->env[i], "LISTEN_FDS", 10) == 0) return;
+  }
+  snprintf(numbers[0], sizeof numbers[0], "LISTEN_FDS=%d", options->listen_count);
+  snprintf(numbers[1], sizeof numbers[1], "LISTEN_FDS_FIRST_FD=%d", 3 + options->dir_count);
+  for (int i = 0; i < 2; i++) options->env[options->env_count++] = numbers[i];
+}
+
 static int run_in(struct nidus_system *system, struct posix_host *posix, const struct options *options) {
   size_t size;
   char *bytes = read_file(options->program, &size);
@@ -140,8 +171,12 @@ static int run_in(struct nidus_system *system, struct posix_host *posix, const s
     ready = give_folder(system, posix, (uint32_t)pid, options->dirs[i], i);
     if (!ready) status = STATUS_USAGE;
   }
+  for (int i = 0; ready && i < options->listen_count; i++) {
+    ready = give_listener(system, posix, (uint32_t)pid, options->listens[i], (uint32_t)(3 + options->dir_count + i));
+    if (!ready) status = STATUS_USAGE;
+  }
   if (ready) {
-    status = guest_run(system, (uint32_t)pid, options->program, bytes, size,
+    status = guest_run(system, posix, (uint32_t)pid, options->program, bytes, size,
                        &options->limits, options->trace);
   }
   free(bytes);
@@ -151,8 +186,10 @@ static int run_in(struct nidus_system *system, struct posix_host *posix, const s
 static int run(int argc, char **argv) {
   struct options options;
   struct posix_host posix;
+  char numbers[2][48];
   int status = STATUS_USAGE;
   if (options_read(&options, argc, argv)) {
+    tell_listeners(&options, numbers);
     posix_host_init(&posix);
     struct nidus_system *system = nidus_system_create(&posix.host);
     if (system) {

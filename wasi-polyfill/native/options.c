@@ -61,13 +61,17 @@ static bool take_option(struct options *options, const char *name, size_t length
     options->env[options->env_count++] = value;
     return true;
   }
+  if (length == 8 && memcmp(name, "--listen", 8) == 0) {
+    options->listens[options->listen_count++] = value;
+    return true;
+  }
   if (length == 6 && memcmp(name, "--tier", 6) == 0) return take_tier(value);
   if (length == 7 && memcmp(name, "--limit", 7) == 0) return take_limit(options, value);
   return take_fuel(options, value);
 }
 
 static bool is_option(const char *name, size_t length) {
-  static const char *const known[] = {"--dir", "--env", "--tier", "--fuel", "--limit"};
+  static const char *const known[] = {"--dir", "--env", "--tier", "--fuel", "--limit", "--listen"};
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     if (strlen(known[i]) == length && memcmp(known[i], name, length) == 0) return true;
   }
@@ -78,8 +82,9 @@ bool options_read(struct options *options, int argc, char **argv) {
   memset(options, 0, sizeof *options);
   options->limits = guest_unlimited;
   options->dirs = calloc((size_t)argc + 1, sizeof *options->dirs);
-  options->env = calloc((size_t)argc + 1, sizeof *options->env);
-  if (!options->dirs || !options->env) {
+  options->env = calloc((size_t)argc + 2, /* two more for sockets */ sizeof *options->env);
+  options->listens = calloc((size_t)argc + 1, sizeof *options->listens);
+  if (!options->dirs || !options->env || !options->listens) {
     fputs("nidus run: there is no memory for the command line\n", stderr);
     return false;
   }
@@ -110,4 +115,5 @@ bool options_read(struct options *options, int argc, char **argv) {
 void options_free(struct options *options) {
   free(options->dirs);
   free(options->env);
+  free(options->listens);
 }

@@ -14,6 +14,8 @@ struct options {
   int dir_count;
   const char **env; /* K=V */
   int env_count;
+  const char **listens; /* HOST:PORT or unix:PATH */
+  int listen_count;
   struct guest_limits limits;
   bool trace;
   const char *program;

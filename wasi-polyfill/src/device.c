@@ -221,6 +221,11 @@ static wasi_errno_t socket_shutdown(struct description *description, uint32_t ho
   return host_errno(host_stream_shutdown(description->inode->fs->system, stream_of(description->inode), how));
 }
 
+static wasi_errno_t listener_read(struct description *description, struct transfer *transfer, uint64_t offset) {
+  (void)description, (void)transfer, (void)offset;
+  return WASI_ENOTCONN;
+}
+
 static wasi_errno_t listener_accept(struct description *description, struct inode **connection) {
   struct nidus_system *system = description->inode->fs->system;
   /* First the memory, for a connection that has been accepted can not be given back. */
@@ -258,8 +263,8 @@ static const struct inode_ops socket_ops = {.readlink = inode_no_readlink,
                                             .release = stream_release};
 
 static const struct inode_ops listener_ops = {.readlink = inode_no_readlink,
-                                              .read = inode_no_read,
-                                              .write = inode_no_read,
+                                              .read = listener_read,
+                                              .write = listener_read,
                                               .accept = listener_accept,
                                               .truncate = device_truncate,
                                               .sync = device_sync,

@@ -120,7 +120,8 @@ int32_t nidus_fd_stream(struct nidus_system *system, uint32_t pid, uint32_t fd, 
   if (!process) return -WASI_ESRCH;
   struct inode *inode = stream_inode_create(system, stream, flags);
   if (!inode) return -WASI_ENOMEM;
-  uint8_t access = (flags & NIDUS_STREAM_READABLE ? NIDUS_ACCESS_READ : 0) |
+  const uint32_t reads = NIDUS_STREAM_READABLE | NIDUS_STREAM_LISTENER; /* whose connections can be waited for */
+  uint8_t access = (flags & reads ? NIDUS_ACCESS_READ : 0) |
                    (flags & NIDUS_STREAM_WRITABLE ? NIDUS_ACCESS_WRITE : 0);
   struct description *description;
   wasi_errno_t error = description_open(inode, access, 0, false, &description);

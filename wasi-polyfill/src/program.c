@@ -129,7 +129,8 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
                           "), which Nidus does not provide; build it for wasm32-wasi");
     }
     if (strcmp(name, "poll_oneoff") == 0) needs |= PROGRAM_POLLS;
-    if (strcmp(name, "fd_read") == 0) needs |= PROGRAM_READS;
+    static const char *const reads[] = {"fd_read", "sock_recv", "sock_accept"};
+    for (int r = 0; r < 3; r++) needs |= strcmp(name, reads[r]) == 0 ? PROGRAM_READS : 0;
   }
   bool memory = false, starts = false, initializes = false;
   for (; left > 1; left -= 2) {

@@ -10,13 +10,14 @@ struct spawning {
   struct reply *reply;
   const char *cwd;
   uint32_t pid;
+  uint32_t next; /* the descriptor after those that are given */
 };
 
 static int32_t fail(struct spawning *spawning, int32_t result, const char *syscall, const char *path) {
   return reply_refuse(spawning->reply, (wasi_errno_t)-result, syscall, path, "");
 }
 
-/* ---- descriptors 0 to 2 ---- */
+/* ---- what lies at a descriptor ---- */
 
 static int32_t put_file(struct spawning *spawning, uint32_t fd, const char *file, uint32_t oflags, uint32_t fdflags) {
   char path[PATH_LIMIT];
@@ -29,7 +30,7 @@ static int32_t put_file(struct spawning *spawning, uint32_t fd, const char *file
 
 static uint32_t number_of(const char *digits) {
   uint32_t number = 0;
-  for (const char *digit = digits; *digit; digit++) number = number * 10 + (uint32_t)(*digit - '0');
+  for (const char *digit = digits; *digit >= '0' && *digit <= '9'; digit++) number = number * 10 + (uint32_t)(*digit - '0');
   return number;
 }
 
@@ -41,14 +42,15 @@ static int32_t put(struct spawning *spawning, uint32_t fd, const char *place) {
     case 'a': return put_file(spawning, fd, place + 1, creates, WASI_FDFLAG_APPEND);
     case 's': {
       uint32_t flags = (uint32_t)(unsigned char)place[1] - '0';
-      if (flags > 7) break;
+      if (flags > NIDUS_STREAM_ALL) break;
       int32_t result = nidus_fd_stream(spawning->system, spawning->pid, fd, number_of(place + 2), flags);
       return result < 0 ? fail(spawning, result, "spawn", place) : 0;
     }
     case 'i': {
-      if (!place[1]) break;
-      uint32_t from = (uint32_t)(unsigned char)place[1] - '0';
-      int32_t result = nidus_fd_share(spawning->system, spawning->pid, fd, number_of(place + 2), from);
+      const char *colon = strchr(place, ':');
+      if (!colon) break;
+      int32_t result =
+          nidus_fd_share(spawning->system, spawning->pid, fd, number_of(colon + 1), number_of(place + 1));
       return result < 0 ? fail(spawning, result, "spawn", place) : 0;
     }
   }
@@ -60,7 +62,9 @@ static int32_t put(struct spawning *spawning, uint32_t fd, const char *place) {
 static int32_t preopen(struct spawning *spawning, const char *path, const char *name, uint32_t flags) {
   int32_t result = nidus_fd_preopen(spawning->system, spawning->pid, path, (uint32_t)strlen(path), name,
                                     (uint32_t)strlen(name), flags);
-  return result < 0 ? fail(spawning, result, "open", path) : 0;
+  if (result < 0) return fail(spawning, result, "open", path);
+  spawning->next = (uint32_t)result + 1;
+  return 0;
 }
 
 /* What may be a folder of the root. */
@@ -133,19 +137,28 @@ static int32_t check_folder(struct spawning *spawning) {
   return stat.type == WASI_FILETYPE_DIRECTORY ? 0 : fail(spawning, -WASI_ENOTDIR, "spawn", spawning->cwd);
 }
 
-/* Gives the new process what is at `strings`. */
-static int32_t furnish(struct spawning *spawning, struct strings *strings, uint32_t preopens) {
-  for (uint32_t fd = 0; fd < 3; fd++) {
-    int32_t result = put(spawning, fd, strings_next(strings));
-    if (result < 0) return result;
-  }
-  if (preopens == SPAWN_ALL_FOLDERS) return preopen_all(spawning);
-  for (uint32_t i = 0; i < preopens; i++) {
+static int32_t preopen_given(struct spawning *spawning, struct strings *strings, uint32_t preopens) {
+  int32_t result = 0;
+  for (uint32_t i = 0; i < preopens && result == 0; i++) {
     const char *name = strings_next(strings);
-    int32_t result = preopen(spawning, strings_next(strings), name, 0);
-    if (result < 0) return result;
+    result = preopen(spawning, strings_next(strings), name, 0);
   }
-  return 0;
+  return result;
+}
+
+/* Gives the new process what is at `strings`, of which `further` are beyond the folders. */
+static int32_t furnish(struct spawning *spawning, struct strings *strings, uint32_t preopens, uint32_t further) {
+  int32_t result = 0;
+  for (; spawning->next < 3 && result == 0; spawning->next++) {
+    result = put(spawning, spawning->next, strings_next(strings));
+  }
+  if (result == 0) {
+    result = preopens == SPAWN_ALL_FOLDERS ? preopen_all(spawning) : preopen_given(spawning, strings, preopens);
+  }
+  for (uint32_t i = 0; i < further && result == 0; i++) {
+    result = put(spawning, spawning->next++, strings_next(strings));
+  }
+  return result;
 }
 
 int32_t spawn_process(struct nidus_system *system, const char *bytes, uint32_t length, uint32_t argc, uint32_t envc,
@@ -155,7 +168,7 @@ int32_t spawn_process(struct nidus_system *system, const char *bytes, uint32_t l
   struct spawning spawning = {.system = system, .reply = reply, .cwd = strings_next(&strings)};
   bool all = preopens == SPAWN_ALL_FOLDERS;
   uint64_t whole = 4 + (uint64_t)argc + envc + (all ? 0 : 2 * (uint64_t)preopens);
-  if (count != whole) return fail(&spawning, -WASI_EINVAL, "spawn", spawning.cwd);
+  if (count < whole) return fail(&spawning, -WASI_EINVAL, "spawn", spawning.cwd);
   int32_t result = all ? check_folder(&spawning) : 0;
   if (result < 0) return result;
   const char *argv = strings.next;
@@ -166,7 +179,7 @@ int32_t spawn_process(struct nidus_system *system, const char *bytes, uint32_t l
   int32_t pid = nidus_process_create(system, argv, argv_length, argc, env, env_length, envc);
   if (pid < 0) return fail(&spawning, pid, "spawn", argc ? argv : "");
   spawning.pid = (uint32_t)pid;
-  result = furnish(&spawning, &strings, preopens);
+  result = furnish(&spawning, &strings, preopens, count - (uint32_t)whole);
   if (result == 0) return pid;
   nidus_process_end(system, spawning.pid, 0);
   (void)nidus_process_reap(system, spawning.pid);

@@ -1,5 +1,5 @@
 /*
- * spawn.h: processes made in one call: arguments, environment, what lies at descriptors 0 to 2, and the folders.
+ * spawn.h: processes made in one call: arguments, environment, what lies at their descriptors, and the folders.
  *
  * Invariant: a process is made whole or not at all.
  */
@@ -15,12 +15,12 @@
 /*
  * Makes a process. Strings: the working folder; `argc` arguments, the program's name first; `envc` variables as
  * NAME=VALUE; what lies at descriptors 0, 1 and 2; then for each of `preopens` folders the name the program knows it
- * under, and its path. What lies at a descriptor:
+ * under, and its path; then what lies at the descriptors after the folders. What lies at a descriptor:
  *
  *     fPATH       a file, read at descriptor 0, else made or emptied, and written
  *     aPATH       the same, but what it holds stays, and is added to
- *     sFNUMBER    stream NUMBER of the host, with the flags F of nidus_fd_stream, one digit
- *     iFPID       what lies at descriptor F, one digit, of process PID
+ *     sFNUMBER    stream NUMBER of the host, with the flags of nidus_fd_stream, which F counts from '0' on
+ *     iFD:PID     what lies at descriptor FD of process PID
  *
  * The working folder must be one, unless the preopens are given. Returns the process id.
  */

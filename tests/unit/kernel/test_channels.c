@@ -268,6 +268,9 @@ static void listening(struct guest *guest) {
   next_connection = -(int32_t)NIDUS_WOULD_BLOCK;
   EXPECT(NIDUS_WOULD_BLOCK, guest_call(guest, SYS_sock_accept, L, 0, OUT));
   require(nidus_wait_kinds(guest->system, guest->pid) == NIDUS_WAIT_READABLE);
+  OK(guest_call(guest, SYS_fd_fdstat_set_flags, L, WASI_FDFLAG_NONBLOCK));
+  EXPECT(WASI_EAGAIN, guest_call(guest, SYS_sock_accept, L, 0, OUT));
+  OK(guest_call(guest, SYS_fd_fdstat_set_flags, L, 0));
   next_connection = -WASI_ECONNABORTED;
   EXPECT(WASI_ECONNABORTED, guest_call(guest, SYS_sock_accept, L, 0, OUT));
   EXPECT(WASI_EINVAL, guest_call(guest, SYS_sock_accept, L, WASI_FDFLAG_APPEND, OUT));
@@ -295,7 +298,7 @@ static void listener_is_no_stream(struct guest *guest) {
   char bytes[4];
   require(nidus_fd_stream(guest->system, guest->pid, L, 5, NIDUS_STREAM_LISTENER) == 0);
   vector(guest, 0, DATA, 3);
-  EXPECT(WASI_EBADF, do_read(guest, L, bytes, 1, &moved));
+  EXPECT(WASI_ENOTCONN, do_read(guest, L, bytes, 1, &moved));
   EXPECT(WASI_EBADF, do_write(guest, L, "x", 1, &moved));
   EXPECT(WASI_ENOTCONN, guest_call(guest, SYS_sock_recv, L, IOVS, 1, 0, OUT, OUT + 4));
   EXPECT(WASI_ENOTCONN, guest_call(guest, SYS_sock_send, L, IOVS, 1, 0, OUT));

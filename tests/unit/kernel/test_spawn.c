@@ -152,12 +152,30 @@ static void folders_are_given(struct guest *guest) {
   finished(guest, pid);
 }
 
+static void further_descriptors_follow_the_folders(struct guest *guest) {
+  uint32_t pid = spawned(guest, BLOCK("/\0p" NOWHERE NOWHERE NOWHERE "\0here\0/tmp\0s@5\0s;6"), 1, 0, 1);
+  require(strcmp(preopens_of(guest, pid), "here ") == 0);
+  const uint8_t socket = WASI_FILETYPE_SOCKET_STREAM;
+  for (uint32_t fd = 4; fd < 6; fd++) {
+    OK(CALL_AS(guest, pid, SYS_fd_fdstat_get, fd, OUT));
+    require(guest->memory[OUT] == socket);
+  }
+  EXPECT(WASI_ENOTCONN, CALL_AS(guest, pid, SYS_sock_shutdown, 4, WASI_SDFLAG_WR));
+  EXPECT(WASI_EINVAL, CALL_AS(guest, pid, SYS_sock_accept, 5, 0, OUT));
+  EXPECT(WASI_EBADF, CALL_AS(guest, pid, SYS_fd_fdstat_get, 6, OUT));
+  finished(guest, pid);
+  pid = spawned(guest, BLOCK("/\0p" NOWHERE NOWHERE NOWHERE "\0s@5"), 1, 0, 0);
+  OK(CALL_AS(guest, pid, SYS_fd_fdstat_get, 3, OUT));
+  finished(guest, pid);
+  not_made(guest, BLOCK("/\0p" NOWHERE NOWHERE NOWHERE "\0x"), 1, 0, 0, WASI_EINVAL, "spawn", "x");
+}
+
 /* Whoever inherits writes on where the other stands. */
 static void descriptors_are_inherited(struct guest *guest) {
-  char strings[] = "/box\0p\0i10\0i10\0i10";
+  char strings[] = "/box\0p\0i1:0\0i1:0\0i1:0";
   uint32_t first = spawned(guest, BLOCK("/box\0p" NOWHERE "\0fboth" NOWHERE), 1, 0, 0);
   require(first < 10);
-  for (uint32_t at = 9; at < sizeof strings; at += 4) strings[at] = (char)('0' + first);
+  for (uint32_t at = 10; at < sizeof strings; at += 5) strings[at] = (char)('0' + first);
   write_as(guest, first, 1, "one ");
   uint32_t second = spawned(guest, strings, sizeof strings, 1, 0, 0);
   write_as(guest, second, 2, "two ");
@@ -173,14 +191,14 @@ static void failures_leave_nothing(struct guest *guest) {
   not_made(guest, BLOCK("/none\0p" NOWHERE NOWHERE NOWHERE), 1, 0, SPAWN_ALL_FOLDERS, WASI_ENOENT, "stat", "/none");
   not_made(guest, BLOCK("/box/file\0p" NOWHERE NOWHERE NOWHERE), 1, 0, SPAWN_ALL_FOLDERS, WASI_ENOTDIR, "spawn",
            "/box/file");
-  not_made(guest, BLOCK("/box\0p\0i099" NOWHERE NOWHERE), 1, 0, 0, WASI_ESRCH, "spawn", "i099");
+  not_made(guest, BLOCK("/box\0p\0i0:99" NOWHERE NOWHERE), 1, 0, 0, WASI_ESRCH, "spawn", "i0:99");
   not_made(guest, BLOCK("/box\0p\0i" NOWHERE NOWHERE), 1, 0, 0, WASI_EINVAL, "spawn", "i");
   not_made(guest, BLOCK("/box\0cc"), 1, 0, 0, WASI_EINVAL, "spawn", "/box");
   not_made(guest, BLOCK("/box\0p\0fnone" NOWHERE NOWHERE), 1, 0, 0, WASI_ENOENT, "open", "/box/none");
   not_made(guest, BLOCK("/box\0p" NOWHERE "\0f/tmp" NOWHERE), 1, 0, 0, WASI_EISDIR, "open", "/tmp");
   not_made(guest, BLOCK("/box\0p" NOWHERE NOWHERE NOWHERE "\0x\0/none"), 1, 0, 1, WASI_ENOENT, "open", "/none");
   not_made(guest, BLOCK("/box\0p" NOWHERE "\0x" NOWHERE), 1, 0, 0, WASI_EINVAL, "spawn", "x");
-  not_made(guest, BLOCK("/box\0p" NOWHERE "\0s80" NOWHERE), 1, 0, 0, WASI_EINVAL, "spawn", "s80");
+  not_made(guest, BLOCK("/box\0p" NOWHERE "\0sP0" NOWHERE), 1, 0, 0, WASI_EINVAL, "spawn", "sP0");
   not_made(guest, BLOCK("/box\0p" NOWHERE), 1, 0, 0, WASI_EINVAL, "spawn", "/box");
   not_made(guest, BLOCK("/box\0p" NOWHERE NOWHERE NOWHERE), 1, 0, 1, WASI_EINVAL, "spawn", "/box");
   not_made(guest, BLOCK("/box\0p" NOWHERE NOWHERE NOWHERE), UINT32_MAX, UINT32_MAX, 0x7fffffff, WASI_EINVAL, "spawn",
@@ -251,6 +269,7 @@ static const struct test tests[] = {
     {"Descriptors may be files: read, made or emptied, or added to", files_lie_at_descriptors},
     {"Descriptors may be streams of the host, each with its access", streams_lie_at_descriptors},
     {"A process sees every folder of the root and its own, or those it is given", folders_are_given},
+    {"Sockets lie at the descriptors after the folders", further_descriptors_follow_the_folders},
     {"A process inherits the descriptors of another", descriptors_are_inherited},
     {"A process that cannot be made whole is not made", failures_leave_nothing},
     {"Finishing a process answers its code, once", numbers_end},
