@@ -15,6 +15,8 @@ import { listen } from "./wire.js";
 
 /** What a process waits for: a clock. */
 const CLOCK = 1;
+/** Seconds after which a program whose time is over is ended from outside. */
+const LATE = 2;
 /** 128 + SIGPIPE: what a shell reports of a program whose reader went away. */
 const BROKEN_PIPE = 141;
 
@@ -206,12 +208,16 @@ export async function run(args) {
     env.LISTEN_FDS_FIRST_FD = String(3 + dirs.length);
   }
   let calledOff = () => {};
+  const watched = async (/** @type {number | undefined} */ seconds) => {
+    if (seconds !== undefined) calledOff = await endAfter(seconds, stopped(program, "time"));
+  };
+  const { time: seconds } = limits;
   if (tier === "direct") {
     // On this tier, these two are kept here; who has none of them loads nothing for it.
     const { memory, time, ...others } = limits;
     limits = others;
     if (memory !== undefined) bytes = lowerMemory(bytes, memory, program);
-    if (time !== undefined) calledOff = await endAfter(time, stopped(program, "time"));
+    await watched(time);
   }
   // Compiled while the system boots; if that fails, `spawn` says why.
   const direct =
@@ -229,6 +235,8 @@ export async function run(args) {
   }
   const options = { preopens, streams, sockets, argv0: basename(program), tier, limits };
   const guest = await system.spawn((await direct) ?? bytes, guestArgs, options);
+  // The interpreter ends a program by itself, unless that is held up by a write that nobody takes.
+  if (tier !== "direct" && seconds !== undefined) await watched(seconds + LATE);
   guest.start();
   const status = await guest.exit;
   calledOff();

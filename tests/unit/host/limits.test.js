@@ -1,7 +1,8 @@
 /** What `nidus run` tells of a program's calls, and what limits do to it, on both tiers and natively. */
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -121,6 +122,36 @@ test("limits stop a program or make its calls fail, in the same way on both tier
   const wrong = run("direct", await GROWS, ["--limit", "size=3"]);
   assert.equal(wrong.status, 2);
   assert.match(wrong.stderr, /--limit takes descriptors=N, .* not size=3/);
+});
+
+test("a limit of time ends a program that waits for its input or its reader, on both tiers and natively", async () => {
+  const pipes = ["in", "out"].map((name) => join(folder, name));
+  execFileSync("mkfifo", pipes);
+  // Of these pipes the program itself has the other ends, too, so that they never end.
+  const script = `exec 3<>${pipes[0]} 4<>${pipes[1]}; exec "$@" <&3 >&4`;
+  for (const [name, guest] of Object.entries({ reads: guests.cat(), floods: FLOODS })) {
+    const program = join(folder, `${name}.wasm`);
+    fs.writeFileSync(program, await guest);
+    for (const tier of /** @type {const} */ (["direct", "interp", "native"])) {
+      const [file = "", ...first] =
+        tier === "native" ? [NATIVE, "run"] : [process.execPath, CLI, "run", "--tier", tier];
+      const args = [...first, "--limit", "time=0.3", program];
+      // Such pipes, and sockets which nobody writes to or reads from here.
+      for (const [command, given] of [
+        ["sh", ["-c", script, "sh", file, ...args]],
+        [file, args],
+      ]) {
+        const child = spawn(String(command), [...given]);
+        const ended = once(child, "exit");
+        const [stderr] = await once(child.stderr, "data");
+        const [code, signal] = await ended;
+        assert.ok(code === 152 || signal === "SIGXCPU", `${tier} ${name}: ${code} ${signal}`);
+        assert.match(String(stderr), /its time is used up \(see --limit\)/);
+        child.stdin?.destroy();
+        child.stdout?.destroy();
+      }
+    }
+  }
 });
 
 test("spawn and exec take the same limits, and say which one has ended a program", async () => {
