@@ -1,6 +1,7 @@
 /*
  * fuzz_syscalls.c: the input is a list of system calls with arguments of every kind, and of flushes of the
- * journaled volume that they work on. No call may do more than answer; afterwards the tree must be one.
+ * journaled volume that they work on, two connected sockets, a pipe, and a socket that listens. No call may do more
+ * than answer; afterwards the tree must be one, and the host has been given back each connection, once.
  *
  *   one operation:  number of the call (past the last: poke guest memory, or flush), then its arguments
  *   one argument:   a byte: below 64 that value, below 128 an address from the table, below 192 a power of
@@ -36,6 +37,38 @@ static uint64_t next_argument(struct input *input) {
   return next_bytes(input, byte & 8 ? 8 : byte & 4 ? 4 : byte & 2 ? 2 : 1);
 }
 
+/* ---- the host's sockets ---- */
+
+enum { CONNECTION_LIMIT = 4096, FIRST_CONNECTION = 100 };
+static uint32_t asked, accepted;
+static bool closed[CONNECTION_LIMIT];
+
+static int32_t accept_some(void *context, uint32_t listener) {
+  (void)context;
+  require(listener == 1);
+  if (++asked % 4 == 0) return -(int32_t)NIDUS_WOULD_BLOCK;
+  if (asked % 7 == 0 || accepted == CONNECTION_LIMIT) return -WASI_ECONNABORTED;
+  closed[accepted] = false;
+  return (int32_t)(FIRST_CONNECTION + accepted++);
+}
+
+static int32_t shut_down(void *context, uint32_t stream, uint32_t how) {
+  (void)context;
+  require(stream >= FIRST_CONNECTION && stream - FIRST_CONNECTION < accepted && !closed[stream - FIRST_CONNECTION]);
+  if (how == NIDUS_SHUTDOWN_CLOSE) closed[stream - FIRST_CONNECTION] = true;
+  return 0;
+}
+
+/* Descriptors 5 to 9. */
+static void give_sockets(struct guest *guest) {
+  asked = accepted = 0;
+  guest->host.stream_accept = accept_some;
+  guest->host.stream_shutdown = shut_down;
+  require(nidus_fd_pair(guest->system, guest->pid, 5, guest->pid, 6) == 0);
+  require(nidus_fd_pipe(guest->system, guest->pid, 7, guest->pid, 8) == 0);
+  require(nidus_fd_stream(guest->system, guest->pid, 9, 1, NIDUS_STREAM_LISTENER) == 0);
+}
+
 static void prepare_memory(struct guest *guest) {
   for (uint32_t i = 0; i < NAME_COUNT; i++) {
     memcpy(guest->memory + PATHS + i * PATH_SIZE, NAMES[i], strlen(NAMES[i]));
@@ -51,7 +84,8 @@ static void call(struct guest *guest, struct input *input, uint32_t number) {
   size_t count = strlen(nidus_syscall_signature(number));
   for (size_t i = 0; i < count; i++) arguments[i] = next_argument(input);
   /* What is allowed but would only take memory and time. */
-  if (number == SYS_fd_read || number == SYS_fd_write || number == SYS_fd_pread || number == SYS_fd_pwrite) {
+  if (number == SYS_fd_read || number == SYS_fd_write || number == SYS_fd_pread || number == SYS_fd_pwrite ||
+      number == SYS_sock_recv || number == SYS_sock_send) {
     arguments[2] %= VECTOR_LIMIT + 1;
   }
   if (number == SYS_fd_allocate) {
@@ -96,6 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   require(mount > 0);
   guest_preopen(&guest, "/box", 0);
   require(nidus_fd_preopen(guest.system, guest.pid, "/tmp", 4, "tmp", 3, NIDUS_PREOPEN_CLIMB) == 4);
+  give_sockets(&guest);
   prepare_memory(&guest);
   for (int i = 0; i < OPERATIONS && input.at < input.end; i++) {
     uint32_t number = next_byte(&input) % (SYS_COUNT + 4);
@@ -111,5 +146,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     guest_inspect(&guest, (uint32_t)fd, true);
   }
   guest_stop(&guest);
+  for (uint32_t i = 0; i < accepted; i++) require(closed[i]);
   return 0;
 }
