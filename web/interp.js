@@ -28,6 +28,7 @@ const OUT_OF_FUEL = 513;
  * @property {import("./kernel.js").Kernel} kernel
  * @property {number} pid
  * @property {() => Promise<void>} park waits for what the process waits for
+ * @property {() => void} changed lets others look again at what the process may have changed
  * @property {unknown} ended what is thrown through a guest that has ended
  */
 
@@ -164,11 +165,12 @@ export async function load(bytes, source, name, { fuel = -1, memory }) {
  * @param {Interpretation} how
  * @returns {Promise<undefined>}
  */
-async function run(guest, { kernel, pid, park, ended }) {
+async function run(guest, { kernel, pid, park, changed, ended }) {
   for (;;) {
     if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw ended;
     switch (guest.resume()) {
       case READY:
+        changed();
         await turn();
         break;
       case BLOCKED:

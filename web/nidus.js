@@ -60,6 +60,9 @@ export { NidusError };
  * @property {"direct" | "interp" | "auto"} [tier] how it executes: by the browser's WebAssembly, by the
  *   engine's interpreter, or as fits; left out: `auto`
  * @property {import("./process.js").Limits} [limits] what it may use at most
+ * @property {import("./stdio.js").Inherited} [stdin] an end of `system.pipe()`
+ * @property {import("./stdio.js").Inherited} [stdout]
+ * @property {import("./stdio.js").Inherited} [stderr]
  * @property {AbortSignal} [signal] kills the process
  */
 
@@ -255,6 +258,20 @@ export class Nidus {
       );
       return { ...(await process.exit), stdout, stderr };
     };
+
+    /**
+     * A pipe of the kernel: what a program writes to its `writer`, given as `stdout` or `stderr`, another reads from
+     * `reader`, given as `stdin`; each end to one program.
+     * @returns {Promise<import("./system.js").Pipe>}
+     */
+    this.pipe = () => ask("pipe");
+
+    /**
+     * Closes an end of a pipe that no program was given.
+     * @param {import("./stdio.js").Inherited} end
+     * @returns {Promise<void>}
+     */
+    this.closeEnd = (end) => ask("pipe", end);
 
     /**
      * Downloads and compiles the toolchain now rather than when `cc` is first used.

@@ -106,6 +106,8 @@ export class Runner {
   #multiMemory;
   /** @type {WeakMap<WebAssembly.Module, Recycled>} */
   #recycled = new WeakMap();
+  /** Changes of pipes that parked processes have seen. */
+  #events = 0;
   /** @type {Record<string, WebAssembly.Module>} what the kernel generates */
   #modules = {};
   /** @type {Set<{pid: number, resolve: () => void, reject: (thrown: unknown) => void}>} */
@@ -184,6 +186,7 @@ export class Runner {
    */
   finish(pid, failure) {
     const code = this.#kernel.exports.nidus_process_finish(pid);
+    this.changed();
     if (code >= LIMITED) {
       return { code: LIMIT_CODE, signal: null, trap: null, limit: ENDING[code - LIMITED] };
     }
@@ -200,6 +203,13 @@ export class Runner {
   kill(pid, signal) {
     this.#kernel.exports.nidus_process_end(pid, SIGNALLED + signal);
     for (const parked of this.#parked) if (parked.pid === pid) parked.reject(ENDED);
+  }
+
+  /** Lets parked processes look again if a pipe has changed. */
+  changed() {
+    const events = this.#kernel.exports.nidus_events();
+    if (events !== this.#events) this.wake();
+    this.#events = events;
   }
 
   /** Something changed that parked processes may wait for: each looks again. */
@@ -258,6 +268,7 @@ export class Runner {
       kernel: this.#kernel,
       pid,
       park: () => this.park(pid),
+      changed: () => this.changed(),
       ended: ENDED,
     });
     return { slots: this.#bridge({}, copies), start };
@@ -314,6 +325,7 @@ export class Runner {
   async park(pid) {
     const { exports } = this.#kernel;
     const kinds = exports.nidus_wait_kinds(pid);
+    this.changed();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     /** @type {any} */

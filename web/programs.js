@@ -81,7 +81,8 @@ export async function findProgram(system, command, name, cwd, env, options) {
     // May it come to wait for something for which this host cannot hold it on the direct tier?
     const waits =
       (needs & POLLS && !system.canWait) ||
-      (needs & READS && !system.canWaitForInput && hasInputLater(options));
+      (needs & READS && !system.canWaitForInput && hasInputLater(options)) ||
+      (!system.runner.patient && hasPipe(options));
     return way === AUTO && waits ? later : { module: compiled, entry };
   } catch (error) {
     // What this host cannot compile may still be a module for the engine.
@@ -99,6 +100,11 @@ function hasInputLater({ input, stdin, streams, sockets }) {
   const given = streams ? streams[0] : input === undefined ? stdin : "null";
   const { file } = Object(given);
   return sockets?.length || (given !== "null" && !file && !(given instanceof Uint8Array));
+}
+
+/** It may wait for another process, which this thread has to run. @param {import("./spawn.js").SpawnOptions} options */
+function hasPipe({ stdin, stdout, stderr, streams }) {
+  return (streams ?? [stdin, stdout, stderr]).some((place) => Object(place).pipe);
 }
 
 /**

@@ -47,6 +47,9 @@
  * @property {"direct" | "interp" | "auto"} [tier]
  * @property {import("./process.js").Limits} [limits]
  * @property {Uint8Array} [input] all of standard input, instead of what the ring brings
+ * @property {import("./stdio.js").Inherited} [stdin] the end of a pipe, instead of either
+ * @property {import("./stdio.js").Inherited} [stdout]
+ * @property {import("./stdio.js").Inherited} [stderr]
  */
 
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
@@ -63,6 +66,7 @@
  *   answers the process number in the system
  * @property {(process: number, word: number, value: number | Uint8Array) => void} tell
  * @property {(method: string, ...values: unknown[]) => Promise<unknown>} fs
+ * @property {(end?: import("./stdio.js").Inherited) => Promise<unknown>} pipe makes one, or closes an end
  * @property {() => Promise<unknown>} prepare
  * @property {() => Promise<unknown>} flush
  * @property {() => Promise<unknown>} close

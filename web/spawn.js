@@ -165,6 +165,8 @@ export async function launch(system, command, args, options) {
     await close();
     throw error;
   }
+  // An end of a pipe that the host kept would be one that never closes.
+  for (const place of places) if ("pipe" in place) system.closeEnd(place);
   let start = () => {};
   /** @type {Promise<void>} */
   const started = new Promise((resolve) => (start = resolve));

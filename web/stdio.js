@@ -12,8 +12,8 @@ import { bytesStream, toBytes } from "./streams.js";
 /** @typedef {import("./host.js").HostStream} HostStream */
 /** @typedef {{file: string, append?: boolean}} Redirection a file of the tree */
 /**
- * What lies at a descriptor of another process.
- * @typedef {{pid: number, fd: number, whole?: boolean, terminal?: boolean}} Inherited
+ * What lies at a descriptor of another process; a `pipe`'s end is given away.
+ * @typedef {{pid: number, fd: number, whole?: boolean, terminal?: boolean, pipe?: boolean}} Inherited
  */
 
 /**

@@ -56,6 +56,7 @@ import { createCollector } from "./streams.js";
  */
 
 /** @typedef {ExitStatus & {stdout: string, stderr: string, diagnostics?: unknown[]}} ExecResult */
+/** @typedef {{reader: import("./stdio.js").Inherited, writer: import("./stdio.js").Inherited}} Pipe */
 
 export class System {
   /** @type {Map<number, () => Promise<void>>} by mount */
@@ -162,6 +163,28 @@ export class System {
     process.start();
     const status = await process.exit;
     return { ...status, stdout: decodeText(stdout.bytes()), stderr: decodeText(stderr.bytes()) };
+  }
+
+  /**
+   * A pipe of the kernel, of 64 KiB, between processes: what one writes to `writer`, its `stdout` or `stderr`, another
+   * reads from `reader`, its `stdin`. No byte comes through JavaScript. A process that is given an end has it alone.
+   * @returns {Pipe}
+   */
+  pipe() {
+    // Two free numbers of process 1, the host's.
+    const [reader, writer] = [this.sync.open("/dev/null"), this.sync.open("/dev/null")];
+    this.kernel.check(this.kernel.exports.nidus_fd_pipe(1, reader, 1, writer), "pipe");
+    const end = (/** @type {number} */ fd) => ({ pid: 1, fd, pipe: true });
+    return { reader: end(reader), writer: end(writer) };
+  }
+
+  /**
+   * Closes an end that is given to no process.
+   * @param {import("./stdio.js").Inherited} end
+   */
+  closeEnd({ pid, fd }) {
+    this.kernel.exports.nidus_fd_close(pid, fd);
+    this.runner.changed();
   }
 
   /** Says that something changed which a process may wait for. */

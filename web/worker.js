@@ -103,7 +103,10 @@ const verbs = {
       await flush();
       const { streams } = job;
       // Bytes, so that it is known that the program need not wait for more.
-      if (settings.input) streams[0] = /** @type {any} */ (settings.input);
+      const { input, stdin = input, stdout, stderr } = settings;
+      [stdin, stdout, stderr].forEach((place, fd) => {
+        if (place) streams[fd] = /** @type {any} */ (place);
+      });
       const { cwd = "/home" } = settings;
       const process = await system.spawn(command, args, { ...settings, cwd, streams });
       job.process = process;
@@ -130,6 +133,7 @@ const verbs = {
     system.wake();
   },
 
+  pipe: async (end) => (end ? system.closeEnd(end) : system.pipe()),
   async prepare() {
     await prepare();
   },
