@@ -12,9 +12,16 @@ export const NO_FLUSH = 16;
 /** What a process waits for, in bits. */
 export const WAITS_CLOCK = 1;
 export const WAITS_FLUSH = 8;
+export const WAITS_CHUNK = 16;
 
-/** The numbers of one record of `nidus_flush_record`. */
-export const RECORD_LENGTH = 6;
+/** The numbers of one record of `nidus_flush_record`, of which the first is its kind. */
+export const RECORD_LENGTH = 5;
+export const FLUSH_RESTART = 1;
+export const FLUSH_SEGMENT = 2;
+export const FLUSH_CUT = 3;
+export const FLUSH_CHUNK = 4;
+/** In what `nidus_volume_wants` answers: a writer waits for room, which a flush makes. */
+export const WANTS_ROOM = 64;
 
 /** Operations of `nidus_fs` (fs.h): the first of those that take one path, and those after node's own. */
 export const FS_ONE_PATH = 5;

@@ -1,23 +1,23 @@
 /**
  * A volume's store in IndexedDB: the database `nidus:<name>`.
  *
- *   inode   ino                 -> Uint8Array, opaque
- *   dirent  [parent, name]      -> ino
+ *   log     1, 2, …             -> Uint8Array, opaque, in the order of their numbers
  *   chunk   [ino, index]        -> Uint8Array
- *   meta    number of a mount -> its time
+ *   meta    number of a mount   -> its time
  *
  * Two writers never mix. A Web Lock `nidus:<name>` (volume-lock.js) refuses the second one while the
  * first lives. Where there are no Web Locks (plain http), and against every other surprise, each mount has
  * a number, one more than the one before, and leaves it in `meta`. A flush adds the number after its own
  * and takes it away again: if a later mount has left it there, the add fails, and with it the
- * transaction.
+ * transaction. Chunks are read in a transaction that looks whether it is there.
  */
 
 import { MOUNTS } from "./limits.js";
-import { STORES } from "./volume.js";
 
-const SCHEMA = 1;
-const ALL = [...STORES, "meta"];
+const SCHEMA = 2;
+const ALL = ["log", "chunk", "meta"];
+
+/** @typedef {(db: IDBDatabase, tx: IDBTransaction) => Promise<void>} Migration */
 
 /**
  * Opens the database of a volume. Rejects with the browser's own error, as all here does: `VersionError`
@@ -31,13 +31,29 @@ export async function openDatabase(factory, name) {
   let db = null;
   /** Which mount of the database this is; 0 before it is read. */
   let number = 0;
+  /** @type {Migration | undefined} from schema 1, once it is needed */
+  let migrate;
 
   const connect = async () => {
     const request = factory.open(`nidus:${name}`, SCHEMA);
-    request.onupgradeneeded = () => {
-      for (const store of ALL) request.result.createObjectStore(store);
+    let older = false;
+    request.onupgradeneeded = ({ oldVersion }) => {
+      const tx = /** @type {IDBTransaction} */ (request.transaction);
+      if ((older = oldVersion > 0) && !migrate) return tx.abort();
+      request.result.createObjectStore("log", { autoIncrement: true });
+      if (older) return void migrate?.(request.result, tx).catch(() => tx.abort());
+      for (const store of ["chunk", "meta"]) request.result.createObjectStore(store);
     };
-    const opened = await result(request);
+    /** @type {IDBDatabase} */
+    let opened;
+    try {
+      opened = await result(request);
+    } catch (error) {
+      if (!older || migrate) throw error;
+      // A transaction does not outlive waiting for the module.
+      ({ migrate } = await import("./volume-migrate.js"));
+      return connect();
+    }
     const lose = () => {
       opened.close();
       if (db === opened) db = null;
@@ -57,19 +73,24 @@ export async function openDatabase(factory, name) {
   /**
    * What `use` does, whole or not at all.
    * @template T
+   * @param {IDBTransactionMode} mode
    * @param {IDBTransactionOptions} options
-   * @param {(tx: IDBTransaction, meta: IDBObjectStore) => Promise<T>} use makes its first requests at once
+   * @param {(tx: (store: string) => IDBObjectStore, commit: () => void) => Promise<T>} use makes its first requests
+   *   at once
    * @returns {Promise<T>}
    */
-  const transact = async (options, use) => {
-    const tx = (db ?? (await connect())).transaction(ALL, "readwrite", options);
+  const transact = async (mode, options, use) => {
+    const tx = (db ?? (await connect())).transaction(ALL, mode, options);
     const completed = new Promise((resolve, reject) => {
       tx.oncomplete = resolve;
       tx.onabort = () => reject(tx.error ?? new Error("the transaction was aborted"));
     });
     try {
-      const [answer] = await Promise.all([use(tx, tx.objectStore("meta")), completed]);
-      return answer;
+      const used = use(
+        (store) => tx.objectStore(store),
+        () => tx.commit?.(),
+      );
+      return (await Promise.all([used, completed]))[0];
     } catch (error) {
       try {
         tx.abort();
@@ -82,38 +103,49 @@ export async function openDatabase(factory, name) {
   return {
     name,
 
-    /** Reads everything and makes this the volume's writer, in one transaction. */
-    read: () =>
-      transact({}, async (tx, meta) => {
+    open: () =>
+      transact("readwrite", {}, async (store) => {
+        const meta = store("meta");
         // An early database has a text there, too; numbers come before texts, and the highest last.
         const numbers = await result(meta.getAllKeys(IDBKeyRange.upperBound(Infinity)));
         number = Number(numbers.at(-1) ?? 0) + 1;
         meta.add(Date.now(), number);
         meta.delete(IDBKeyRange.upperBound(number - MOUNTS));
-        const records = STORES.map(async (store) => {
-          const from = tx.objectStore(store);
-          const [keys, values] = await Promise.all([
-            result(from.getAllKeys()),
-            result(from.getAll()),
-          ]);
-          return keys.map((key, i) => ({ store, key: /** @type {any} */ (key), value: values[i] }));
-        });
-        return (await Promise.all(records)).flat();
+        return result(store("log").getAll());
       }),
 
-    /** One transaction, with all that can be asked of durability. */
-    write: (changes) =>
-      transact({ durability: "strict" }, async (tx, meta) => {
+    // With all that can be asked of durability.
+    write: ({ restart, segments, cuts, chunks }) =>
+      transact("readwrite", { durability: "strict" }, async (store, commit) => {
+        const [log, chunk, meta] = /** @type {[IDBObjectStore, IDBObjectStore, IDBObjectStore]} */ (
+          ALL.map(store)
+        );
         meta.add(0, number + 1);
         meta.delete(number + 1);
-        for (const { store, key, value, rest } of changes) {
-          const into = tx.objectStore(store);
-          if (value !== null) into.put(value, key);
-          // A list comes after all numbers and texts.
-          else into.delete(rest ? IDBKeyRange.bound(key, [[key].flat()[0], []]) : key);
-        }
-        tx.commit?.();
+        if (restart) log.clear();
+        for (const segment of segments) log.add(segment);
+        // A list comes after all numbers.
+        for (const [ino, from] of cuts) chunk.delete(IDBKeyRange.bound([ino, from], [ino, []]));
+        for (const { key, bytes } of chunks) chunk.put(bytes, key);
+        commit();
       }),
+
+    chunks: (ino, first, count) =>
+      transact("readonly", {}, async (store) => {
+        const later = result(store("meta").count(IDBKeyRange.bound(number + 1, Infinity)));
+        const chunk = store("chunk");
+        const found = Array.from({ length: count }, (_, i) => result(chunk.get([ino, first + i])));
+        if ((await later) > 0) throw new DOMException("", "ConstraintError");
+        return Promise.all(found);
+      }),
+
+    keys: () =>
+      transact(
+        "readonly",
+        {},
+        async (store) =>
+          /** @type {[number, number][]} */ (await result(store("chunk").getAllKeys())),
+      ),
 
     close() {
       db?.close();

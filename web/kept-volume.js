@@ -3,32 +3,47 @@
  * from there when this one had to be ended.
  */
 
-/** @typedef {import("./volume.js").Change} Change */
-/** @typedef {import("./volume.js").Stored} Stored */
+/** @typedef {import("./volume.js").Cut} Cut */
+/** @typedef {{log: Uint8Array[], files: Map<number, Map<number, Uint8Array>>}} Kept chunks by inode and index */
 
 export function createKept() {
-  /** @type {Map<string, Map<string | number | undefined, Stored>>} by what they are of, then by name or index */
-  const groups = new Map();
+  /** @type {Kept} */
+  const kept = { log: [], files: new Map() };
   return {
-    /** @param {Change[]} changes */
-    keep(changes) {
-      for (const change of changes) {
-        const [ino, second] = [change.key].flat();
-        const id = change.store + ino;
-        const group = groups.get(id) ?? new Map();
-        groups.set(id, group);
-        if (change.value !== null) group.set(second, change);
-        else if (!change.rest) group.delete(second);
-        else for (const each of group.keys()) if (each >= (second ?? 0)) group.delete(each);
-        if (group.size === 0) groups.delete(id);
+    kept,
+    /** @param {Cut} cut */
+    keep({ restart, segments, cuts, chunks }) {
+      if (restart) kept.log = [];
+      kept.log.push(...segments);
+      for (const [ino, from] of cuts) {
+        const file = kept.files.get(ino);
+        for (const index of file?.keys() ?? []) if (index >= from) file?.delete(index);
+        if (file?.size === 0) kept.files.delete(ino);
+      }
+      for (const {
+        key: [ino, index],
+        bytes,
+      } of chunks) {
+        const file = kept.files.get(ino) ?? new Map();
+        kept.files.set(ino, file.set(index, bytes));
       }
     },
+  };
+}
 
-    /** @returns {Stored[]} */
-    read() {
-      const records = [...groups.values()].flatMap((group) => [...group.values()]);
-      // "inode" is the last of the three names.
-      return records.sort((a, b) => b.store.localeCompare(a.store));
-    },
+/**
+ * What the page kept, as a worker's store: `keep` sends a cut to the page. Chunks are those from before.
+ * @param {Kept} kept
+ * @param {(cut: Cut) => void} keep
+ * @returns {import("./volume.js").Store}
+ */
+export function keptStore({ log, files }, keep) {
+  return {
+    name: "mem",
+    open: async () => log,
+    write: async (cut) => keep(cut),
+    chunks: async (ino, first, count) =>
+      Array.from({ length: count }, (_, i) => files.get(ino)?.get(first + i)),
+    close() {},
   };
 }

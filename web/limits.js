@@ -16,6 +16,8 @@ export const INPUT_PIECE = 0x8000;
 export const KILL_GRACE = 200;
 /** A process that keeps printing lets the worker take messages after this time. */
 export const YIELD_AFTER = 50;
+/** How much of a volume's contents may lie in memory where nothing is said: 128 MiB. */
+export const MEMORY = 0x800_0000;
 /** Changes of a volume are looked for this often, so that they are stored within a second. */
 export const WRITE_BEHIND = 500;
 /** After a failed flush the next one waits twice as long, and at last so long. */

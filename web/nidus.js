@@ -42,6 +42,8 @@ export { NidusError };
  *   default): it is gone with the page
  * @property {Record<string, string>} [env] of every process, instead of `HOME`, `PATH`, `TERM` and `LANG`
  * @property {number} [maxBytes] the most that /home may hold; beyond it programs see `ENOSPC`
+ * @property {number} [memory] how many bytes of the contents of an `idb:` volume may lie in memory, 128 MiB when left
+ *   out; the rest is read when it is needed
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
  * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
@@ -117,8 +119,12 @@ export class Nidus {
    * @param {string | undefined} volume its name
    * @param {() => void} unlock gives it back
    */
-  constructor({ env, onProgress, signal: giveUp, assets, toolchain, maxBytes }, volume, unlock) {
-    const { keep, read } = createKept();
+  constructor(
+    { env, onProgress, signal: giveUp, assets, toolchain, maxBytes, memory },
+    volume,
+    unlock,
+  ) {
+    const { keep, kept } = createKept();
     // An address has neither of the two.
     const folder = String(toolchain).replace(/\/?$/, "/llvm");
     const { compiler = `${folder}.core.wasm`, resources = `${folder}-resources.tar` } =
@@ -168,13 +174,14 @@ export class Nidus {
         /** @type {Parameters<Verbs["boot"]>} */
         const boot = [
           volume,
-          read(),
+          kept,
           parts,
           .../** @type {[any, any, any, any]} */ (
             [assets?.kernel, compiler, resources, assets?.toolchain].map(sent)
           ),
           env,
           maxBytes,
+          memory,
         ];
         its.postMessage([0, "boot", boot]);
         for (const { message } of targets.values()) if (message) its.postMessage(message);

@@ -26,6 +26,7 @@ const SHARED_KERNEL = 2;
 const HOST_COPY = 8;
 const CLOCK = 1;
 const FLUSH = 8;
+const CHUNK = 16;
 
 /**
  * How a process ended: `code` is what it exited with, null when a signal ended it; `trap` says why it
@@ -55,6 +56,7 @@ const FLUSH = 8;
  *   without JSPI: returns when the process should look again, with the number of a signal if one is to end it;
  *   the deadline is in monotonic nanoseconds
  * @property {() => Promise<void>} flush makes what processes wrote permanent
+ * @property {() => Promise<unknown> | null} [settle] resolves when contents of files have come
  * @property {boolean} [multiMemory] left out: where the host has it
  */
 
@@ -336,6 +338,7 @@ export class Runner {
           this.#parked.add((parked = { pid, resolve, reject }));
           if (kinds & CLOCK) timer = setTimeout(resolve, exports.nidus_wait_time(pid));
           if (kinds & FLUSH) this.#options.flush().then(resolve, () => resolve());
+          if (kinds & CHUNK) (this.#options.settle?.() ?? Promise.resolve()).then(() => resolve());
         })
       );
     } finally {

@@ -60,7 +60,7 @@
 /**
  * What a page asks for.
  * @typedef {object} Verbs
- * @property {(volume: string | undefined, records: import("./volume.js").Stored[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, env?: Record<string, string>, maxBytes?: number) => Promise<Booted>} boot
+ * @property {(volume: string | undefined, records: import("./kept-volume.js").Kept, kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, env?: Record<string, string>, maxBytes?: number, memory?: number) => Promise<Booted>} boot
  *   without `kernel`, it comes from beside worker.js; without `compiler`, the system has no `cc`
  * @property {(process: number, command: string, args: string[], settings: SpawnSettings, ring: ArrayBufferLike) => Promise<number>} spawn
  *   answers the process number in the system
@@ -88,7 +88,7 @@
 /**
  * @typedef {object} SystemEvents
  * @property {(progress: Progress) => void} progress
- * @property {(changes: import("./volume.js").Change[]) => void} keep of a volume in memory
+ * @property {(cut: import("./volume.js").Cut) => void} keep of a volume in memory
  * @property {(source: unknown, part: WebAssembly.Module | Blob) => void} part what came from an address
  * @property {(name: "flush" | "flusherror" | "nopersist", error: ErrorRecord | null, volume: VolumeState) => void} event
  */

@@ -48,19 +48,19 @@ import { createCollector } from "./streams.js";
 
 /**
  * What is mounted at a path:
- * `mem`, an empty volume in memory; `tar`, an archive, used in place and read-only; `volume`, a volume in
- * memory that notes its changes for `flush` to store.
+ * `mem`, an empty volume in memory; `tar`, an archive, used in place and read-only; `volume`, one whose changes `flush`
+ * stores, and whose contents `settle` gets where not more than `memory` bytes of them may lie in memory.
  * @typedef {{type: "mem"}
  *   | {type: "tar", from: import("./mounts.js").ArchiveSource, size?: number}
- *   | {type: "volume", flush: () => Promise<void>}} MountSpec
+ *   | {type: "volume", flush: () => Promise<void>, settle?: () => Promise<unknown> | null, memory?: number}} MountSpec
  */
 
 /** @typedef {ExitStatus & {stdout: string, stderr: string, diagnostics?: unknown[]}} ExecResult */
 /** @typedef {{reader: import("./stdio.js").Inherited, writer: import("./stdio.js").Inherited}} Pipe */
 
 export class System {
-  /** @type {Map<number, () => Promise<void>>} by mount */
-  #flushes = new Map();
+  /** @type {Map<number, MountSpec & {type: "volume"}>} by mount */
+  #volumes = new Map();
 
   /**
    * Boots a system.
@@ -92,7 +92,11 @@ export class System {
     this.programs = new Map();
     /** @type {Map<number, Process>} the processes that have not ended, by pid */
     this.processes = new Map();
-    this.runner = new Runner(kernel, { ...options, flush: () => this.flush() });
+    this.runner = new Runner(kernel, {
+      ...options,
+      flush: () => this.flush(),
+      settle: () => this.settle(),
+    });
     this.engine = options.engine;
     this.planStdio = options.stdio ?? planStdio;
     /** Processes can wait, holding up this thread or not. */
@@ -108,14 +112,15 @@ export class System {
    * @returns {Promise<number>}
    */
   async mount(path, spec) {
-    const isVolume = spec.type === "volume";
-    // The one flag of a volume in memory: its changes are noted.
-    const [type, numbers] =
-      spec.type === "tar"
-        ? ["tar", await loadArchive(this.kernel, spec.from, spec.size)]
-        : ["mem", [Number(isVolume)]];
+    const { type } = spec;
+    const numbers =
+      type === "tar"
+        ? await loadArchive(this.kernel, spec.from, spec.size)
+        : type === "volume"
+          ? [0, spec.memory ?? NaN]
+          : [];
     const [mount] = this.kernel.ask(`nidus_mount_${type}`, [path], ...numbers);
-    if (isVolume) this.#flushes.set(mount, spec.flush);
+    if (type === "volume") this.#volumes.set(mount, spec);
     return mount;
   }
 
@@ -125,12 +130,21 @@ export class System {
    */
   unmount(mount) {
     this.kernel.check(this.kernel.exports.nidus_unmount(mount), "unmount");
-    this.#flushes.delete(mount);
+    this.#volumes.delete(mount);
   }
 
   /** Resolves when everything written to volumes is stored. */
   async flush() {
-    await Promise.all(Array.from(this.#flushes.values(), (flush) => flush()));
+    await Promise.all(Array.from(this.#volumes.values(), ({ flush }) => flush()));
+  }
+
+  /**
+   * Resolves when something has come that a file's operation may wait for; null when nothing is on its way.
+   * @returns {Promise<unknown> | null}
+   */
+  settle() {
+    const coming = [...this.#volumes.values()].flatMap(({ settle }) => settle?.() ?? []);
+    return coming.length > 0 ? Promise.race(coming) : null;
   }
 
   /**

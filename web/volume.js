@@ -1,41 +1,44 @@
 /**
- * A volume that outlives its kernel: the tree below one journaled `mem` mount, kept in a store.
+ * A volume that outlives its kernel: the tree below one persistent mount, kept in a store.
  *
- * The kernel holds the whole tree and knows what changed; this file moves records. Mounting reads
- * every record of the store; a flush writes one consistent cut of the kernel's, whole or not at all, so
- * the store always holds the state of some completed flush, whenever the worker dies.
+ * The kernel holds the tree and knows what changed and which contents are in memory; this file moves bytes. Mounting
+ * reads the log of the store, contents come when they are needed; a flush writes one consistent cut of the
+ * kernel's, whole or not at all, so the store always holds the state of some completed flush, whenever the worker dies.
  *
  * Stores: the browser's database (database.js); for a volume in memory the page (kept-volume.js), which
  * so survives a worker that had to be ended.
  */
 
-import { RECORD_LENGTH } from "./abi.js";
-import { decodeText } from "./fs.js";
+import {
+  FLUSH_CHUNK,
+  FLUSH_CUT,
+  FLUSH_RESTART,
+  FLUSH_SEGMENT,
+  RECORD_LENGTH,
+  WANTS_ROOM,
+} from "./abi.js";
 import { RETRY_LONGEST, WRITE_BEHIND } from "./limits.js";
-import { toBytes } from "./streams.js";
 
-/** The stores, in the order of their numbers in the kernel, from 1. */
-export const STORES = /** @type {const} */ (["inode", "dirent", "chunk"]);
+const EIO = 29;
 
 /** @typedef {import("./kernel.js").Kernel} Kernel */
 /** @typedef {import("./errors.js").NidusError} NidusError */
 /**
- * What a store holds of an inode, an entry of a folder, or 64 KiB of a file; all it is asked for is these.
- * Keys: a number; folder and name; file and index. Values: bytes; an inode's number; bytes.
- * @typedef {object} Stored
- * @property {typeof STORES[number]} store
- * @property {number | [number, string | number]} key
- * @property {Uint8Array<ArrayBuffer> | number} value
- */
-/**
- * One record of a cut; a `value` of null deletes, with `rest` also what follows in the same file or folder.
- * @typedef {Omit<Stored, "value"> & {value: Stored["value"] | null, rest: boolean}} Change
+ * What a flush changes, to be done in this order: the log starts anew, segments are appended to it, the chunks of files
+ * from an index on are deleted, chunks are put. Keys are inode number and index.
+ * @typedef {object} Cut
+ * @property {boolean} restart
+ * @property {Uint8Array<ArrayBuffer>[]} segments
+ * @property {[ino: number, from: number][]} cuts
+ * @property {{key: [ino: number, index: number], bytes: Uint8Array<ArrayBuffer>}[]} chunks
  */
 /**
  * @typedef {object} Store
  * @property {string} name for messages
- * @property {() => Promise<Stored[]>} read everything, inodes first
- * @property {(changes: Change[]) => Promise<void>} write all of them or none; begins before it returns
+ * @property {() => Promise<Uint8Array[]>} open answers the log, and makes this its writer
+ * @property {(cut: Cut) => Promise<void>} write all of it or nothing; begins before it returns
+ * @property {(ino: number, first: number, count: number) => Promise<(Uint8Array | undefined)[]>} chunks
+ * @property {() => Promise<[ino: number, index: number][]>} [keys] of all chunks
  * @property {() => void} close
  */
 /** @typedef {(name: "flush" | "flusherror" | "nopersist", error: NidusError | null) => void} Listener */
@@ -58,6 +61,8 @@ export function createVolume(store, reason, on = () => {}) {
   let running = null;
   /** @type {Promise<void> | null} the one that starts when it ends, shared by all who ask */
   let next = null;
+  /** @type {Set<Promise<void>>} requests for chunks under way */
+  const requests = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   let delay = WRITE_BEHIND;
@@ -81,26 +86,26 @@ export function createVolume(store, reason, on = () => {}) {
 
   /**
    * Takes the kernel's cut and copies it out of the kernel's memory.
-   * @returns {Change[]}
+   * @returns {Cut}
    */
-  const cut = () => {
+  const takeCut = () => {
     const k = kernel.exports;
+    /** @type {Cut} */
+    const cut = { restart: false, segments: [], cuts: [], chunks: [] };
     const length = kernel.check(k.nidus_flush_begin(mount), "flush");
-    return Array.from({ length }, (_, i) => {
+    for (let i = 0; i < length; i++) {
       const at = k.nidus_flush_record(mount, i);
-      const [kind, op, ino, index, ptr, size] =
-        /** @type {[number, number, number, number, number, number]} */ (
+      const [kind, ino, index, ptr, size] =
+        /** @type {[number, number, number, number, number]} */ (
           /** @type {unknown} */ (new Float64Array(kernel.memory.buffer, at, RECORD_LENGTH))
         );
       const bytes = kernel.u8().slice(ptr, ptr + size);
-      const isEntry = kind === 2;
-      return {
-        store: /** @type {Change["store"]} */ (STORES[kind - 1]),
-        key: kind === 1 ? ino : [ino, isEntry ? decodeText(bytes) : index],
-        value: op > 1 ? null : isEntry ? index : bytes,
-        rest: op > 2,
-      };
-    });
+      if (kind === FLUSH_RESTART) cut.restart = true;
+      else if (kind === FLUSH_SEGMENT) cut.segments.push(bytes);
+      else if (kind === FLUSH_CUT) cut.cuts.push([ino, index]);
+      else if (kind === FLUSH_CHUNK) cut.chunks.push({ key: [ino, index], bytes });
+    }
+    return cut;
   };
 
   const write = async () => {
@@ -113,11 +118,11 @@ export function createVolume(store, reason, on = () => {}) {
     try {
       // Without a pause between: a store completes by itself what it was given, even if a program keeps
       // this thread busy from now on.
-      await store.write(cut()).catch(refuse);
+      await store.write(takeCut()).catch(refuse);
     } catch (thrown) {
       error = /** @type {NidusError} */ (thrown);
     }
-    k.nidus_flush_end(mount, error ? 0 : 1);
+    k.nidus_flush_end(mount, error ? (error.errno ?? EIO) : 0);
     delay = error ? Math.min(delay * 2, RETRY_LONGEST) : WRITE_BEHIND;
     if (error?.code === "EBUSY") {
       open = false;
@@ -145,35 +150,65 @@ export function createVolume(store, reason, on = () => {}) {
     return next;
   };
 
+  /**
+   * Gets a range of chunks and gives them to the kernel, or tells it that they cannot be had.
+   * @param {number} ino
+   * @param {number} first
+   * @param {number} count
+   */
+  const request = async (ino, first, count) => {
+    const chunks = await store.chunks(ino, first, count).catch(() => null);
+    for (let i = 0; i < count; i++) {
+      const bytes = chunks?.[i] ?? new Uint8Array();
+      kernel.call("nidus_chunk", [bytes], mount, ino, first + i, chunks ? 0 : EIO);
+    }
+  };
+
+  /**
+   * Resolves when something has come that may have been waited for: chunks, or a flush that made room; null when
+   * nothing is on its way.
+   * @param {boolean} [all] also of what nobody has asked for
+   * @returns {Promise<unknown> | null}
+   */
+  const settle = (all = false) => {
+    const [wants, given] = kernel.take("nidus_volume_wants", mount, Number(all));
+    const ranges = new Float64Array(given.buffer);
+    for (let at = 0; at < ranges.length; at += 3) {
+      const range = /** @type {[number, number, number]} */ ([...ranges.subarray(at, at + 3)]);
+      const asked = request(...range).finally(() => requests.delete(asked));
+      requests.add(asked);
+    }
+    const awaited = /** @type {Promise<unknown>[]} */ ([...requests]);
+    if (wants & WANTS_ROOM) awaited.push(flush().catch(() => {}));
+    return awaited.length > 0 ? Promise.race(awaited) : null;
+  };
+
   return {
     /** Whether files outlive the page. */
     state: () => ({ persistent: reason === null, reason }),
 
     /**
-     * Fills the journaled mount `at` of a kernel with what is stored, and from then on stores what
+     * Fills the persistent mount `at` of a kernel with what is stored, and from then on stores what
      * changes. Call once, before anything touches the mount.
      * @param {Kernel} of
      * @param {number} at
      * @param {number} [maxBytes] the most it may hold from then on
+     * @param {boolean} [whole] with all contents: nothing is waited for later, if the mount has no budget
      */
-    async load(of, at, maxBytes) {
+    async load(of, at, maxBytes, whole = false) {
       kernel = of;
       mount = at;
-      let code = 0;
-      for (const { store: kind, key, value } of /** @type {any[]} */ (
-        await store.read().catch(refuse)
-      )) {
-        const [ino, second = 0] = [key].flat();
-        const [bytes, index] = kind === "dirent" ? [toBytes(second), value] : [value, second];
-        const number = STORES.indexOf(kind) + 1;
-        code ||= kernel.call("nidus_load", [bytes], mount, number, ino, index)[0];
+      for (const segment of await store.open().catch(refuse)) {
+        if (kernel.call("nidus_load", [segment], mount)[0] < 0) break;
       }
-      kernel.ask("nidus_load_end", [], mount, code, /** @type {number} */ (maxBytes));
+      kernel.ask("nidus_load_end", [], mount, /** @type {number} */ (maxBytes));
       open = true;
+      if (whole) for (let come; (come = settle(true)) !== null;) await come;
       schedule();
     },
 
     flush,
+    settle,
 
     /** Stores what changed and lets go of the store. */
     async close() {

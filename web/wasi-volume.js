@@ -63,7 +63,7 @@ export class Volume {
     const { kernel, sync } = open();
     this.#sync = sync;
     this.#root = `/volumes/${++last}`;
-    const [mount] = kernel.ask("nidus_mount_mem", [this.#root], 0);
+    const [mount] = kernel.ask("nidus_mount_mem", [this.#root]);
     (mounts ??= new FinalizationRegistry(abandon)).register(this, mount);
     writeTree(sync, this.#root, tree);
     if (maxBytes !== undefined) kernel.exports.nidus_mount_limit(mount, maxBytes);

@@ -20,6 +20,8 @@ import { compileAsset } from "./assets.js";
 import { hasMultiMemory } from "./bridge.js";
 import { openDatabase } from "./database.js";
 import { NidusError } from "./errors.js";
+import { keptStore } from "./kept-volume.js";
+import { MEMORY } from "./limits.js";
 import { hasJSPI } from "./process.js";
 import { WAKE } from "./ring.js";
 import { System } from "./system.js";
@@ -56,7 +58,7 @@ const post = (...message) => globalThis.postMessage(message);
 
 /** @type {Verbs} */
 const verbs = {
-  async boot(name, records, kept, kernel, compiler, resources, tools, env, maxBytes) {
+  async boot(name, records, kept, kernel, compiler, resources, tools, env, maxBytes, memory) {
     /** @type {(source: any) => any} what the page kept of it, else itself */
     const part = (source) => kept.get(source) ?? source;
     const source = kernel ?? new URL("./kernel.wasm", import.meta.url).href;
@@ -73,8 +75,15 @@ const verbs = {
       waitSync: waiting === "shared" ? waitSync : undefined,
     });
     volume = await openVolume(name, records);
-    const mount = await system.mount("/home", { type: "volume", flush: () => volume.flush() });
-    await volume.load(system.kernel, mount, maxBytes);
+    // Who cannot wait has all of it in memory.
+    const whole = name === undefined || waiting !== "jspi";
+    const mount = await system.mount("/home", {
+      type: "volume",
+      flush: () => volume.flush(),
+      settle: () => volume.settle(),
+      memory: whole ? undefined : (memory ?? MEMORY),
+    });
+    await volume.load(system.kernel, mount, maxBytes, whole);
     if (compiler && resources) {
       const { addToolchain } = await import("./worker-toolchain.js");
       prepare = addToolchain(system, part(compiler), part(resources), tools, post);
@@ -171,16 +180,11 @@ async function flush() {
 
 /**
  * @param {string | undefined} name
- * @param {import("./volume.js").Stored[]} records
+ * @param {import("./kept-volume.js").Kept} records
  */
 async function openVolume(name, records) {
   /** @type {import("./volume.js").Store} */
-  let store = {
-    name: "mem",
-    read: async () => records,
-    write: async (changes) => post(0, "keep", changes),
-    close() {},
-  };
+  let store = keptStore(records, (cut) => post(0, "keep", cut));
   /** @type {string | null} */
   let reason = "they were asked for in memory";
   if (name !== undefined) {

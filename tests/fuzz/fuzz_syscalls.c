@@ -102,7 +102,7 @@ static void other(struct guest *guest, struct input *input, uint32_t mount, bool
     uint32_t at = (uint32_t)next_bytes(input, 2) % (GUEST_SIZE - 32);
     for (uint32_t i = 0; i < what % 32u; i++) guest->memory[at + i] = next_byte(input);
   } else if (*flushing) {
-    nidus_flush_end(guest->system, mount, what & 1);
+    nidus_flush_end(guest->system, mount, what & 1 ? WASI_ESUCCESS : WASI_EIO);
     *flushing = false;
   } else {
     int32_t count = nidus_flush_begin(guest->system, mount);
@@ -110,10 +110,9 @@ static void other(struct guest *guest, struct input *input, uint32_t mount, bool
     *flushing = true;
     uint8_t sum = 0;
     for (uint32_t i = 0; i < (uint32_t)count; i++) {
-      const struct nidus_flush_record *record = nidus_flush_record(guest->system, mount, i);
-      require(record);
-      for (uint32_t k = 0; k < record->length; k++) sum ^= ((const uint8_t *)record->bytes)[k];
-      for (uint32_t k = 0; k < record->name_length; k++) sum ^= (uint8_t)record->name[k];
+      struct nidus_flush_record record;
+      require(nidus_flush_record(guest->system, mount, i, &record));
+      for (uint32_t k = 0; k < record.length; k++) sum ^= ((const uint8_t *)record.bytes)[k];
     }
     guest->memory[0] = sum;
   }
@@ -126,7 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct input input = {data, data + size};
   bool flushing = false;
   guest_start(&guest);
-  int32_t mount = nidus_mount_mem(guest.system, "/box", 4, NIDUS_MOUNT_JOURNALED);
+  int32_t mount = nidus_mount_volume(guest.system, "/box", 4, 0, UINT64_MAX);
   require(mount > 0);
   guest_preopen(&guest, "/box", 0);
   require(nidus_fd_preopen(guest.system, guest.pid, "/tmp", 4, "tmp", 3, NIDUS_PREOPEN_CLIMB) == 4);

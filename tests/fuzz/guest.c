@@ -108,7 +108,10 @@ void guest_stop(struct guest *guest) {
 }
 
 wasi_errno_t guest_syscall(struct guest *guest, uint32_t number, const uint64_t *arguments) {
-  wasi_errno_t error = nidus_syscall(guest->system, guest->pid, number, arguments);
+  wasi_errno_t error;
+  do {
+    error = nidus_syscall(guest->system, guest->pid, number, arguments);
+  } while (error == NIDUS_WOULD_BLOCK && guest->unblock && guest->unblock(guest));
   require(error <= WASI_ENOTCAPABLE || error == NIDUS_WOULD_BLOCK);
   return error;
 }

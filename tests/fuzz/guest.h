@@ -39,6 +39,9 @@ struct guest {
   uint32_t pid;
   uint64_t ticks;
   uint8_t *memory; /* GUEST_SIZE bytes */
+  /* Lets a call that would block be made again, when it answers true (store.h). */
+  bool (*unblock)(struct guest *guest);
+  void *unblock_context;
 };
 
 #define require(condition)                                                                                             \

@@ -281,8 +281,7 @@ int32_t fs_perform(struct nidus_system *system, uint32_t operation, const char *
   fs_about(&call, operations[operation].syscall, &call.path, has_two_paths(operation) ? &call.second : NULL);
   wasi_errno_t error = operations[operation].run(&call);
   if (!error && reply->failed) error = WASI_ENOMEM;
-  if (error == NIDUS_WOULD_BLOCK) error = WASI_EAGAIN; /* nobody is there to wait */
-  if (error) answer_error(&call);
+  if (error && error != NIDUS_WOULD_BLOCK) answer_error(&call);
   free(call.list.bytes);
   return error ? -(int32_t)error : (int32_t)call.kind;
 }

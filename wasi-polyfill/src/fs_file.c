@@ -43,6 +43,10 @@ static wasi_errno_t transfer_own(struct transfer *transfer, struct process *own,
   return error;
 }
 
+static bool is_file(const struct description *description) {
+  return description->inode->type == WASI_FILETYPE_REGULAR_FILE;
+}
+
 /* Reads or writes at an offset; `done` bytes have been moved when it succeeds. */
 static wasi_errno_t move(struct description *description, struct nidus_system *system, bool writes, uint64_t offset,
                          void *bytes, uint32_t length, uint32_t *done) {
@@ -53,6 +57,8 @@ static wasi_errno_t move(struct description *description, struct nidus_system *s
   const struct inode_ops *ops = description->inode->ops;
   error = (writes ? ops->write : ops->read)(description, &transfer, offset);
   *done = transfer.done;
+  /* What waits for a stream is another matter than what waits for a file's contents. */
+  if (error == NIDUS_WOULD_BLOCK && !is_file(description)) error = WASI_EAGAIN;
   return *done > 0 ? WASI_ESUCCESS : error;
 }
 
@@ -66,10 +72,6 @@ static wasi_errno_t write_all(struct description *description, struct nidus_syst
     if (done == 0) return WASI_EIO;
   }
   return WASI_ESUCCESS;
-}
-
-static bool is_file(const struct description *description) {
-  return description->inode->type == WASI_FILETYPE_REGULAR_FILE;
 }
 
 static wasi_errno_t refresh(struct inode *inode) {

@@ -42,6 +42,8 @@ MUST_CHECK wasi_errno_t wasi_filestat_out(struct process *process, struct inode 
 /* The call can not go on: EAGAIN on a non-blocking descriptor, or would-block. Ends a process that has hit
  * a limit. */
 MUST_CHECK wasi_errno_t wasi_blocked(struct process *process, const struct description *description, uint32_t kind);
+/* The same for what a file's operation waits for. */
+MUST_CHECK wasi_errno_t wasi_file_blocked(struct process *process, const struct description *description);
 /* The end of every transfer: stores the count; a fault counts only when nothing has moved. */
 MUST_CHECK wasi_errno_t wasi_transfer_end(struct process *process, const struct transfer *transfer, wasi_errno_t error,
                                           uint32_t count_out);

@@ -101,6 +101,7 @@ struct filesystem {
   uint32_t number;
   uint32_t open_descriptions; /* unmounting waits for these */
   bool read_only;
+  uint32_t blocked; /* NIDUS_WAIT_…: what the last operation waits for that would block; set by files' operations */
   /* Frees what the filesystem owns, once its root has been released. */
   void (*destroy)(struct filesystem *fs);
 };

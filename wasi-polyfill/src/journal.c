@@ -1,78 +1,40 @@
 /*
- * journal.c: what changed in a journaled volume since the last flush, and the flush itself.
+ * journal.c: what changed in a persistent volume since the last flush, and the flush itself.
  *
- *   change ──▶ dirty list ──nidus_flush_begin──▶ records (the cut) ──nidus_flush_end(ok)──▶ stored
- *                  ▲                                 │
- *                  └────────nidus_flush_end(failed)──┘
+ *   change ──▶ dirty list ──flush_begin──▶ in flight: a cut (volume.h) ──flush_end(0)──▶ stored
+ *                  ▲                             │
+ *                  └───────flush_end(error)──────┘
  *
- * Everything that was dirty when a flush begins is in its cut, so a store that applies the records in
+ * Everything that was dirty when a flush begins is in its cut, so a store that applies it in
  * one transaction always holds the state of the tree at some flush. What changes while the
- * transaction runs is dirty again and belongs to the next. A failed flush returns every one of its
- * records to the dirty list; records are idempotent, so writing one twice does no harm.
- * Noting a change never needs memory, except for chunks, whose writers report its lack.
+ * transaction runs is dirty again and belongs to the next. A failed flush returns all that it took to the dirty
+ * list; records are idempotent, so writing one twice does no harm. Noting a change never needs memory.
+ *
+ * Now and then a cut tells the whole tree instead of what changed, as a checkpoint that takes the place of the log
+ * (volume_log.h); what is in flight, and given back, is the same.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "mem.h"
-
-struct flush_entry {
-  struct nidus_flush_record record;
-  struct mem_inode *inode;        /* referenced; NULL for deletes of an inode that is gone */
-  struct entry_name *removed_name; /* dirent deletes: owned; NULL: all entries */
-  uint8_t type;                    /* inode deletes: what it was */
-};
-
-struct journal {
-  struct mem_inode *dirty; /* a ring with this as its first */
-  struct mem_inode *gone;  /* stored inodes that were freed, linked by dirty_next */
-  uint32_t dirty_count;
-  uint32_t gone_count;
-  uint64_t begun; /* number of the last flush begun */
-  uint64_t completed;
-  bool flushing;
-  struct flush_entry *entries;
-  uint32_t count;
-  uint32_t capacity;
-  uint8_t *inode_records; /* the bytes of all inode records of the cut */
-};
-
-struct journal *journal_create(void) { return calloc(1, sizeof(struct journal)); }
-
-static void entries_clear(struct journal *journal) {
-  for (uint32_t i = 0; i < journal->count; i++) {
-    free(journal->entries[i].removed_name);
-    if (journal->entries[i].inode) inode_drop(&journal->entries[i].inode->base);
-  }
-  journal->count = 0;
-  free(journal->inode_records);
-  journal->inode_records = NULL;
-}
-
-void journal_abandon(struct journal *journal) { entries_clear(journal); }
-
-void journal_free(struct journal *journal) {
-  while (journal->gone) {
-    struct mem_inode *inode = journal->gone;
-    journal->gone = inode->dirty_next;
-    free(inode);
-  }
-  free(journal->inode_records);
-  free(journal->entries);
-  free(journal);
-}
+#include "volume_log.h"
+#include "volume_state.h"
 
 /* ---- noting changes ---- */
 
+static struct volume *noting(const struct mem_inode *inode) {
+  struct volume *volume = mem_volume(inode)->volume;
+  return volume && !volume->loading && !volume->view ? volume : NULL;
+}
+
 void journal_inode(struct mem_inode *inode) {
-  struct journal *journal = mem_volume(inode)->journal;
-  if (!journal || inode->dirty) return;
+  struct volume *volume = noting(inode);
+  if (!volume || inode->dirty) return;
   inode->dirty = true;
-  journal->dirty_count++;
-  struct mem_inode *first = journal->dirty;
+  volume->dirty_count++;
+  struct mem_inode *first = volume->dirty;
   if (!first) {
     inode->dirty_next = inode->dirty_previous = inode;
-    journal->dirty = inode;
+    volume->dirty = inode;
     return;
   }
   inode->dirty_next = first;
@@ -81,27 +43,27 @@ void journal_inode(struct mem_inode *inode) {
   first->dirty_previous = inode;
 }
 
-static void dirty_take(struct journal *journal, struct mem_inode *inode) {
+void journal_clean(struct volume *volume, struct mem_inode *inode) {
   if (!inode->dirty) return;
   inode->dirty = false;
-  journal->dirty_count--;
+  volume->dirty_count--;
   if (inode->dirty_next == inode) {
-    journal->dirty = NULL;
+    volume->dirty = NULL;
   } else {
     inode->dirty_next->dirty_previous = inode->dirty_previous;
     inode->dirty_previous->dirty_next = inode->dirty_next;
-    if (journal->dirty == inode) journal->dirty = inode->dirty_next;
+    if (volume->dirty == inode) volume->dirty = inode->dirty_next;
   }
 }
 
 void journal_cut(struct mem_inode *inode, uint64_t from_index) {
-  if (!mem_volume(inode)->journal) return;
+  if (!noting(inode)) return;
   if (from_index < inode->cut_from) inode->cut_from = from_index;
   journal_inode(inode);
 }
 
 void journal_name_removed(struct mem_inode *directory, struct entry_name *name, bool stored) {
-  if (!mem_volume(directory)->journal || !stored) {
+  if (!noting(directory) || !stored) {
     free(name);
     return;
   }
@@ -109,263 +71,347 @@ void journal_name_removed(struct mem_inode *directory, struct entry_name *name, 
   directory->directory.removed = name;
 }
 
-static void gone_add(struct journal *journal, struct mem_inode *inode) {
-  inode->dirty_next = journal->gone;
-  journal->gone = inode;
-  journal->gone_count++;
+static void gone_add(struct volume *volume, struct mem_inode *inode) {
+  inode->dirty_next = volume->gone;
+  volume->gone = inode;
+  volume->gone_count++;
 }
 
 void journal_inode_gone(struct mem_inode *inode) {
-  struct journal *journal = mem_volume(inode)->journal;
-  if (journal) dirty_take(journal, inode);
-  if (journal && inode->stored) {
-    gone_add(journal, inode);
+  struct volume *volume = mem_volume(inode)->volume;
+  if (volume) {
+    journal_clean(volume, inode);
+    volume_forget_inode(volume, inode);
+  }
+  if (inode->stored && noting(inode)) {
+    gone_add(volume, inode);
   } else {
     free(inode);
   }
 }
 
-uint64_t journal_flush_needed(const struct mem_filesystem *fs) {
-  const struct journal *journal = fs->journal;
-  if (!journal) return 0;
-  if (journal->dirty || journal->gone) return journal->begun + 1;
-  return journal->flushing ? journal->begun : 0;
+uint64_t flush_needed(const struct volume *volume) {
+  if (volume->dirty || volume->gone) return volume->begun + 1;
+  return volume->flushing ? volume->begun : 0;
 }
 
-bool journal_flush_completed(const struct mem_filesystem *fs, uint64_t flush) {
-  return !fs->journal || fs->journal->completed >= flush;
+wasi_errno_t journal_sync(struct mem_filesystem *fs, uint64_t *awaited) {
+  struct volume *volume = fs->volume;
+  if (!volume || volume->view) return WASI_ESUCCESS;
+  if (volume->store) return flush_needed(volume) ? volume_store_flush(fs) : WASI_ESUCCESS;
+  if (*awaited == 0) *awaited = flush_needed(volume);
+  wasi_errno_t error = *awaited <= volume->completed ? WASI_ESUCCESS
+                       : *awaited <= volume->failed  ? volume->failure
+                                                     : NIDUS_WOULD_BLOCK;
+  if (error != NIDUS_WOULD_BLOCK) *awaited = 0;
+  return error;
 }
 
-void journal_reset(struct mem_filesystem *fs) {
-  while (fs->journal->dirty) dirty_take(fs->journal, fs->journal->dirty);
+/* ---- the log of a cut ---- */
+
+/* Unlinked, and still open somewhere: its chunks must be in the store to be evicted; the rest nobody will ask for. */
+static bool is_stored(const struct mem_inode *inode) {
+  if (inode->base.nlink > 0 || inode->stored) return true;
+  return inode->base.type == WASI_FILETYPE_REGULAR_FILE && !content_is_inline(inode);
+}
+
+static void log_entries(struct log_writer *log, const struct mem_inode *inode, bool all) {
+  if (inode->base.type != WASI_FILETYPE_DIRECTORY || !is_stored(inode)) return;
+  const struct mem_directory *directory = &inode->directory;
+  for (const struct entry_name *name = all ? NULL : directory->removed; name; name = name->next) {
+    uint8_t *at = log_put(log, LOG_NO_ENTRY, inode->base.ino, name->length);
+    if (at) memcpy(at, name->bytes, name->length);
+  }
+  for (uint32_t i = directory->first; i < directory->used; i++) {
+    const struct mem_entry *entry = &directory->entries[i];
+    if (!entry->inode || !(all || entry->dirty)) continue;
+    uint8_t *at = log_put(log, LOG_ENTRY, inode->base.ino, 8 + entry->name->length);
+    if (!at) continue;
+    memcpy(at, &entry->inode->base.ino, 8);
+    memcpy(at + 8, entry->name->bytes, entry->name->length);
+  }
+}
+
+/* Chunks that follow each other, in one record. */
+struct run {
+  struct log_writer *log;
+  uint64_t ino, first;
+  uint32_t count;
+};
+
+static void run_end(struct run *run) {
+  if (run->count == 0) return;
+  uint8_t *at = log_put(run->log, LOG_CHUNKS, run->ino, 12);
+  if (!at) return;
+  memcpy(at, &run->first, 8);
+  memcpy(at + 8, &run->count, 4);
+}
+
+static void run_add(struct run *run, uint64_t index) {
+  if (run->count > 0 && run->count < INT32_MAX && index == run->first + run->count) {
+    run->count++;
+    return;
+  }
+  run_end(run);
+  run->first = index;
+  run->count = 1;
+}
+
+static uint64_t cut_of(const struct mem_inode *inode) {
+  return inode->chunks_stored ? content_is_inline(inode) ? 0 : inode->cut_from : UINT64_MAX;
+}
+
+static void log_file(struct log_writer *log, struct mem_inode *inode, bool all) {
+  if (content_is_inline(inode)) return;
+  uint64_t from = all ? UINT64_MAX : cut_of(inode);
+  if (from != UINT64_MAX) {
+    uint8_t *at = log_put(log, LOG_CUT, inode->base.ino, 8);
+    if (at) memcpy(at, &from, 8);
+  }
+  struct run run = {log, inode->base.ino, 0, 0};
+  if (all) {
+    for (uint64_t i = content_next(inode, 0); i != UINT64_MAX; i = content_next(inode, i + 1)) run_add(&run, i);
+  } else {
+    const struct chunk_link *dirty = &inode->file.dirty;
+    for (const struct chunk_link *link = dirty->next; link != dirty; link = link->next) {
+      run_add(&run, ((const struct chunk *)link)->index);
+    }
+  }
+  run_end(&run);
+}
+
+static void log_inode(struct log_writer *log, struct mem_inode *inode, bool all) {
+  if (!is_stored(inode)) return;
+  uint8_t *at = log_put(log, LOG_INODE, inode->base.ino, RECORD_SIZE + record_inline_length(inode));
+  if (at) record_encode(inode, at);
+  if (inode->base.type == WASI_FILETYPE_REGULAR_FILE) log_file(log, inode, all);
+}
+
+/* All inodes come before the entries that name them. */
+static void log_write(struct log_writer *log, struct mem_filesystem *fs) {
+  struct volume *volume = fs->volume;
+  if (log->flags & LOG_CHECKPOINT) {
+    (void)log_put(log, LOG_NEXT_INO, fs->next_ino, 0);
+    EACH_INODE(volume, inode) log_inode(log, inode, true);
+    EACH_INODE(volume, inode) log_entries(log, inode, true);
+  } else {
+    for (struct mem_inode *inode = volume->gone; inode; inode = inode->dirty_next) {
+      (void)log_put(log, LOG_GONE, inode->base.ino, 0);
+    }
+    struct mem_inode *inode = volume->dirty;
+    for (uint32_t i = 0; i < volume->dirty_count; i++, inode = inode->dirty_next) log_inode(log, inode, false);
+    for (uint32_t i = 0; i < volume->dirty_count; i++, inode = inode->dirty_next) log_entries(log, inode, false);
+  }
+  if (log->at > 0) log_end(log);
 }
 
 /* ---- the cut ---- */
 
-/* An upper bound of the records that `inode` will need. */
-static uint64_t records_bound(const struct mem_inode *inode) {
-  if (inode->base.type == WASI_FILETYPE_DIRECTORY) {
-    uint64_t removed = 0;
-    for (const struct entry_name *name = inode->directory.removed; name; name = name->next) removed++;
-    return 3 + removed + inode->directory.used;
+static uint64_t count_dirty_chunks(const struct volume *volume) {
+  uint64_t count = 0;
+  const struct mem_inode *inode = volume->dirty;
+  for (uint32_t i = 0; i < volume->dirty_count; i++, inode = inode->dirty_next) {
+    if (inode->base.type != WASI_FILETYPE_REGULAR_FILE || content_is_inline(inode)) continue;
+    const struct chunk_link *dirty = &inode->file.dirty;
+    for (const struct chunk_link *link = dirty->next; link != dirty; link = link->next) count++;
   }
-  return inode->base.type == WASI_FILETYPE_REGULAR_FILE ? 4 + (uint64_t)inode->file.dirty.count : 3;
+  return count;
 }
 
-static bool cut_reserve(struct journal *journal) {
-  uint64_t records = 2 * (uint64_t)journal->gone_count;
-  uint64_t bytes = 0;
-  struct mem_inode *inode = journal->dirty;
-  for (uint32_t i = 0; i < journal->dirty_count; i++, inode = inode->dirty_next) {
-    records += records_bound(inode);
-    bytes += record_size(inode);
-  }
-  if (records > INT32_MAX / sizeof(struct flush_entry) || bytes > INT32_MAX) return false;
-  if (records > journal->capacity) {
-    struct flush_entry *entries = realloc(journal->entries, records * sizeof *entries);
-    if (!entries) return false;
-    journal->entries = entries;
-    journal->capacity = (uint32_t)records;
-  }
-  journal->inode_records = malloc(bytes ? bytes : 1);
-  return journal->inode_records != NULL;
+static void cut_free(struct volume *volume) {
+  struct volume_cut *cut = &volume->cut;
+  free(volume->log_bytes);
+  free((void *)(uintptr_t)cut->segments);
+  free((void *)(uintptr_t)cut->cuts);
+  free((void *)(uintptr_t)cut->chunks);
+  free(volume->flights);
+  volume->log_bytes = NULL;
+  volume->flights = NULL;
+  volume->flight_count = 0;
+  memset(cut, 0, sizeof *cut);
 }
 
-static struct flush_entry *cut_add(struct journal *journal, struct mem_inode *inode, uint64_t ino, uint32_t store,
-                                   uint32_t op) {
-  struct flush_entry *entry = &journal->entries[journal->count++];
-  memset(entry, 0, sizeof *entry);
-  entry->record.store = store;
-  entry->record.op = op;
-  entry->record.ino = ino;
-  if (inode) {
-    inode_hold(&inode->base);
-    entry->inode = inode;
-  }
-  return entry;
+/* Memory for all of it: afterwards nothing can fail. */
+static bool cut_reserve(struct volume *volume, const struct log_writer *log) {
+  uint64_t chunks = count_dirty_chunks(volume);
+  if (log->at > INT32_MAX || chunks > INT32_MAX / sizeof(struct volume_chunk)) return false;
+  struct volume_cut *cut = &volume->cut;
+  volume->log_bytes = malloc(log->at + 1);
+  cut->segments = calloc(log->segment_count + 1, sizeof *cut->segments);
+  cut->cuts = calloc((size_t)volume->dirty_count + volume->gone_count + 1, sizeof *cut->cuts);
+  cut->chunks = calloc((size_t)chunks + 1, sizeof *cut->chunks);
+  volume->flights = calloc((size_t)volume->dirty_count + 1, sizeof *volume->flights);
+  if (volume->log_bytes && cut->segments && cut->cuts && cut->chunks && volume->flights) return true;
+  cut_free(volume);
+  return false;
 }
 
-static void cut_directory(struct journal *journal, struct mem_inode *inode) {
-  struct mem_directory *directory = &inode->directory;
-  while (directory->removed) {
-    struct entry_name *name = directory->removed;
-    directory->removed = name->next;
-    struct flush_entry *entry = cut_add(journal, inode, inode->base.ino, NIDUS_STORE_DIRENT, NIDUS_STORE_DELETE);
-    entry->removed_name = name;
-    entry->record.name = name->bytes;
-    entry->record.name_length = name->length;
-  }
-  for (uint32_t i = directory->first; i < directory->used; i++) {
-    struct mem_entry *child = &directory->entries[i];
-    if (!child->inode || !child->dirty) continue;
-    struct flush_entry *entry = cut_add(journal, inode, inode->base.ino, NIDUS_STORE_DIRENT, NIDUS_STORE_PUT);
-    entry->record.index = child->inode->base.ino;
-    entry->record.name = child->name->bytes;
-    entry->record.name_length = child->name->length;
-    child->stored = true;
-    child->dirty = false;
-  }
+static void take_cut(struct volume *volume, uint64_t ino, uint64_t from) {
+  struct volume_chunk_cut *cuts = (struct volume_chunk_cut *)(uintptr_t)volume->cut.cuts;
+  cuts[volume->cut.cut_count++] = (struct volume_chunk_cut){ino, from};
 }
 
-static void cut_chunk(struct journal *journal, struct mem_inode *inode, uint64_t index, const uint8_t *bytes) {
-  uint64_t start = index << CHUNK_BITS;
-  if (!bytes || start >= inode->base.size) return;
-  struct flush_entry *entry = cut_add(journal, inode, inode->base.ino, NIDUS_STORE_CHUNK, NIDUS_STORE_PUT);
-  entry->record.index = index;
-  entry->record.bytes = bytes;
-  entry->record.length = inode->base.size - start < CHUNK_SIZE ? (uint32_t)(inode->base.size - start) : CHUNK_SIZE;
-  inode->chunks_stored = true;
-}
-
-static void cut_file(struct journal *journal, struct mem_inode *inode) {
-  bool is_inline = record_is_inline(inode);
-  uint64_t cut_from = is_inline ? 0 : inode->cut_from;
-  if (inode->chunks_stored && cut_from != UINT64_MAX) {
-    cut_add(journal, inode, inode->base.ino, NIDUS_STORE_CHUNK, NIDUS_STORE_DELETE_FROM)->record.index = cut_from;
-    if (cut_from == 0) inode->chunks_stored = false;
-  }
+static void take_file(struct volume *volume, struct mem_inode *inode) {
+  uint64_t from = cut_of(inode);
+  if (from != UINT64_MAX) take_cut(volume, inode->base.ino, from);
+  if (from == 0) inode->chunks_stored = false;
   inode->cut_from = UINT64_MAX;
-  if (is_inline) return;
-  if (!inode->file.chunked) {
-    cut_chunk(journal, inode, 0, inode->file.small);
-    return;
+  if (content_is_inline(inode)) return;
+  struct volume_chunk *chunks = (struct volume_chunk *)(uintptr_t)volume->cut.chunks;
+  struct chunk_link *dirty = &inode->file.dirty;
+  while (!chunk_list_empty(dirty)) {
+    struct chunk *chunk = (struct chunk *)dirty->next;
+    uint64_t left = inode->base.size - (chunk->index << CHUNK_BITS);
+    chunks[volume->cut.chunk_count++] =
+        (struct volume_chunk){inode->base.ino, chunk->index, chunk->bytes, left < CHUNK_SIZE ? (uint32_t)left : CHUNK_SIZE};
+    chunk->state = CHUNK_IN_FLIGHT;
+    chunk_move(&volume->in_flight, &chunk->link);
+    inode->chunks_stored = true;
   }
-  struct chunk_list *dirty = &inode->file.dirty;
-  for (uint32_t i = 0; i < dirty->count; i++) {
-    cut_chunk(journal, inode, dirty->indices[i], content_chunk(inode, dirty->indices[i], true));
-  }
-  dirty->in_flight = dirty->count;
-  dirty->count = 0;
 }
 
-/* The store forgets inode `ino`, with its chunks or with all its entries. */
-static void cut_deleted(struct journal *journal, struct mem_inode *holder, uint64_t ino, uint8_t type) {
-  cut_add(journal, holder, ino, NIDUS_STORE_INODE, NIDUS_STORE_DELETE)->type = type;
-  if (type == WASI_FILETYPE_REGULAR_FILE) cut_add(journal, holder, ino, NIDUS_STORE_CHUNK, NIDUS_STORE_DELETE_FROM);
-  if (type == WASI_FILETYPE_DIRECTORY) cut_add(journal, holder, ino, NIDUS_STORE_DIRENT, NIDUS_STORE_DELETE_FROM);
-}
-
-static void cut_inode(struct journal *journal, struct mem_inode *inode, uint8_t **bytes) {
-  if (inode->base.nlink == 0) {
-    /* Unlinked, but still open somewhere: the store forgets it now. */
-    if (inode->stored) cut_deleted(journal, inode, inode->base.ino, inode->base.type);
-    inode->stored = inode->chunks_stored = false;
-    inode->cut_from = UINT64_MAX;
-    return;
+static void take_inode(struct volume *volume, struct mem_inode *inode) {
+  journal_clean(volume, inode);
+  if (!is_stored(inode)) return;
+  struct flight *flight = &volume->flights[volume->flight_count++];
+  flight->inode = mem_of(inode_hold(&inode->base));
+  flight->cut_from = inode->cut_from;
+  if (inode->base.type == WASI_FILETYPE_DIRECTORY) {
+    struct mem_directory *directory = &inode->directory;
+    flight->removed = directory->removed;
+    directory->removed = NULL;
+    for (uint32_t i = directory->first; i < directory->used; i++) {
+      struct mem_entry *entry = &directory->entries[i];
+      if (!entry->inode || !entry->dirty) continue;
+      entry->stored = entry->in_flight = true;
+      entry->dirty = false;
+    }
   }
-  if (inode->base.type == WASI_FILETYPE_DIRECTORY) cut_directory(journal, inode);
-  if (inode->base.type == WASI_FILETYPE_REGULAR_FILE) cut_file(journal, inode);
-  struct flush_entry *entry = cut_add(journal, inode, inode->base.ino, NIDUS_STORE_INODE, NIDUS_STORE_PUT);
-  entry->record.bytes = *bytes;
-  entry->record.length = record_size(inode);
-  record_encode(inode, *bytes);
-  *bytes += entry->record.length;
+  if (inode->base.type == WASI_FILETYPE_REGULAR_FILE) take_file(volume, inode);
   inode->stored = true;
 }
 
-static struct journal *journal_of(struct nidus_system *system, uint32_t mount) {
-  struct filesystem *fs = system_mount(system, mount);
-  return fs && mem_is(fs) ? ((struct mem_filesystem *)fs)->journal : NULL;
-}
-
-int32_t nidus_volume_dirty(struct nidus_system *system, uint32_t mount) {
-  struct journal *journal = journal_of(system, mount);
-  if (!journal) return -WASI_EINVAL;
-  return (int32_t)(journal->dirty_count + journal->gone_count);
-}
-
-int32_t nidus_flush_begin(struct nidus_system *system, uint32_t mount) {
-  struct journal *journal = journal_of(system, mount);
-  if (!journal) return -WASI_EINVAL;
-  if (journal->flushing) return -WASI_EBUSY;
-  if (!cut_reserve(journal)) return -WASI_ENOMEM;
-  journal->flushing = true;
-  journal->begun++;
-  while (journal->gone) {
-    struct mem_inode *inode = journal->gone;
-    journal->gone = inode->dirty_next;
-    cut_deleted(journal, NULL, inode->base.ino, inode->base.type);
-    free(inode);
+wasi_errno_t flush_begin(struct mem_filesystem *fs) {
+  struct volume *volume = fs->volume;
+  if (volume->view) return WASI_EROFS;
+  if (volume->refused || volume->loading) return WASI_EIO; /* what could not be read is not overwritten */
+  if (volume->flushing) return WASI_EBUSY;
+  bool checkpoint = !volume->has_log || volume->log_size > volume->checkpoint_size + CHECKPOINT_SLACK;
+  struct log_writer log = {.transaction = volume->numbered + 1, .after = volume->transaction};
+  log.flags = checkpoint ? LOG_CHECKPOINT : 0;
+  if (!volume->dirty && !volume->gone) log.flags = 0;
+  struct log_writer measure = log;
+  log_write(&measure, fs);
+  if (!cut_reserve(volume, &measure)) return WASI_ENOMEM;
+  log.bytes = volume->log_bytes;
+  log.segments = (struct volume_segment *)(uintptr_t)volume->cut.segments;
+  log_write(&log, fs);
+  volume->cut.restart = log.flags & LOG_CHECKPOINT;
+  volume->cut.segment_count = log.segment_count;
+  volume->cut_size = log.at;
+  volume->numbered++;
+  volume->begun++;
+  volume->flushing = true;
+  for (struct mem_inode *inode = volume->gone; inode; inode = inode->dirty_next) {
+    if (inode->chunks_stored) take_cut(volume, inode->base.ino, 0);
   }
-  journal->gone_count = 0;
-  uint8_t *bytes = journal->inode_records;
-  while (journal->dirty) {
-    struct mem_inode *inode = journal->dirty;
-    dirty_take(journal, inode);
-    cut_inode(journal, inode, &bytes);
+  volume->gone_in_flight = volume->gone;
+  volume->gone = NULL;
+  volume->gone_count = 0;
+  while (volume->dirty) take_inode(volume, volume->dirty);
+  return WASI_ESUCCESS;
+}
+
+/* ---- its end ---- */
+
+static void directory_landed(struct flight *flight, bool stored) {
+  struct mem_directory *directory = &flight->inode->directory;
+  for (uint32_t i = 0; i < directory->used; i++) {
+    struct mem_entry *entry = &directory->entries[i];
+    if (entry->in_flight && !stored) entry->dirty = true;
+    entry->in_flight = false;
   }
-  return (int32_t)journal->count;
-}
-
-const struct nidus_flush_record *nidus_flush_record(struct nidus_system *system, uint32_t mount, uint32_t i) {
-  struct journal *journal = journal_of(system, mount);
-  return journal && i < journal->count ? &journal->entries[i].record : NULL;
-}
-
-/* ---- a failed flush ---- */
-
-static void dirent_restore(struct mem_inode *directory, struct flush_entry *entry) {
-  if (entry->removed_name) {
-    entry->removed_name->next = directory->directory.removed;
-    directory->directory.removed = entry->removed_name;
-    entry->removed_name = NULL;
-  } else if (entry->record.op == NIDUS_STORE_PUT) {
-    /* The name may have gone and its bytes with it, so all entries are written again. */
-    for (uint32_t i = 0; i < directory->directory.used; i++) directory->directory.entries[i].dirty = true;
-  }
-  journal_inode(directory);
-}
-
-static void entry_restore(struct flush_entry *entry) {
-  struct mem_inode *inode = entry->inode;
-  if (!inode) return;
-  switch (entry->record.store) {
-    case NIDUS_STORE_DIRENT:
-      dirent_restore(inode, entry);
-      break;
-    case NIDUS_STORE_CHUNK:
-      /* Whether the store holds chunks is not known now: a delete too many does no harm. */
-      inode->chunks_stored = true;
-      if (entry->record.op == NIDUS_STORE_DELETE_FROM) {
-        journal_cut(inode, entry->record.index);
-      } else {
-        content_return_dirty(inode, entry->record.index);
-        journal_inode(inode);
-      }
-      break;
-    default:
-      inode->stored = true;
-      journal_inode(inode);
-  }
-}
-
-/* Deletes of inodes that are gone come back as inodes that are gone. */
-static bool gone_restore(struct journal *journal, const struct flush_entry *entry) {
-  struct mem_inode *inode = calloc(1, sizeof *inode);
-  if (!inode) return false;
-  inode->base.ino = entry->record.ino;
-  inode->base.type = entry->type;
-  gone_add(journal, inode);
-  return true;
-}
-
-void nidus_flush_end(struct nidus_system *system, uint32_t mount, bool ok) {
-  struct journal *journal = journal_of(system, mount);
-  if (!journal || !journal->flushing) return;
-  journal->flushing = false;
-  if (ok) {
-    journal->completed = journal->begun;
-  } else {
-    for (uint32_t i = 0; i < journal->count; i++) {
-      struct flush_entry *entry = &journal->entries[i];
-      entry_restore(entry);
-      /* Without memory an unreachable record stays in the store until the next check of the volume. */
-      if (!entry->inode && entry->record.store == NIDUS_STORE_INODE) (void)gone_restore(journal, entry);
+  while (flight->removed) {
+    struct entry_name *name = flight->removed;
+    flight->removed = name->next;
+    if (stored) {
+      free(name);
+    } else {
+      name->next = directory->removed;
+      directory->removed = name;
     }
   }
-  for (uint32_t i = 0; i < journal->count; i++) {
-    struct mem_inode *inode = journal->entries[i].inode;
-    if (inode && journal->entries[i].record.store == NIDUS_STORE_CHUNK) inode->file.dirty.in_flight = 0;
+}
+
+static void flight_landed(struct flight *flight, bool stored) {
+  struct mem_inode *inode = flight->inode;
+  if (inode->base.type == WASI_FILETYPE_DIRECTORY) directory_landed(flight, stored);
+  if (!stored) {
+    if (inode->base.type == WASI_FILETYPE_REGULAR_FILE) {
+      /* Whether the store holds chunks is not known now: a cut too many does no harm. */
+      inode->chunks_stored = true;
+      if (flight->cut_from < inode->cut_from) inode->cut_from = flight->cut_from;
+    }
+    journal_inode(inode);
   }
-  entries_clear(journal);
+  inode_drop(&inode->base);
+}
+
+void flush_end(struct mem_filesystem *fs, wasi_errno_t error) {
+  struct volume *volume = fs->volume;
+  volume->flushing = false;
+  while (!chunk_list_empty(&volume->in_flight)) {
+    struct chunk *chunk = (struct chunk *)volume->in_flight.next;
+    chunk->state = error ? CHUNK_DIRTY : chunk->state & CHUNK_DIRTY;
+    chunk_move(chunk->state ? &chunk->inode->file.dirty : &volume->clean, &chunk->link);
+    if (!chunk->state) volume->clean_size += content_chunk_size(chunk->inode, chunk->index);
+  }
+  if (error) {
+    volume->failed = volume->begun;
+    volume->failure = error;
+  } else {
+    volume->completed = volume->begun;
+    if (volume->cut_size > 0) volume->transaction = volume->numbered;
+    if (volume->cut.restart) {
+      volume->checkpoint_size = volume->cut_size;
+      volume->log_size = 0;
+      volume->has_log = true;
+    } else {
+      volume->log_size += volume->cut_size;
+    }
+  }
+  while (volume->gone_in_flight) {
+    struct mem_inode *inode = volume->gone_in_flight;
+    volume->gone_in_flight = inode->dirty_next;
+    if (error) {
+      gone_add(volume, inode);
+    } else {
+      free(inode);
+    }
+  }
+  for (uint32_t i = 0; i < volume->flight_count; i++) flight_landed(&volume->flights[i], !error);
+  cut_free(volume);
+}
+
+void journal_abandon(struct volume *volume) {
+  for (uint32_t i = 0; i < volume->flight_count; i++) {
+    struct flight *flight = &volume->flights[i];
+    while (flight->removed) {
+      struct entry_name *name = flight->removed;
+      flight->removed = name->next;
+      free(name);
+    }
+    inode_drop(&flight->inode->base);
+  }
+  cut_free(volume);
+  while (volume->gone_in_flight) {
+    struct mem_inode *inode = volume->gone_in_flight;
+    volume->gone_in_flight = inode->dirty_next;
+    free(inode);
+  }
+  while (volume->gone) {
+    struct mem_inode *inode = volume->gone;
+    volume->gone = inode->dirty_next;
+    free(inode);
+  }
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "guest.h"
-#include "volume_load.h"
 
 static const struct inode_ops directory_ops, file_ops, link_ops;
 
@@ -26,6 +25,8 @@ struct mem_inode *mem_inode_create(struct mem_filesystem *fs, uint8_t type, uint
                     : type == WASI_FILETYPE_REGULAR_FILE ? &file_ops
                                                          : &link_ops;
   inode->cut_from = UINT64_MAX;
+  if (type == WASI_FILETYPE_REGULAR_FILE) inode->file.dirty = (struct chunk_link){&inode->file.dirty, &inode->file.dirty};
+  if (fs->volume) volume_add_inode(fs->volume, inode);
   return inode;
 }
 
@@ -219,15 +220,10 @@ static wasi_errno_t mem_allocate(struct description *description, uint64_t offse
   return error;
 }
 
-/* In memory there is nothing to wait for; on a journaled volume the data must reach the store. */
+/* In memory there is nothing to wait for; on a persistent volume the data must reach the store. */
 static wasi_errno_t mem_sync(struct description *description, bool data_only, uint64_t *awaited) {
   (void)data_only;
-  const struct mem_filesystem *fs = (struct mem_filesystem *)description->inode->fs;
-  if (*awaited == 0) *awaited = journal_flush_needed(fs);
-  if (*awaited == 0) return WASI_ESUCCESS;
-  if (!journal_flush_completed(fs, *awaited)) return NIDUS_WOULD_BLOCK;
-  *awaited = 0;
-  return WASI_ESUCCESS;
+  return journal_sync((struct mem_filesystem *)description->inode->fs, awaited);
 }
 
 static uint64_t mem_allocated(struct inode *inode) {
@@ -310,24 +306,25 @@ static void mem_empty(struct mem_inode *root) {
 
 static void mem_destroy(struct filesystem *base) {
   struct mem_filesystem *fs = (struct mem_filesystem *)base;
-  struct journal *journal = fs->journal;
-  if (journal) journal_abandon(journal);
-  fs->journal = NULL;
-  loader_discard(fs);
+  if (fs->volume) volume_abandon(fs);
   if (base->root) {
     mem_empty(mem_of(base->root));
     inode_drop(base->root);
   }
   assert(fs->space_used == 0);
-  if (journal) journal_free(journal);
+  if (fs->volume) volume_free(fs->volume);
   free(fs);
 }
 
 bool mem_is(const struct filesystem *fs) { return fs->destroy == mem_destroy; }
 
-struct filesystem *mem_filesystem_create(struct nidus_system *system, bool journaled) {
+struct filesystem *mem_filesystem_create(struct nidus_system *system, struct volume *volume) {
   struct mem_filesystem *fs = calloc(1, sizeof *fs);
-  if (!fs) return NULL;
+  if (!fs) {
+    if (volume) volume_free(volume);
+    return NULL;
+  }
+  fs->volume = volume;
   fs->base.system = system;
   fs->base.destroy = mem_destroy;
   fs->next_ino = 1;
@@ -337,12 +334,8 @@ struct filesystem *mem_filesystem_create(struct nidus_system *system, bool journ
     fs->base.root = &root->base;
     root->base.nlink = 2;
     root->base.atime = root->base.mtime = root->base.ctime = inode_now(&root->base);
-    if (!journaled) return &fs->base;
-    fs->journal = journal_create();
-    if (fs->journal) {
-      journal_inode(root);
-      return &fs->base;
-    }
+    journal_inode(root);
+    return &fs->base;
   }
   mem_destroy(&fs->base);
   return NULL;

@@ -1,16 +1,21 @@
 /*
- * mem.h: the in-memory volume, and the part of it that notes what changed for a persistent one.
+ * mem.h: the in-memory volume, and what of it a persistent volume (volume_state.h) adds to it.
  *
- * A file of at most CHUNK_SIZE bytes whose life began small lies in one growing buffer; a larger one in
- * chunks of CHUNK_SIZE, found through a tree of MEM_FANOUT pointers a node. A missing chunk is a
- * hole. Invariants: bytes between a file's size and the end of what is allocated are zero, so that
- * growing needs no clearing; no chunk lies wholly beyond the size.
+ * A file's contents lie in chunks of CHUNK_SIZE, found through a tree of MEM_FANOUT slots a node; at height 0 the
+ * tree is the one slot of chunk 0, whose buffer then is only as large as the file has needed. Invariants: bytes
+ * between a file's size and the end of what is allocated are zero, so that growing needs no clearing; no chunk lies
+ * wholly beyond the size; chunk 0 has room for the whole file, or is of full size.
  *
- *     height 2        root
- *                    /    \            slot = (index >> 6 * level) & 63
- *     height 1    node    node         leaf slots hold a chunk's address; bit 0 set: changed since
- *                 / | \    |           the last flush (journaled volumes only)
- *               64 KiB chunks
+ *     height 2        root             slot = (index >> 6 * level) & 63
+ *                    /    \
+ *     height 1    node    node         a leaf slot holds 0 (a hole), a chunk's address, or on a persistent
+ *                 / | \    |           volume SLOT_STORED: the store has the chunk, memory has not; SLOT_FAILED:
+ *                chunks                the same, and when it was asked for last it could not be had
+ *
+ * On a persistent volume each chunk in memory is in one of three lists. `clean`: the store has the same; may be
+ * evicted. `dirty`, one list a file: the store has not. `in flight`: the flush under way takes it to the store; it
+ * may have changed again meanwhile. Files up to INLINE_LIMIT lie in their inode's record: their chunk 0, as chunks
+ * of the store go, stays dirty for as long.
  *
  * A directory keeps its entries in the order of their cookies (the order of creation), with holes
  * where entries were removed, and a hash table from name to position. Cookies are never reused.
@@ -25,22 +30,33 @@ enum { CHUNK_BITS = 16, CHUNK_SIZE = 1 << CHUNK_BITS, MEM_FANOUT_BITS = 6, MEM_F
 /* Files up to this size lie inside their inode record when stored. */
 enum { INLINE_LIMIT = 4096 };
 
-/* There is always room to take back the `in_flight` that the flush under way has taken out. */
-struct chunk_list {
-  uint64_t *indices;
-  uint32_t count;
-  uint32_t in_flight;
-  uint32_t capacity;
+/* The most chunks that one read or write needs in memory together. */
+enum { READ_CHUNKS = 8 };
+
+#define SLOT_STORED ((uintptr_t)1)
+#define SLOT_FAILED ((uintptr_t)2)
+#define SLOT_IN_MEMORY(slot) ((slot) > SLOT_FAILED)
+
+struct chunk_link {
+  struct chunk_link *previous, *next;
+};
+
+enum { CHUNK_DIRTY = 1, CHUNK_IN_FLIGHT = 2 };
+
+struct chunk {
+  struct chunk_link link; /* first */
+  struct mem_inode *inode;
+  uint64_t index;
+  uint8_t state;
+  uint8_t bytes[];
 };
 
 struct file_content {
-  uint8_t *small; /* one buffer, when the file is not in chunks */
-  uint32_t small_capacity;
-  bool chunked;
-  uint32_t height; /* of the chunk tree; 0: no chunk */
-  void *root;      /* a node, or at height 0 nothing */
-  uint64_t chunks; /* present */
-  struct chunk_list dirty; /* journaled: each present chunk with its bit set, once */
+  uintptr_t root; /* at height 0 the slot of chunk 0, else a node */
+  uint32_t height;
+  uint32_t first_size; /* at height 0: the bytes that chunk 0 takes, in memory or not */
+  uint64_t chunks;     /* slots that are no holes */
+  struct chunk_link dirty;
 };
 
 /* A name, which can outlive its entry in the list of names that are to be deleted from the store:
@@ -56,8 +72,9 @@ struct mem_entry {
   struct mem_inode *inode; /* NULL: removed. Referenced */
   uint64_t cookie;
   uint32_t hash;
-  bool stored; /* the last flush begun put it into the store */
+  bool stored;    /* the last flush begun put it into the store */
   bool dirty;
+  bool in_flight; /* the flush under way puts it */
 };
 
 struct mem_directory {
@@ -83,25 +100,28 @@ struct mem_inode {
       uint32_t length;
     } target;
   };
-  /* Journaled volumes. */
-  struct mem_inode *dirty_next; /* also links the inodes that are gone */
+  /* Persistent volumes. */
+  struct mem_inode *by_ino;     /* the next in its place of the volume's table */
+  struct mem_inode *dirty_next; /* also links the inodes that are gone, and those held while a log is taken in */
   struct mem_inode *dirty_previous;
   uint64_t cut_from; /* stored chunks from this index on are to be deleted; UINT64_MAX: none */
+  uint32_t links;    /* counted while a log is taken in */
   bool dirty;        /* in the volume's list */
   bool stored;
   bool chunks_stored;
+  bool known; /* in the volume's table */
+  bool held;  /* while a log is taken in */
+  bool seen;
 };
 
-struct journal;
-struct loader;
+struct volume;
 
 struct mem_filesystem {
   struct filesystem base;
   uint64_t next_ino;
   uint64_t space_used; /* content_allocated of all files, and INODE_SPACE for each inode */
   uint64_t space_limit;
-  struct journal *journal; /* NULL: not journaled */
-  struct loader *loader;   /* while the volume is being loaded */
+  struct volume *volume; /* NULL: not persistent */
 };
 
 static inline struct mem_inode *mem_of(struct inode *inode) { return (struct mem_inode *)inode; }
@@ -130,14 +150,41 @@ wasi_errno_t content_write(struct mem_inode *inode, struct transfer *transfer, u
 wasi_errno_t content_resize(struct mem_inode *inode, uint64_t size);
 /* Fills the holes of the range and grows the file to its end. */
 wasi_errno_t content_reserve(struct mem_inode *inode, uint64_t offset, uint64_t length);
-/* Puts a whole stored chunk in place; the file's size is set already. */
-wasi_errno_t content_load_chunk(struct mem_inode *inode, uint64_t index, const void *bytes, uint32_t length);
 void content_free(struct mem_inode *inode);
 uint64_t content_allocated(const struct mem_inode *inode);
-/* The chunk at `index`, clearing its changed mark when asked; NULL for a hole. */
-uint8_t *content_chunk(struct mem_inode *inode, uint64_t index, bool clear_dirty);
-/* A chunk that the flush under way took out of the dirty list comes back. */
-void content_return_dirty(struct mem_inode *inode, uint64_t index);
+/* The leaf slot of a chunk, or NULL when a node on the way is missing. */
+uintptr_t *content_slot(struct mem_inode *inode, uint64_t index);
+/* The first index from `from` on whose slot is no hole; UINT64_MAX when there is none. */
+uint64_t content_next(const struct mem_inode *inode, uint64_t from);
+/* Memory for the chunk of a slot, all zeros but for `raw`; NULL when memory is short. */
+struct chunk *content_chunk(struct mem_inode *inode, uint64_t index, bool raw);
+/* How many bytes the buffer of a chunk has. */
+uint32_t content_chunk_size(const struct mem_inode *inode, uint64_t index);
+/* For taking in a log: the size is this, what lies beyond is dropped; a chunk that the store has; inline bytes. */
+MUST_CHECK wasi_errno_t content_load_size(struct mem_inode *inode, uint64_t size);
+MUST_CHECK wasi_errno_t content_load_stored(struct mem_inode *inode, uint64_t index);
+MUST_CHECK wasi_errno_t content_load_inline(struct mem_inode *inode, const uint8_t *bytes, uint32_t length);
+void content_cut(struct mem_inode *inode, uint64_t from);
+
+static inline bool content_is_inline(const struct mem_inode *inode) { return inode->base.size <= INLINE_LIMIT; }
+
+/* ---- volume_chunks.c: which chunks lie in memory. Without effect on volumes that are not persistent ---- */
+/* A chunk has got memory, with `size` bytes, or loses it. */
+void chunk_placed(struct chunk *chunk, uint32_t size);
+void chunk_leaves(struct chunk *chunk, uint32_t size);
+/* The chunk differs from the store from now on. */
+void chunk_changed(struct chunk *chunk);
+/* It is used: it will be evicted later than others. */
+void chunk_used(struct chunk *chunk);
+/* The file is, or is no longer, one that lies in its record; `bytes` of its chunk 0 are in memory. */
+void chunk_inlined(struct mem_inode *inode, bool is_inline, uint32_t bytes);
+/* Has the chunk of a slot loaded, with some after it, up to `last`: would-block until it is there, EIO when it can
+ * not be had. */
+MUST_CHECK wasi_errno_t chunk_load(struct mem_inode *inode, uint64_t index, uint64_t last);
+/* Makes room for `bytes` that are going to be dirty; would-block until a flush has made some. */
+MUST_CHECK wasi_errno_t chunk_room(struct mem_inode *inode, uint32_t bytes);
+/* Nobody waits for chunks of the inode any more. */
+void chunks_unwanted(struct mem_inode *inode);
 
 /* ---- mem_directory.c ---- */
 struct mem_entry *directory_find(struct mem_inode *directory, struct name name);
@@ -149,28 +196,30 @@ void directory_remove(struct mem_inode *directory, struct mem_entry *entry);
 struct mem_entry *directory_from(struct mem_inode *directory, uint64_t cookie);
 void directory_free(struct mem_inode *directory);
 
-/* ---- journal.c: without effect on volumes that are not journaled ---- */
-struct journal *journal_create(void);
-void journal_free(struct journal *journal);
-/* The volume goes: a flush under way lets go of its inodes. */
-void journal_abandon(struct journal *journal);
-void journal_inode(struct mem_inode *inode); /* attributes, small content, or entries changed */
+/* ---- journal.c: without effect on volumes that are not persistent ---- */
+void journal_inode(struct mem_inode *inode); /* attributes, contents, or entries changed */
 void journal_cut(struct mem_inode *inode, uint64_t from_index);
 void journal_name_removed(struct mem_inode *directory, struct entry_name *name, bool stored); /* takes the name */
 void journal_inode_gone(struct mem_inode *inode); /* takes the memory of an inode that has been emptied */
-/* The number of the flush that will have stored all that has changed until now; 0 when all is stored. */
-uint64_t journal_flush_needed(const struct mem_filesystem *fs);
-bool journal_flush_completed(const struct mem_filesystem *fs, uint64_t flush);
-/* All that was loaded is as stored: nothing is dirty. */
-void journal_reset(struct mem_filesystem *fs);
+/* What fd_sync answers; *awaited is the flush that it waits for, 0 at first. */
+wasi_errno_t journal_sync(struct mem_filesystem *fs, uint64_t *awaited);
+
+/* ---- volume.c ---- */
+struct volume *volume_create(void);
+/* The volume goes: a flush under way lets go of its inodes, and nothing is noted any more. */
+void volume_abandon(struct mem_filesystem *fs);
+void volume_free(struct volume *volume);
+/* The inode can be found by its number until it goes. */
+void volume_add_inode(struct volume *volume, struct mem_inode *inode);
 
 /* ---- volume_record.c: the stored form of an inode ---- */
-enum { RECORD_HEADER_SIZE = 64, RECORD_VERSION = 1 };
-bool record_is_inline(const struct mem_inode *inode);
-uint32_t record_size(const struct mem_inode *inode);
+enum { RECORD_SIZE = 64, RECORD_VERSION = 1 };
+/* How many bytes of contents follow the record: of a small file, or a link's target. */
+uint32_t record_inline_length(const struct mem_inode *inode);
 void record_encode(const struct mem_inode *inode, uint8_t *bytes);
-/* Makes the inode that a record describes; EIO when it is not one. */
+/* Takes over what a record and the bytes that follow it say of `inode`; a NULL inode is made first. EIO when they are
+ * no record, or one of something else. */
 MUST_CHECK wasi_errno_t record_decode(struct mem_filesystem *fs, uint64_t ino, const uint8_t *bytes, uint32_t length,
-                                      struct mem_inode **made);
+                                      struct mem_inode **inode);
 
 #endif

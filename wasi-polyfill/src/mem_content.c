@@ -1,16 +1,21 @@
+/*
+ * mem_content.c: contents of files (mem.h has the drawing).
+ *
+ * What would block has changed nothing, but for content_reserve, which goes on where it was when it is called again.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "guest.h"
 #include "mem.h"
 
-#define CHUNK_DIRTY ((uintptr_t)1)
-
 struct node {
   uintptr_t slots[MEM_FANOUT];
 };
 
 static uint32_t minimum(uint64_t a, uint64_t b) { return (uint32_t)(a < b ? a : b); }
+
+static struct chunk *chunk_of(uintptr_t slot) { return (struct chunk *)slot; }
 
 /* How many chunk indices a tree of this height covers; saturates. */
 static uint64_t tree_reach(uint32_t height) {
@@ -21,287 +26,370 @@ static uint32_t slot_at(uint64_t index, uint32_t level) {
   return (uint32_t)(index >> (level * MEM_FANOUT_BITS)) & (MEM_FANOUT - 1);
 }
 
-/* The leaf slot for a chunk, or NULL when a node on the way is missing. */
-static uintptr_t *slot_find(const struct file_content *file, uint64_t index) {
-  if (file->height == 0 || (file->height * MEM_FANOUT_BITS < 64 && index >= tree_reach(file->height))) return NULL;
-  struct node *node = file->root;
-  for (uint32_t level = file->height - 1; level > 0; level--) {
-    node = (struct node *)node->slots[slot_at(index, level)];
-    if (!node) return NULL;
+static bool tree_covers(const struct file_content *file, uint64_t index) {
+  return file->height * MEM_FANOUT_BITS >= 64 || index < tree_reach(file->height);
+}
+
+uintptr_t *content_slot(struct mem_inode *inode, uint64_t index) {
+  struct file_content *file = &inode->file;
+  if (!tree_covers(file, index)) return NULL;
+  uintptr_t *slot = &file->root;
+  for (uint32_t level = file->height; level > 0; level--) {
+    if (!*slot) return NULL;
+    slot = &((struct node *)*slot)->slots[slot_at(index, level - 1)];
   }
-  return &node->slots[slot_at(index, 0)];
+  return slot;
 }
 
 /* The same, making the nodes that are missing; NULL when memory is short. */
 static uintptr_t *slot_make(struct file_content *file, uint64_t index) {
-  while (file->height == 0 || index >= tree_reach(file->height)) {
+  while (!tree_covers(file, index)) {
     struct node *node = calloc(1, sizeof *node);
     if (!node) return NULL;
-    node->slots[0] = (uintptr_t)file->root;
-    file->root = node;
+    node->slots[0] = file->root;
+    file->root = (uintptr_t)node;
     file->height++;
   }
-  struct node *node = file->root;
-  for (uint32_t level = file->height - 1; level > 0; level--) {
-    uintptr_t *slot = &node->slots[slot_at(index, level)];
-    if (!*slot) {
-      *slot = (uintptr_t)calloc(1, sizeof *node);
-      if (!*slot) return NULL;
-    }
-    node = (struct node *)*slot;
+  uintptr_t *slot = &file->root;
+  for (uint32_t level = file->height; level > 0; level--) {
+    if (!*slot) *slot = (uintptr_t)calloc(1, sizeof(struct node));
+    if (!*slot) return NULL;
+    slot = &((struct node *)*slot)->slots[slot_at(index, level - 1)];
   }
-  return &node->slots[slot_at(index, 0)];
+  return slot;
 }
 
-static uint8_t *chunk_of(uintptr_t slot) { return (uint8_t *)(slot & ~CHUNK_DIRTY); }
-
-/* Notes that the chunk in `slot` differs from the store. When memory for the note is short the
- * change is refused, so that nothing is ever forgotten. */
-static bool slot_mark_dirty(struct mem_inode *inode, uintptr_t *slot, uint64_t index) {
-  if (!mem_volume(inode)->journal || (*slot & CHUNK_DIRTY)) return true;
-  struct chunk_list *dirty = &inode->file.dirty;
-  if (dirty->count + dirty->in_flight >= dirty->capacity) {
-    uint32_t capacity = dirty->capacity ? dirty->capacity * 2 : 4;
-    uint64_t *indices = realloc(dirty->indices, capacity * sizeof *indices);
-    if (!indices) return false;
-    dirty->indices = indices;
-    dirty->capacity = capacity;
+uint64_t content_next(const struct mem_inode *inode, uint64_t from) {
+  const struct file_content *file = &inode->file;
+  while (tree_covers(file, from)) {
+    uintptr_t slot = file->root;
+    uint32_t level = file->height;
+    for (; level > 0 && slot; level--) slot = ((struct node *)slot)->slots[slot_at(from, level - 1)];
+    if (slot) return from;
+    /* On behind all that the missing node would cover. */
+    uint64_t step = tree_reach(level);
+    if (step == UINT64_MAX || from > UINT64_MAX - step) break;
+    from = (from & ~(step - 1)) + step;
   }
-  dirty->indices[dirty->count++] = index;
-  *slot |= CHUNK_DIRTY;
-  return true;
+  return UINT64_MAX;
 }
 
-/*
- * The chunk at `index` for writing; made when it is a hole. NULL when memory is short. A new chunk is
- * zeroed, unless the caller, who is going to overwrite all of it, gives `raw`, which is then set: that
- * spares large writes half of their traffic to memory.
- */
-static uint8_t *chunk_for_writing(struct mem_inode *inode, uint64_t index, bool *raw) {
-  uintptr_t *slot = slot_make(&inode->file, index);
-  if (!slot) return NULL;
-  if (*slot) return slot_mark_dirty(inode, slot, index) ? chunk_of(*slot) : NULL;
-  if (!space_take(mem_volume(inode), CHUNK_SIZE)) return NULL;
-  uint8_t *chunk = raw ? malloc(CHUNK_SIZE) : calloc(1, CHUNK_SIZE);
+uint32_t content_chunk_size(const struct mem_inode *inode, uint64_t index) {
+  (void)index;
+  return inode->file.height == 0 ? inode->file.first_size : CHUNK_SIZE;
+}
+
+uint64_t content_allocated(const struct mem_inode *inode) {
+  const struct file_content *file = &inode->file;
+  if (file->height > 0) return file->chunks << CHUNK_BITS;
+  return file->root ? file->first_size : 0;
+}
+
+static void set_size(struct mem_inode *inode, uint64_t size) {
+  bool before = content_is_inline(inode);
+  inode->base.size = size;
+  if (before == content_is_inline(inode)) return;
+  const uintptr_t *slot = content_slot(inode, 0);
+  if (slot && SLOT_IN_MEMORY(*slot)) chunk_inlined(inode, !before, content_chunk_size(inode, 0));
+}
+
+/* ---- chunks ---- */
+
+/* Memory for the chunk of `slot`, of which `size` bytes are accounted for. Zeroed, unless the caller is going to
+ * overwrite all of it: that spares large writes half of their traffic to memory. */
+static struct chunk *chunk_make(struct mem_inode *inode, uintptr_t *slot, uint64_t index, uint32_t size, bool raw) {
+  struct chunk *chunk = raw ? malloc(sizeof *chunk + size) : calloc(1, sizeof *chunk + size);
+  if (!chunk) return NULL;
+  chunk->link = (struct chunk_link){&chunk->link, &chunk->link};
+  chunk->inode = inode;
+  chunk->index = index;
+  chunk->state = 0;
+  if (!*slot) inode->file.chunks++;
   *slot = (uintptr_t)chunk;
-  if (!chunk || !slot_mark_dirty(inode, slot, index)) {
-    *slot = 0;
-    free(chunk);
-    mem_volume(inode)->space_used -= CHUNK_SIZE;
-    return NULL;
-  }
-  inode->file.chunks++;
-  if (raw) *raw = true;
+  chunk_placed(chunk, size);
   return chunk;
 }
 
-uint8_t *content_chunk(struct mem_inode *inode, uint64_t index, bool clear_dirty) {
-  uintptr_t *slot = slot_find(&inode->file, index);
-  if (!slot || !*slot) return NULL;
-  if (clear_dirty) *slot &= ~CHUNK_DIRTY;
-  return chunk_of(*slot);
+struct chunk *content_chunk(struct mem_inode *inode, uint64_t index, bool raw) {
+  return chunk_make(inode, content_slot(inode, index), index, content_chunk_size(inode, index), raw);
 }
 
-void content_return_dirty(struct mem_inode *inode, uint64_t index) {
-  struct chunk_list *dirty = &inode->file.dirty;
-  uintptr_t *slot = slot_find(&inode->file, index);
-  if (slot && *slot && !(*slot & CHUNK_DIRTY)) {
-    dirty->indices[dirty->count++] = index;
-    *slot |= CHUNK_DIRTY;
-  }
-}
-
-/* ---- the small form ---- */
-
-static bool small_reserve(struct mem_inode *inode, uint32_t size) {
-  struct file_content *file = &inode->file;
-  if (size <= file->small_capacity) return true;
-  uint32_t capacity = file->small_capacity ? file->small_capacity : 64;
+static uint32_t capacity_for(uint32_t least, uint32_t size) {
+  uint32_t capacity = least > 64 ? least : 64;
   while (capacity < size) capacity *= 2;
-  uint32_t more = capacity - file->small_capacity;
-  if (!space_take(mem_volume(inode), more)) return false;
-  uint8_t *small = realloc(file->small, capacity);
-  if (!small) {
-    mem_volume(inode)->space_used -= more;
-    return false;
-  }
-  memset(small + file->small_capacity, 0, more);
-  file->small = small;
-  file->small_capacity = capacity;
-  return true;
+  return capacity < CHUNK_SIZE ? capacity : CHUNK_SIZE;
 }
 
-/* From one buffer to chunks: the buffer becomes chunk 0. */
-static bool small_to_chunks(struct mem_inode *inode) {
+/* At height 0, lets chunk 0, if it is no hole, have `size` bytes at least. */
+static wasi_errno_t first_grow(struct mem_inode *inode, uint32_t size) {
   struct file_content *file = &inode->file;
-  if (file->chunked) return true;
-  if (inode->base.size > 0) {
-    if (!small_reserve(inode, CHUNK_SIZE)) return false;
-    uintptr_t *slot = slot_make(file, 0);
-    if (!slot) return false;
-    *slot = (uintptr_t)file->small;
-    if (!slot_mark_dirty(inode, slot, 0)) {
-      *slot = 0;
-      return false;
+  if (!file->root || size <= file->first_size) return WASI_ESUCCESS;
+  uint32_t capacity = capacity_for(file->first_size, size);
+  uint32_t more = capacity - file->first_size;
+  if (!space_take(mem_volume(inode), more)) return WASI_ENOSPC;
+  if (SLOT_IN_MEMORY(file->root)) {
+    struct chunk *old = chunk_of(file->root);
+    bool alone = old->link.next == &old->link;
+    chunk_leaves(old, file->first_size);
+    struct chunk *chunk = realloc(old, sizeof *chunk + capacity);
+    if (!chunk) {
+      chunk_placed(chunk_of(file->root), file->first_size);
+      mem_volume(inode)->space_used -= more;
+      return WASI_ENOSPC;
     }
-    file->chunks = 1;
-  } else {
-    free(file->small);
+    memset(chunk->bytes + file->first_size, 0, more);
+    if (alone) {
+      chunk->link.previous = chunk->link.next = &chunk->link;
+    } else {
+      chunk->link.previous->next = chunk->link.next->previous = &chunk->link;
+    }
+    file->root = (uintptr_t)chunk;
+    chunk_placed(chunk, capacity);
   }
-  mem_volume(inode)->space_used += (file->chunks << CHUNK_BITS) - file->small_capacity;
-  file->small = NULL;
-  file->small_capacity = 0;
-  file->chunked = true;
-  return true;
+  file->first_size = capacity;
+  return WASI_ESUCCESS;
+}
+
+static void chunk_free(struct mem_inode *inode, uintptr_t slot) {
+  if (!SLOT_IN_MEMORY(slot)) return;
+  struct chunk *chunk = chunk_of(slot);
+  chunk_leaves(chunk, content_chunk_size(inode, chunk->index));
+  chunk->link.previous->next = chunk->link.next;
+  chunk->link.next->previous = chunk->link.previous;
+  free(chunk);
+}
+
+/*
+ * The chunk at `index`, for writing up to `end` in it; `whole`: all of it. *before is what its slot held. What this
+ * makes and the caller then leaves alone is to be given to chunk_undo.
+ */
+static wasi_errno_t chunk_for_writing(struct mem_inode *inode, uint64_t index, uint32_t end, bool whole,
+                                      struct chunk **found, uintptr_t *before) {
+  struct file_content *file = &inode->file;
+  if (file->height == 0) {
+    wasi_errno_t error = first_grow(inode, index > 0 ? CHUNK_SIZE : end);
+    if (error) return error;
+  }
+  uintptr_t *slot = slot_make(file, index);
+  if (!slot) return WASI_ENOSPC;
+  *before = *slot;
+  if (*slot && !SLOT_IN_MEMORY(*slot) && !whole) {
+    wasi_errno_t error = chunk_load(inode, index, index);
+    if (error) return error;
+    *before = *slot;
+  }
+  uint32_t size = CHUNK_SIZE;
+  if (file->height == 0) {
+    size = *slot ? file->first_size : capacity_for(0, end > inode->base.size ? end : minimum(inode->base.size, CHUNK_SIZE));
+  }
+  if (SLOT_IN_MEMORY(*slot)) {
+    *found = chunk_of(*slot);
+    chunk_used(*found);
+    return (*found)->state & CHUNK_DIRTY ? WASI_ESUCCESS : chunk_room(inode, size);
+  }
+  /* What lies in its record is never crowded out. */
+  wasi_errno_t error = index > 0 || end > INLINE_LIMIT || !content_is_inline(inode) ? chunk_room(inode, size) : WASI_ESUCCESS;
+  if (error) return error;
+  if (!*slot && !space_take(mem_volume(inode), size)) return WASI_ENOSPC;
+  if (file->height == 0) file->first_size = size;
+  *found = chunk_make(inode, slot, index, size, whole);
+  if (*found) return WASI_ESUCCESS;
+  if (!*slot) mem_volume(inode)->space_used -= size;
+  return WASI_ENOSPC;
+}
+
+static void chunk_undo(struct mem_inode *inode, struct chunk *chunk, uintptr_t before) {
+  uintptr_t *slot = content_slot(inode, chunk->index);
+  uint64_t allocated = content_allocated(inode);
+  chunk_free(inode, *slot);
+  *slot = before;
+  if (before) return;
+  inode->file.chunks--;
+  mem_volume(inode)->space_used -= allocated - content_allocated(inode);
 }
 
 /* ---- cutting ---- */
 
-static void tree_free(struct node *root, uint32_t height) {
+/* Frees the chunks with index >= `from` below a slot at `height` that begins with `base`. */
+static void tree_cut(struct mem_inode *inode, uintptr_t *slot, uint32_t height, uint64_t base, uint64_t from) {
   /* Depth is at most eleven (64 bits of index, six a level) and does not depend on a guest. */
-  for (uint32_t i = 0; i < MEM_FANOUT; i++) {
-    if (!root->slots[i]) continue;
-    if (height > 1) {
-      tree_free((struct node *)root->slots[i], height - 1);
-    } else {
-      free(chunk_of(root->slots[i]));
-    }
+  if (!*slot) return;
+  if (height == 0) {
+    inode->file.chunks--;
+    chunk_free(inode, *slot);
+    *slot = 0;
+    return;
   }
-  free(root);
-}
-
-/* Frees the chunks with index >= from below `node`. */
-static void tree_cut(struct file_content *file, struct node *node, uint32_t height, uint64_t base, uint64_t from) {
   uint64_t step = tree_reach(height - 1);
+  struct node *node = (struct node *)*slot;
   for (uint32_t i = 0; i < MEM_FANOUT; i++) {
     uint64_t first = base + i * step;
-    if (!node->slots[i] || (first < from && from - first >= step)) continue;
-    if (height > 1) {
-      tree_cut(file, (struct node *)node->slots[i], height - 1, first, from);
-      if (first >= from) {
-        free((void *)node->slots[i]);
-        node->slots[i] = 0;
-      }
-    } else {
-      free(chunk_of(node->slots[i]));
-      node->slots[i] = 0;
-      file->chunks--;
+    if (first >= from || from - first < step) tree_cut(inode, &node->slots[i], height - 1, first, from);
+  }
+  if (base < from) return;
+  free(node);
+  *slot = 0;
+}
+
+void content_cut(struct mem_inode *inode, uint64_t from) {
+  struct file_content *file = &inode->file;
+  uint64_t before = content_allocated(inode);
+  if (tree_covers(file, from)) tree_cut(inode, &file->root, file->height, 0, from);
+  if (from <= 1) {
+    /* What is left is chunk 0: back to height 0. */
+    bool was_tree = file->height > 0;
+    for (; file->height > 0; file->height--) {
+      struct node *node = (struct node *)file->root;
+      file->root = node ? node->slots[0] : 0;
+      free(node);
     }
+    if (was_tree) file->first_size = CHUNK_SIZE;
   }
+  mem_volume(inode)->space_used -= before - content_allocated(inode);
 }
 
-static void forget_dirty_from(struct chunk_list *dirty, uint64_t from) {
-  uint32_t kept = 0;
-  for (uint32_t i = 0; i < dirty->count; i++) {
-    if (dirty->indices[i] < from) dirty->indices[kept++] = dirty->indices[i];
+void content_free(struct mem_inode *inode) { content_cut(inode, 0); }
+
+static wasi_errno_t cut_to(struct mem_inode *inode, uint64_t size) {
+  uint64_t from = (size + CHUNK_SIZE - 1) >> CHUNK_BITS;
+  uint32_t tail = (uint32_t)(size & (CHUNK_SIZE - 1));
+  uintptr_t *slot = tail ? content_slot(inode, size >> CHUNK_BITS) : NULL;
+  if (slot && *slot) {
+    if (!SLOT_IN_MEMORY(*slot)) {
+      wasi_errno_t error = chunk_load(inode, size >> CHUNK_BITS, size >> CHUNK_BITS);
+      if (error) return error;
+    }
+    struct chunk *chunk = chunk_of(*slot);
+    if (!(chunk->state & CHUNK_DIRTY)) {
+      chunk_used(chunk);
+      wasi_errno_t error = chunk_room(inode, content_chunk_size(inode, chunk->index));
+      if (error) return error;
+    }
+    memset(chunk->bytes + tail, 0, content_chunk_size(inode, chunk->index) - tail);
+    chunk_changed(chunk);
   }
-  dirty->count = kept;
-}
-
-/* Frees the chunks from index `from` on. */
-static void cut_chunks(struct mem_inode *inode, uint64_t from) {
-  struct file_content *file = &inode->file;
-  uint64_t before = file->chunks;
-  if (file->height > 0) tree_cut(file, file->root, file->height, 0, from);
-  forget_dirty_from(&file->dirty, from);
-  mem_volume(inode)->space_used -= (before - file->chunks) << CHUNK_BITS;
-}
-
-void content_free(struct mem_inode *inode) {
-  struct file_content *file = &inode->file;
-  mem_volume(inode)->space_used -= content_allocated(inode);
-  if (file->root) tree_free(file->root, file->height);
-  free(file->small);
-  free(file->dirty.indices);
-  memset(file, 0, sizeof *file);
+  content_cut(inode, from);
+  journal_cut(inode, from);
+  return WASI_ESUCCESS;
 }
 
 wasi_errno_t content_resize(struct mem_inode *inode, uint64_t size) {
-  struct file_content *file = &inode->file;
-  uint64_t old_size = inode->base.size;
+  wasi_errno_t error = WASI_ESUCCESS;
   if (size > INT64_MAX) return WASI_EFBIG;
-  if (size > old_size) {
-    if (!file->chunked && size > CHUNK_SIZE && !small_to_chunks(inode)) return WASI_ENOSPC;
-    if (!file->chunked && !small_reserve(inode, (uint32_t)size)) return WASI_ENOSPC;
-  } else if (size == 0) {
-    /* Also for the small form, which is stored as chunk 0 when it is too long to be inline. */
-    journal_cut(inode, 0);
-    content_free(inode);
-  } else if (!file->chunked) {
-    memset(file->small + size, 0, old_size - size);
-  } else {
-    uint64_t from = (size + CHUNK_SIZE - 1) >> CHUNK_BITS;
-    uint32_t tail = (uint32_t)(size & (CHUNK_SIZE - 1));
-    uintptr_t *slot = tail ? slot_find(file, size >> CHUNK_BITS) : NULL;
-    if (slot && *slot) {
-      if (!slot_mark_dirty(inode, slot, size >> CHUNK_BITS)) return WASI_ENOSPC;
-      memset(chunk_of(*slot) + tail, 0, CHUNK_SIZE - tail);
-    }
-    cut_chunks(inode, from);
-    journal_cut(inode, from);
+  if (size < inode->base.size) {
+    error = cut_to(inode, size);
+  } else if (inode->file.height == 0) {
+    error = first_grow(inode, minimum(size, CHUNK_SIZE));
   }
-  inode->base.size = size;
+  if (error) return error;
+  set_size(inode, size);
   journal_inode(inode);
   return WASI_ESUCCESS;
 }
 
 /* ---- reading and writing ---- */
 
+/* How many bytes the vectors at hand have in all. */
+static uint32_t transfer_at_hand(struct transfer *transfer) {
+  uint64_t total = 0;
+  (void)transfer_run(transfer);
+  for (uint32_t i = transfer->current; i < transfer->fetched; i++) total += transfer->batch[i][1];
+  return minimum(total, transfer->most - transfer->done);
+}
+
+/* Has all chunks in memory that the read needs, up to a number of them: beyond it the read is a short one. */
+static wasi_errno_t ready_to_read(struct mem_inode *inode, struct transfer *transfer, uint64_t offset) {
+  uint64_t left = inode->base.size > offset ? inode->base.size - offset : 0;
+  uint32_t length = minimum(transfer_at_hand(transfer), left);
+  if (length == 0) return WASI_ESUCCESS;
+  uint64_t first = offset >> CHUNK_BITS, last = (offset + length - 1) >> CHUNK_BITS;
+  for (uint64_t index = first; index <= last; index++) {
+    const uintptr_t *slot = content_slot(inode, index);
+    if (!slot || !*slot) continue;
+    if (SLOT_IN_MEMORY(*slot)) {
+      chunk_used(chunk_of(*slot));
+      continue;
+    }
+    if (index - first >= READ_CHUNKS || (index > first && *slot == SLOT_FAILED)) break;
+    wasi_errno_t error = chunk_load(inode, index, last);
+    if (error) return index > first && error != NIDUS_WOULD_BLOCK ? WASI_ESUCCESS : error;
+  }
+  return WASI_ESUCCESS;
+}
+
 wasi_errno_t content_read(struct mem_inode *inode, struct transfer *transfer, uint64_t offset) {
   uint64_t size = inode->base.size;
-  struct file_content *file = &inode->file;
+  if (mem_volume(inode)->volume) {
+    wasi_errno_t error = ready_to_read(inode, transfer, offset);
+    if (error) return error;
+  }
   while (offset < size) {
     uint32_t run = transfer_run(transfer);
     if (run == 0) break;
-    uint32_t length = minimum(run, size - offset);
-    bool moved;
-    if (!file->chunked) {
-      moved = transfer_to_guest(transfer, file->small + offset, length);
-    } else {
-      uint32_t within = (uint32_t)(offset & (CHUNK_SIZE - 1));
-      length = minimum(length, CHUNK_SIZE - within);
-      uintptr_t *slot = slot_find(file, offset >> CHUNK_BITS);
-      moved = slot && *slot ? transfer_to_guest(transfer, chunk_of(*slot) + within, length)
-                            : transfer_zeros_to_guest(transfer, length);
+    uint32_t within = (uint32_t)(offset & (CHUNK_SIZE - 1));
+    uint32_t length = minimum(minimum(run, size - offset), CHUNK_SIZE - within);
+    uintptr_t *slot = content_slot(inode, offset >> CHUNK_BITS);
+    if (slot && *slot && !SLOT_IN_MEMORY(*slot)) {
+      /* Asked for already, for the next read. */
+      if (transfer->done && *slot == SLOT_FAILED) break;
+      wasi_errno_t error = chunk_load(inode, offset >> CHUNK_BITS, offset >> CHUNK_BITS);
+      if (error) return transfer->done ? WASI_ESUCCESS : error;
     }
+    bool moved = slot && *slot ? transfer_to_guest(transfer, chunk_of(*slot)->bytes + within, length)
+                               : transfer_zeros_to_guest(transfer, length);
     if (!moved) break;
     offset += length;
   }
   return WASI_ESUCCESS;
 }
 
-/* Where the next bytes at `offset` go, and in *room how many fit there. With *raw set, they fill a new
- * chunk whose bytes are undefined. NULL when memory is short. */
-static uint8_t *write_window(struct mem_inode *inode, uint64_t offset, uint32_t wanted, uint32_t *room, bool *raw) {
-  struct file_content *file = &inode->file;
-  if (!file->chunked) {
-    if (offset <= CHUNK_SIZE && wanted <= CHUNK_SIZE - offset) {
-      *room = wanted;
-      return small_reserve(inode, (uint32_t)offset + wanted) ? file->small + offset : NULL;
+/* Has the chunks in memory that the vectors at hand overwrite only partly. */
+static wasi_errno_t ready_to_write(struct mem_inode *inode, struct transfer *transfer, uint64_t offset) {
+  uint32_t left = transfer_at_hand(transfer);
+  wasi_errno_t result = WASI_ESUCCESS;
+  uint64_t least = offset >> CHUNK_BITS;
+  for (uint32_t i = transfer->current; i < transfer->fetched && left > 0; i++) {
+    uint32_t length = minimum(transfer->batch[i][1], left);
+    if (length == 0) continue;
+    uint64_t ends[2] = {offset, offset + length};
+    left -= length;
+    offset += length;
+    for (int k = 0; k < 2; k++) {
+      uint64_t index = ends[k] >> CHUNK_BITS;
+      if ((ends[k] & (CHUNK_SIZE - 1)) == 0 || index - least >= READ_CHUNKS) continue;
+      const uintptr_t *slot = content_slot(inode, index);
+      if (!slot || !*slot) continue;
+      wasi_errno_t error = SLOT_IN_MEMORY(*slot) ? WASI_ESUCCESS : chunk_load(inode, index, index);
+      if (error && result != WASI_EIO) result = error;
     }
-    if (!small_to_chunks(inode)) return NULL;
   }
-  uint32_t within = (uint32_t)(offset & (CHUNK_SIZE - 1));
-  *room = minimum(wanted, CHUNK_SIZE - within);
-  uint8_t *chunk = chunk_for_writing(inode, offset >> CHUNK_BITS, *room == CHUNK_SIZE ? raw : NULL);
-  return chunk ? chunk + within : NULL;
+  return result;
 }
 
 wasi_errno_t content_write(struct mem_inode *inode, struct transfer *transfer, uint64_t offset) {
+  if (mem_volume(inode)->volume) {
+    wasi_errno_t error = ready_to_write(inode, transfer, offset);
+    if (error) return error;
+  }
   for (;;) {
     uint32_t run = transfer_run(transfer);
     if (run == 0) break;
     if (offset >= INT64_MAX) return transfer->done ? WASI_ESUCCESS : WASI_EFBIG;
-    uint32_t length = minimum(run, INT64_MAX - offset);
-    bool raw = false;
-    uint8_t *window = write_window(inode, offset, length, &length, &raw);
-    if (!window) return transfer->done ? WASI_ESUCCESS : WASI_ENOSPC;
-    if (!transfer_from_guest(transfer, window, length)) {
-      if (raw) memset(window, 0, CHUNK_SIZE);
+    uint32_t within = (uint32_t)(offset & (CHUNK_SIZE - 1));
+    uint32_t length = minimum(minimum(run, INT64_MAX - offset), CHUNK_SIZE - within);
+    struct chunk *chunk;
+    uintptr_t before;
+    wasi_errno_t error = chunk_for_writing(inode, offset >> CHUNK_BITS, within + length, length == CHUNK_SIZE, &chunk, &before);
+    if (error) return transfer->done ? WASI_ESUCCESS : error;
+    bool moved = transfer_from_guest(transfer, chunk->bytes + within, length);
+    if (!moved && !SLOT_IN_MEMORY(before)) {
+      chunk_undo(inode, chunk, before);
       break;
     }
+    chunk_changed(chunk);
+    if (!moved) break;
     offset += length;
-    if (offset > inode->base.size) inode->base.size = offset;
+    if (offset > inode->base.size) set_size(inode, offset);
   }
   return WASI_ESUCCESS;
 }
@@ -312,40 +400,73 @@ wasi_errno_t content_reserve(struct mem_inode *inode, uint64_t offset, uint64_t 
     wasi_errno_t error = content_resize(inode, end);
     if (error) return error;
   }
-  if (!inode->file.chunked) return WASI_ESUCCESS;
   for (uint64_t index = offset >> CHUNK_BITS; index << CHUNK_BITS < end; index++) {
-    if (chunk_for_writing(inode, index, NULL)) continue;
+    const uintptr_t *slot = content_slot(inode, index);
+    if (slot && *slot) continue;
+    struct chunk *chunk;
+    uintptr_t before;
+    wasi_errno_t error =
+        chunk_for_writing(inode, index, minimum(end - (index << CHUNK_BITS), CHUNK_SIZE), false, &chunk, &before);
+    if (!error) {
+      chunk_changed(chunk);
+      continue;
+    }
+    if (error == NIDUS_WOULD_BLOCK) return error;
     /* What was added is given back, without any need for memory: it is all zeros. Holes that have been
      * filled stay so, which nobody can see. */
-    uint64_t from = (old_size + CHUNK_SIZE - 1) >> CHUNK_BITS;
-    if (end > old_size) cut_chunks(inode, from);
-    inode->base.size = old_size;
-    return WASI_ENOSPC;
+    if (end > old_size) content_cut(inode, (old_size + CHUNK_SIZE - 1) >> CHUNK_BITS);
+    set_size(inode, old_size);
+    return error;
   }
   return WASI_ESUCCESS;
 }
 
-wasi_errno_t content_load_chunk(struct mem_inode *inode, uint64_t index, const void *bytes, uint32_t length) {
-  uint64_t size = inode->base.size;
-  if (length == 0 || length > CHUNK_SIZE || index > (uint64_t)INT64_MAX >> CHUNK_BITS ||
-      (index << CHUNK_BITS) >= size || inode->file.small || length > size - (index << CHUNK_BITS)) {
-    return WASI_EIO;
-  }
+/* ---- from a log ---- */
+
+wasi_errno_t content_load_size(struct mem_inode *inode, uint64_t size) {
   struct file_content *file = &inode->file;
+  uint64_t old_size = inode->base.size;
+  if (content_is_inline(inode)) content_cut(inode, 0);
+  if (size < old_size) content_cut(inode, (size + CHUNK_SIZE - 1) >> CHUNK_BITS);
+  if (file->height == 0 && file->root) {
+    wasi_errno_t error = first_grow(inode, minimum(size, CHUNK_SIZE));
+    if (error) return error;
+  }
+  set_size(inode, size);
+  return WASI_ESUCCESS;
+}
+
+wasi_errno_t content_load_stored(struct mem_inode *inode, uint64_t index) {
+  struct file_content *file = &inode->file;
+  struct mem_filesystem *fs = mem_volume(inode);
+  uint64_t before = content_allocated(inode);
+  if (file->height == 0 && index > 0) {
+    wasi_errno_t error = first_grow(inode, CHUNK_SIZE);
+    if (error) return error;
+    before = content_allocated(inode);
+  }
   uintptr_t *slot = slot_make(file, index);
   if (!slot) return WASI_ENOMEM;
-  if (!*slot) {
-    uint8_t *chunk = calloc(1, CHUNK_SIZE);
-    if (!chunk) return WASI_ENOMEM;
-    *slot = (uintptr_t)chunk;
-    file->chunks++;
-    mem_volume(inode)->space_used += CHUNK_SIZE; /* what is stored is loaded, whatever the limit */
+  chunk_free(inode, *slot);
+  if (!*slot) file->chunks++;
+  *slot = SLOT_STORED;
+  if (file->height == 0) {
+    /* What of it is stored may be less, or on a view that is behind, more. */
+    file->first_size = minimum(inode->base.size, CHUNK_SIZE);
   }
-  file->chunked = true;
-  memcpy(chunk_of(*slot), bytes, length);
+  fs->space_used += content_allocated(inode) - before; /* what is stored is there, whatever the limit */
   return WASI_ESUCCESS;
 }
 
-uint64_t content_allocated(const struct mem_inode *inode) {
-  return inode->file.chunked ? inode->file.chunks << CHUNK_BITS : inode->file.small_capacity;
+wasi_errno_t content_load_inline(struct mem_inode *inode, const uint8_t *bytes, uint32_t length) {
+  content_cut(inode, 0);
+  set_size(inode, length);
+  if (length == 0) return WASI_ESUCCESS;
+  inode->file.first_size = length;
+  struct chunk *chunk = chunk_make(inode, &inode->file.root, 0, length, true);
+  if (!chunk) return WASI_ENOMEM;
+  mem_volume(inode)->space_used += length;
+  memcpy(chunk->bytes, bytes, length);
+  chunk_changed(chunk);
+  return WASI_ESUCCESS;
 }

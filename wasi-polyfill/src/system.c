@@ -81,8 +81,8 @@ int32_t system_add_mount(struct nidus_system *system, const char *path, uint32_t
   return number;
 }
 
-int32_t nidus_mount_mem(struct nidus_system *system, const char *path, uint32_t length, uint32_t flags) {
-  struct filesystem *fs = mem_filesystem_create(system, flags & NIDUS_MOUNT_JOURNALED);
+int32_t nidus_mount_mem(struct nidus_system *system, const char *path, uint32_t length) {
+  struct filesystem *fs = mem_filesystem_create(system, NULL);
   return fs ? system_add_mount(system, path, length, fs) : -WASI_ENOMEM;
 }
 
@@ -164,7 +164,7 @@ static bool mount_at(struct nidus_system *system, const char *path, struct files
 }
 
 static bool boot(struct nidus_system *system) {
-  struct filesystem *root = mem_filesystem_create(system, false);
+  struct filesystem *root = mem_filesystem_create(system, NULL);
   if (!root) return false;
   int32_t number = mount_number(system);
   if (number < 0) {

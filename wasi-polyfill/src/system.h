@@ -30,15 +30,14 @@ struct filesystem *system_mount(struct nidus_system *system, uint32_t number);
  * destroyed on failure. Returns the number or a negated errno. */
 int32_t system_add_mount(struct nidus_system *system, const char *path, uint32_t length, struct filesystem *fs);
 
-/* Drops the root and frees the filesystem. */
-void filesystem_destroy(struct filesystem *fs);
-
 /* A filesystem with nodes of the three devices. */
 struct filesystem *device_filesystem_create(struct nidus_system *system);
 /* An inode for host stream `stream`; its only reference is the caller's. NULL when memory is short. */
 struct inode *stream_inode_create(struct nidus_system *system, uint32_t stream, uint32_t flags);
 
-struct filesystem *mem_filesystem_create(struct nidus_system *system, bool journaled);
+struct volume;
+/* With a volume it is persistent, and owns it, also on failure. */
+struct filesystem *mem_filesystem_create(struct nidus_system *system, struct volume *volume);
 struct filesystem *tar_filesystem_create(struct nidus_system *system, void *archive, uint32_t length,
                                          wasi_errno_t *error);
 struct filesystem *host_filesystem_create(struct nidus_system *system, uint32_t host_mount, bool read_only,

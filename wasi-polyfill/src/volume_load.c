@@ -1,211 +1,317 @@
 /*
- * volume_load.c: building a volume's tree from its store, in three steps: all inodes, then entries and
- * chunks in any order, then nidus_load_end, which accepts only a whole tree.
+ * volume_load.c: taking in the log of a volume: all of it at the mount, and on a view whatever its writer adds later.
  *
- * Until load_end the loaded inodes are held by a table from inode number to inode. What comes from
- * the store is not trusted: a record that contradicts another is EIO, never a broken tree.
+ * Records change the tree as they come. Every inode that a record makes, or takes out of a folder, is held until the
+ * end, since a later record may put it elsewhere; then volume_take_end accepts the tree, if it is one, or leaves
+ * an empty root. What comes from the store is not trusted: a record that contradicts another is EIO, never a
+ * broken tree. Inodes without a name go at the end: on a volume, their last closing was not stored any more.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "mem.h"
 #include "path.h"
-#include "volume_load.h"
+#include "volume_log.h"
+#include "volume_state.h"
 
-struct loader {
-  struct mem_inode **table; /* open addressing by ino; each referenced */
-  uint32_t size;            /* a power of two */
-  uint32_t count;
-  bool refused; /* a record: the volume will not be accepted */
-};
-
-static uint32_t table_start(const struct loader *loader, uint64_t ino) {
-  return (uint32_t)((ino * 0x9E3779B97F4A7C15ull) >> 32) & (loader->size - 1);
+static void hold(struct volume *volume, struct mem_inode *inode) {
+  if (inode->held) return;
+  inode->held = true;
+  inode->dirty_next = volume->held;
+  volume->held = mem_of(inode_hold(&inode->base));
 }
 
-static struct mem_inode **table_slot(const struct loader *loader, uint64_t ino) {
-  uint32_t i = table_start(loader, ino);
-  while (loader->table[i] && loader->table[i]->base.ino != ino) i = (i + 1) & (loader->size - 1);
-  return &loader->table[i];
-}
-
-static struct mem_inode *loaded(const struct loader *loader, uint64_t ino) {
-  return loader && loader->size ? *table_slot(loader, ino) : NULL;
-}
-
-static bool table_grow(struct loader *loader) {
-  if (loader->count < loader->size / 2) return true;
-  struct loader bigger = {.size = loader->size ? loader->size * 2 : 64, .count = loader->count, .refused = loader->refused};
-  if (bigger.size == 0) return false;
-  bigger.table = calloc(bigger.size, sizeof *bigger.table);
-  if (!bigger.table) return false;
-  for (uint32_t i = 0; i < loader->size; i++) {
-    if (loader->table[i]) *table_slot(&bigger, loader->table[i]->base.ino) = loader->table[i];
+static void let_go_of_held(struct volume *volume) {
+  while (volume->held) {
+    struct mem_inode *inode = volume->held;
+    volume->held = inode->dirty_next;
+    inode->held = false;
+    inode_drop(&inode->base);
   }
-  free(loader->table);
-  *loader = bigger;
+}
+
+/* ---- records ---- */
+
+static struct mem_inode *find(const struct volume *volume, uint64_t ino, uint8_t type) {
+  struct mem_inode *inode = volume_find(volume, ino);
+  return inode && inode->base.type == type ? inode : NULL;
+}
+
+static wasi_errno_t take_inode(struct mem_filesystem *fs, const struct log_record *record) {
+  struct volume *volume = fs->volume;
+  struct mem_inode *inode = volume_find(volume, record->ino);
+  bool made = !inode;
+  if (inode && inode->base.type == WASI_FILETYPE_REGULAR_FILE) chunks_unwanted(inode);
+  wasi_errno_t error = record_decode(fs, record->ino, record->bytes, record->length, &inode);
+  if (error) return error;
+  inode->seen = inode->stored = true;
+  hold(volume, inode);
+  if (made) inode->base.references--; /* the maker's */
+  return WASI_ESUCCESS;
+}
+
+static void remove_entry(struct volume *volume, struct mem_inode *directory, struct mem_entry *entry) {
+  hold(volume, entry->inode);
+  directory_remove(directory, entry);
+}
+
+static wasi_errno_t take_entry(struct mem_filesystem *fs, const struct log_record *record) {
+  struct volume *volume = fs->volume;
+  struct name name = {(const char *)record->bytes, record->length};
+  struct mem_inode *directory = find(volume, record->ino, WASI_FILETYPE_DIRECTORY);
+  struct mem_inode *child = volume_find(volume, record->value);
+  if (!directory || !child || &child->base == fs->base.root || !name_is_valid(name)) return WASI_EIO;
+  struct mem_entry *entry = directory_find(directory, name);
+  if (entry && entry->inode != child) {
+    remove_entry(volume, directory, entry);
+    entry = NULL;
+  }
+  if (!entry) {
+    wasi_errno_t error = directory_add(directory, name, child);
+    if (error) return error;
+    entry = directory_find(directory, name);
+  }
+  entry->stored = true;
+  entry->dirty = false;
+  if (child->base.type == WASI_FILETYPE_DIRECTORY && child->base.parent != &directory->base) {
+    struct inode *before = child->base.parent;
+    child->base.parent = inode_hold(&directory->base);
+    if (before) {
+      hold(volume, mem_of(before));
+      inode_drop(before);
+    }
+  }
+  return WASI_ESUCCESS;
+}
+
+static wasi_errno_t take_no_entry(struct volume *volume, const struct log_record *record) {
+  struct mem_inode *directory = find(volume, record->ino, WASI_FILETYPE_DIRECTORY);
+  if (!directory) return WASI_EIO;
+  struct mem_entry *entry = directory_find(directory, (struct name){(const char *)record->bytes, record->length});
+  if (entry) remove_entry(volume, directory, entry);
+  return WASI_ESUCCESS;
+}
+
+/* The inode is in no folder any more; whoever has it open keeps what of it is in memory. */
+static void take_gone(struct volume *volume, struct mem_inode *inode) {
+  hold(volume, inode);
+  volume_forget_inode(volume, inode);
+  inode->stored = false;
+  inode->base.nlink = 0;
+  if (inode->base.type == WASI_FILETYPE_REGULAR_FILE) chunks_unwanted(inode);
+  if (inode->base.type != WASI_FILETYPE_DIRECTORY) return;
+  for (struct mem_entry *entry; (entry = directory_from(inode, 0)) != NULL;) remove_entry(volume, inode, entry);
+}
+
+static wasi_errno_t take_chunks(struct volume *volume, const struct log_record *record) {
+  struct mem_inode *inode = find(volume, record->ino, WASI_FILETYPE_REGULAR_FILE);
+  if (!inode || content_is_inline(inode) || record->count == 0) return WASI_EIO;
+  uint64_t end = (inode->base.size - 1) / CHUNK_SIZE + 1;
+  if (record->value >= end || record->count > end - record->value) return WASI_EIO;
+  chunks_unwanted(inode);
+  inode->chunks_stored = true;
+  for (uint64_t i = 0; i < record->count; i++) {
+    if (content_allocated(inode) >= VOLUME_LIMIT) return WASI_EIO;
+    wasi_errno_t error = content_load_stored(inode, record->value + i);
+    if (error) return error;
+  }
+  return WASI_ESUCCESS;
+}
+
+static wasi_errno_t take_cut(struct volume *volume, const struct log_record *record) {
+  struct mem_inode *inode = find(volume, record->ino, WASI_FILETYPE_REGULAR_FILE);
+  if (!inode) return WASI_EIO;
+  chunks_unwanted(inode);
+  if (!content_is_inline(inode)) content_cut(inode, record->value);
+  return WASI_ESUCCESS;
+}
+
+static wasi_errno_t take_record(struct mem_filesystem *fs, const struct log_record *record) {
+  struct volume *volume = fs->volume;
+  struct mem_inode *inode;
+  switch (record->type) {
+    case LOG_INODE:
+      return take_inode(fs, record);
+    case LOG_ENTRY:
+      return take_entry(fs, record);
+    case LOG_NO_ENTRY:
+      return take_no_entry(volume, record);
+    case LOG_GONE:
+      inode = volume_find(volume, record->ino);
+      if (inode && &inode->base == fs->base.root) return WASI_EIO;
+      if (inode) take_gone(volume, inode);
+      return WASI_ESUCCESS;
+    case LOG_CHUNKS:
+      return take_chunks(volume, record);
+    case LOG_CUT:
+      return take_cut(volume, record);
+    case LOG_NEXT_INO:
+      if (record->ino > fs->next_ino) fs->next_ino = record->ino;
+      return WASI_ESUCCESS;
+  }
+  return WASI_EIO;
+}
+
+/* ---- checkpoints ---- */
+
+/* Nothing of what is there has been seen in the log yet. */
+static void restart(struct volume *volume) {
+  volume->restarted = true;
+  EACH_INODE(volume, inode) {
+    inode->seen = false;
+    if (inode->base.type == WASI_FILETYPE_REGULAR_FILE && !content_is_inline(inode)) content_cut(inode, 0);
+    if (inode->base.type != WASI_FILETYPE_DIRECTORY) continue;
+    for (uint32_t i = 0; i < inode->directory.used; i++) inode->directory.entries[i].stored = false;
+  }
+}
+
+/* What was not seen is gone. */
+static void drop_unseen(struct mem_filesystem *fs) {
+  struct volume *volume = fs->volume;
+  volume->restarted = false;
+  for (uint32_t place = 0; place < volume->place_count; place++) {
+    for (struct mem_inode *inode = volume->places[place], *next; inode; inode = next) {
+      next = inode->by_ino;
+      if (inode->base.type == WASI_FILETYPE_DIRECTORY) {
+        for (uint32_t i = 0; i < inode->directory.used; i++) {
+          struct mem_entry *entry = &inode->directory.entries[i];
+          if (entry->inode && !entry->stored) remove_entry(volume, inode, entry);
+        }
+      }
+      if (!inode->seen && &inode->base != fs->base.root) take_gone(volume, inode);
+    }
+  }
+}
+
+/* ---- segments ---- */
+
+static bool header_follows(const struct volume *volume, const struct log_header *header) {
+  if (volume->within) return header->transaction == volume->taking && header->part == volume->part;
+  if (header->part != 0 || header->transaction <= volume->transaction) return false;
+  return (header->flags & LOG_CHECKPOINT) || (volume->has_log && header->after <= volume->transaction);
+}
+
+static wasi_errno_t take_segment(struct mem_filesystem *fs, const void *bytes, uint32_t length) {
+  struct volume *volume = fs->volume;
+  struct log_reader log;
+  struct log_header header;
+  if (!log_open(&log, bytes, length, &header) || !header_follows(volume, &header)) return WASI_EIO;
+  if (!volume->within) {
+    volume->within = true;
+    volume->taking = header.transaction;
+    volume->part = 0;
+    if (header.flags & LOG_CHECKPOINT) {
+      restart(volume);
+      volume->checkpoint_size = volume->log_size = 0;
+      volume->has_log = true;
+    }
+  }
+  *(header.flags & LOG_CHECKPOINT ? &volume->checkpoint_size : &volume->log_size) += length;
+  volume->part++;
+  while (log.at < log.end) {
+    struct log_record record;
+    wasi_errno_t error = log_next(&log, &record) ? take_record(fs, &record) : WASI_EIO;
+    if (error) return error;
+  }
+  if (!(header.flags & LOG_LAST)) return WASI_ESUCCESS;
+  volume->within = false;
+  volume->transaction = volume->numbered = header.transaction;
+  if (volume->restarted) drop_unseen(fs);
+  return WASI_ESUCCESS;
+}
+
+wasi_errno_t volume_take_segment(struct mem_filesystem *fs, const void *bytes, uint32_t length) {
+  struct volume *volume = fs->volume;
+  if (!volume->loading) {
+    bool begun = volume->loaded || mem_of(fs->base.root)->directory.live > 0;
+    if (volume->refused || (begun && !volume->view)) return WASI_EBUSY;
+    volume->loading = true;
+    journal_clean(volume, mem_of(fs->base.root)); /* a new volume's would be */
+  }
+  if (volume->refused) return WASI_EIO;
+  wasi_errno_t error = take_segment(fs, bytes, length);
+  if (error) volume->refused = true;
+  return error;
+}
+
+/* ---- the end ---- */
+
+/* Counts how often each inode is named; a folder's parent must be the one that names it. */
+static bool count_links(struct volume *volume) {
+  EACH_INODE(volume, inode) inode->links = 0;
+  EACH_INODE(volume, inode) {
+    if (inode->base.type != WASI_FILETYPE_DIRECTORY) continue;
+    for (uint32_t i = 0; i < inode->directory.used; i++) {
+      struct mem_inode *child = inode->directory.entries[i].inode;
+      if (!child) continue;
+      if (child->base.type == WASI_FILETYPE_DIRECTORY && child->base.parent != &inode->base) return false;
+      if (!child->known || ++child->links > LINK_LIMIT) return false;
+    }
+  }
   return true;
 }
 
-static void loader_free(struct mem_filesystem *fs);
-
-void loader_discard(struct mem_filesystem *fs) {
-  struct loader *loader = fs->loader;
-  if (!loader) return;
-  /* The folders may form cycles: every tie between inodes is cut before any is let go. */
-  for (uint32_t i = 0; i < loader->size; i++) {
-    struct mem_inode *inode = loader->table[i];
-    if (!inode || inode->base.type != WASI_FILETYPE_DIRECTORY) continue;
-    directory_free(inode);
-    inode->base.size = 0;
-    inode->base.nlink = 2;
-    if (inode->base.parent && &inode->base != fs->base.root) inode_drop(inode->base.parent);
-    if (&inode->base != fs->base.root) inode->base.parent = NULL;
-  }
-  loader_free(fs);
-}
-
-static void loader_free(struct mem_filesystem *fs) {
-  struct loader *loader = fs->loader;
-  fs->loader = NULL;
-  for (uint32_t i = 0; i < loader->size; i++) {
-    if (loader->table[i]) inode_drop(&loader->table[i]->base);
-  }
-  free(loader->table);
-  free(loader);
-}
-
-static struct mem_filesystem *volume_of(struct nidus_system *system, uint32_t mount) {
-  struct filesystem *fs = system_mount(system, mount);
-  return fs && mem_is(fs) && ((struct mem_filesystem *)fs)->journal ? (struct mem_filesystem *)fs : NULL;
-}
-
-/* The answer to a record, remembered when it was no. */
-static int32_t answered(struct mem_filesystem *fs, wasi_errno_t error) {
-  if (error && fs->loader) fs->loader->refused = true;
-  return -(int32_t)error;
-}
-
-static wasi_errno_t load_root(struct mem_filesystem *fs, const void *bytes, uint32_t length) {
-  struct mem_inode *record;
-  wasi_errno_t error = record_decode(fs, 1, bytes, length, &record);
-  if (error) return error;
-  struct inode *root = fs->base.root;
-  if (record->base.type == WASI_FILETYPE_DIRECTORY) {
-    root->mode = record->base.mode;
-    root->atime = record->base.atime;
-    root->mtime = record->base.mtime;
-    root->ctime = record->base.ctime;
-  } else {
-    error = WASI_EIO;
-  }
-  inode_drop(&record->base);
-  return error;
-}
-
-static wasi_errno_t load_inode(struct mem_filesystem *fs, uint64_t ino, const void *bytes, uint32_t length) {
-  if (!fs->loader || !table_grow(fs->loader)) return WASI_ENOMEM;
-  struct mem_inode **slot = table_slot(fs->loader, ino);
-  if (*slot) return WASI_EIO;
-  wasi_errno_t error = ino == 1 ? load_root(fs, bytes, length) : record_decode(fs, ino, bytes, length, slot);
-  if (error) {
-    *slot = NULL;
-    return error;
-  }
-  if (ino == 1) *slot = mem_of(inode_hold(fs->base.root));
-  fs->loader->count++;
-  return WASI_ESUCCESS;
-}
-
-int32_t nidus_load_inode(struct nidus_system *system, uint32_t mount, uint64_t ino, const void *bytes,
-                         uint32_t length) {
-  struct mem_filesystem *fs = volume_of(system, mount);
-  if (!fs) return -WASI_EINVAL;
-  if (!fs->loader && mem_of(fs->base.root)->directory.live > 0) return -WASI_EBUSY;
-  if (!fs->loader) fs->loader = calloc(1, sizeof *fs->loader);
-  return answered(fs, load_inode(fs, ino, bytes, length));
-}
-
-static wasi_errno_t load_dirent(struct mem_filesystem *fs, uint64_t parent, struct name name, uint64_t child) {
-  struct mem_inode *directory = loaded(fs->loader, parent);
-  struct mem_inode *inode = loaded(fs->loader, child);
-  if (!directory || !inode || child == 1 || directory->base.type != WASI_FILETYPE_DIRECTORY) return WASI_EIO;
-  if (!name_is_valid(name) || directory_find(directory, name)) return WASI_EIO;
-  bool folder = inode->base.type == WASI_FILETYPE_DIRECTORY;
-  if (folder ? inode->base.parent != NULL : inode->base.nlink >= LINK_LIMIT) return WASI_EIO;
-  wasi_errno_t error = directory_add(directory, name, inode);
-  if (error) return error;
-  if (folder) {
-    inode->base.parent = inode_hold(&directory->base);
-    directory->base.nlink++;
-  } else {
-    inode->base.nlink++;
-  }
-  return WASI_ESUCCESS;
-}
-
-int32_t nidus_load_dirent(struct nidus_system *system, uint32_t mount, uint64_t parent, const char *name,
-                          uint32_t length, uint64_t child) {
-  struct mem_filesystem *fs = volume_of(system, mount);
-  if (!fs) return -WASI_EINVAL;
-  return answered(fs, load_dirent(fs, parent, (struct name){name, length}, child));
-}
-
-static wasi_errno_t load_chunk(struct mem_filesystem *fs, uint64_t ino, uint64_t index, const void *bytes,
-                               uint32_t length) {
-  struct mem_inode *inode = loaded(fs->loader, ino);
-  if (!inode || inode->base.type != WASI_FILETYPE_REGULAR_FILE || !inode->file.chunked) return WASI_EIO;
-  wasi_errno_t error = content_load_chunk(inode, index, bytes, length);
-  if (!error) inode->chunks_stored = true;
-  return error;
-}
-
-int32_t nidus_load_chunk(struct nidus_system *system, uint32_t mount, uint64_t ino, uint64_t index,
-                         const void *bytes, uint32_t length) {
-  struct mem_filesystem *fs = volume_of(system, mount);
-  if (!fs) return -WASI_EINVAL;
-  return answered(fs, load_chunk(fs, ino, index, bytes, length));
-}
-
-/* Every inode must hang in the tree: a folder's parents lead to the root, a file has a link. */
+/* Every inode must hang in the tree, or have no name at all, as it says. Folders lead to the root. */
 static bool tree_is_whole(struct mem_filesystem *fs) {
-  struct loader *loader = fs->loader;
-  for (uint32_t i = 0; i < loader->size; i++) {
-    struct mem_inode *inode = loader->table[i];
-    if (!inode || &inode->base == fs->base.root) continue;
-    if (inode->base.nlink == 0) return false;
-    if (inode->base.type != WASI_FILETYPE_DIRECTORY) continue;
+  struct volume *volume = fs->volume;
+  if (!count_links(volume)) return false;
+  EACH_INODE(volume, inode) {
+    inode->seen = &inode->base == fs->base.root;
+    if (inode->links == 0 && inode->base.nlink > 0 && !inode->seen) return false;
+    if (inode->links > 0 && inode->base.nlink == 0) return false;
+    bool folder = inode->base.type == WASI_FILETYPE_DIRECTORY;
+    if (folder && (inode->links > 1 || (inode->links == 0 && inode->directory.live > 0 && !inode->seen))) return false;
+    if (inode->links > 0 || inode->seen) inode->base.nlink = folder ? 2 : inode->links;
+  }
+  EACH_INODE(volume, inode) {
+    if (inode->base.type != WASI_FILETYPE_DIRECTORY || inode->links == 0) continue;
+    mem_of(inode->base.parent)->base.nlink++;
     /* A cycle never reaches the root: a walk of more steps than there are inodes is in one. */
     uint32_t steps = 0;
-    for (const struct inode *at = &inode->base; at != fs->base.root; at = at->parent) {
-      if (!at || !at->parent || ++steps > loader->count) return false;
+    struct mem_inode *at = inode;
+    for (; !at->seen; at = mem_of(at->base.parent)) {
+      if (!at->base.parent || ++steps > volume->inode_count) return false;
     }
+    for (at = inode; !at->seen; at = mem_of(at->base.parent)) at->seen = true;
   }
   return true;
 }
 
-static void mark_stored(struct mem_inode *inode) {
-  inode->stored = true;
-  if (inode->base.type != WASI_FILETYPE_DIRECTORY) return;
-  for (uint32_t i = 0; i < inode->directory.used; i++) {
-    inode->directory.entries[i].stored = true;
-    inode->directory.entries[i].dirty = false;
+/* Takes everything apart, whatever it looks like: the folders may form cycles, so every tie between inodes is cut
+ * before any is let go. */
+void volume_discard(struct mem_filesystem *fs) {
+  struct volume *volume = fs->volume;
+  struct mem_inode *root = mem_of(fs->base.root);
+  EACH_INODE(volume, inode) {
+    if (inode != root) hold(volume, inode);
   }
+  EACH_INODE(volume, inode) {
+    inode->stored = false;
+    if (inode->base.type == WASI_FILETYPE_REGULAR_FILE) chunks_unwanted(inode);
+    if (inode->base.type != WASI_FILETYPE_DIRECTORY) continue;
+    directory_free(inode);
+    inode->base.size = 0;
+    inode->base.nlink = inode == root ? 2 : 0;
+    if (inode == root || !inode->base.parent) continue;
+    inode_drop(inode->base.parent);
+    inode->base.parent = NULL;
+  }
+  let_go_of_held(volume);
 }
 
-int32_t nidus_load_end(struct nidus_system *system, uint32_t mount) {
-  struct mem_filesystem *fs = volume_of(system, mount);
-  if (!fs) return -WASI_EINVAL;
-  if (!fs->loader) return 0;
-  bool whole = !fs->loader->refused && loaded(fs->loader, 1) && tree_is_whole(fs);
-  if (whole) {
-    for (uint32_t i = 0; i < fs->loader->size; i++) {
-      if (fs->loader->table[i]) mark_stored(fs->loader->table[i]);
-    }
-    journal_reset(fs);
-    loader_free(fs);
-  } else {
-    loader_discard(fs);
+wasi_errno_t volume_take_end(struct mem_filesystem *fs) {
+  struct volume *volume = fs->volume;
+  volume->loaded = true;
+  if (volume->refused && !volume->loading) return WASI_EIO;
+  if (!volume->loading) return WASI_ESUCCESS; /* it is new, or nothing is */
+  bool whole = !volume->refused && !volume->within && tree_is_whole(fs);
+  volume->refused = !whole;
+  if (!whole) {
+    volume_discard(fs);
+    volume->loading = false;
+    return WASI_EIO;
   }
-  return whole ? 0 : -WASI_EIO;
+  /* From here on it is noted that inodes without a name go. */
+  volume->loading = false;
+  let_go_of_held(volume);
+  return WASI_ESUCCESS;
 }

@@ -31,23 +31,19 @@ static uint64_t get64(const uint8_t *at) {
   return value;
 }
 
-bool record_is_inline(const struct mem_inode *inode) {
-  return inode->base.type == WASI_FILETYPE_REGULAR_FILE && !inode->file.chunked && inode->base.size <= INLINE_LIMIT;
+static bool is_inline(const struct mem_inode *inode) {
+  return inode->base.type == WASI_FILETYPE_SYMBOLIC_LINK ||
+         (inode->base.type == WASI_FILETYPE_REGULAR_FILE && content_is_inline(inode));
 }
 
-static uint32_t inline_length(const struct mem_inode *inode) {
-  if (inode->base.type == WASI_FILETYPE_SYMBOLIC_LINK) return inode->target.length;
-  return record_is_inline(inode) ? (uint32_t)inode->base.size : 0;
-}
-
-uint32_t record_size(const struct mem_inode *inode) { return RECORD_HEADER_SIZE + inline_length(inode); }
+uint32_t record_inline_length(const struct mem_inode *inode) { return is_inline(inode) ? (uint32_t)inode->base.size : 0; }
 
 void record_encode(const struct mem_inode *inode, uint8_t *bytes) {
-  uint32_t length = inline_length(inode);
-  memset(bytes, 0, RECORD_HEADER_SIZE);
+  uint32_t length = record_inline_length(inode);
+  memset(bytes, 0, RECORD_SIZE + length);
   bytes[0] = RECORD_VERSION;
   bytes[1] = inode->base.type;
-  bytes[2] = inode->base.type == WASI_FILETYPE_SYMBOLIC_LINK || record_is_inline(inode);
+  bytes[2] = is_inline(inode);
   put32(bytes + 4, inode->base.mode);
   put32(bytes + 8, inode->base.nlink);
   put32(bytes + 12, length);
@@ -56,21 +52,26 @@ void record_encode(const struct mem_inode *inode, uint8_t *bytes) {
   put64(bytes + 32, inode->base.mtime);
   put64(bytes + 40, inode->base.ctime);
   if (length == 0) return;
-  bool link = inode->base.type == WASI_FILETYPE_SYMBOLIC_LINK;
-  memcpy(bytes + RECORD_HEADER_SIZE, link ? (const void *)inode->target.bytes : inode->file.small, length);
+  const void *from = inode->target.bytes;
+  if (inode->base.type == WASI_FILETYPE_REGULAR_FILE) {
+    /* At height 0: what is larger has been cut. A hole is zeros. */
+    from = inode->file.root ? ((struct chunk *)inode->file.root)->bytes : NULL;
+  }
+  if (from) memcpy(bytes + RECORD_SIZE, from, length);
 }
 
 static bool record_plausible(const uint8_t *bytes, uint32_t length) {
-  if (length < RECORD_HEADER_SIZE || bytes[0] != RECORD_VERSION || bytes[2] > 1) return false;
+  if (length < RECORD_SIZE || bytes[0] != RECORD_VERSION || bytes[2] > 1) return false;
   uint8_t type = bytes[1];
   uint32_t inline_bytes = get32(bytes + 12);
-  if (length - RECORD_HEADER_SIZE != inline_bytes) return false;
+  if (length - RECORD_SIZE != inline_bytes) return false;
   if (get64(bytes + 16) > INT64_MAX) return false;
   switch (type) {
     case WASI_FILETYPE_DIRECTORY:
       return inline_bytes == 0;
     case WASI_FILETYPE_REGULAR_FILE:
-      return bytes[2] ? inline_bytes == get64(bytes + 16) && inline_bytes <= INLINE_LIMIT : inline_bytes == 0;
+      if (bytes[2]) return inline_bytes == get64(bytes + 16) && inline_bytes <= INLINE_LIMIT;
+      return inline_bytes == 0 && get64(bytes + 16) > INLINE_LIMIT;
     case WASI_FILETYPE_SYMBOLIC_LINK:
       return inline_bytes > 0 && inline_bytes < PATH_LIMIT && inline_bytes == get64(bytes + 16);
     default:
@@ -78,36 +79,39 @@ static bool record_plausible(const uint8_t *bytes, uint32_t length) {
   }
 }
 
+static wasi_errno_t take_contents(struct mem_inode *inode, const uint8_t *bytes) {
+  uint32_t length = get32(bytes + 12);
+  if (inode->base.type == WASI_FILETYPE_REGULAR_FILE) {
+    return bytes[2] ? content_load_inline(inode, bytes + RECORD_SIZE, length)
+                    : content_load_size(inode, get64(bytes + 16));
+  }
+  if (inode->base.type != WASI_FILETYPE_SYMBOLIC_LINK) return WASI_ESUCCESS;
+  char *target = realloc(inode->target.bytes, length);
+  if (!target) return WASI_ENOMEM;
+  memcpy(target, bytes + RECORD_SIZE, length);
+  inode->target.bytes = target;
+  inode->base.size = inode->target.length = length;
+  return WASI_ESUCCESS;
+}
+
 wasi_errno_t record_decode(struct mem_filesystem *fs, uint64_t ino, const uint8_t *bytes, uint32_t length,
-                           struct mem_inode **made) {
-  if (ino == 0 || ino >= INT64_MAX || !record_plausible(bytes, length)) return WASI_EIO;
+                           struct mem_inode **found) {
+  if (!record_plausible(bytes, length)) return WASI_EIO;
   uint8_t type = bytes[1];
-  uint32_t inline_bytes = get32(bytes + 12);
-  struct mem_inode *inode = mem_inode_create(fs, type, get32(bytes + 4) & 07777, ino);
+  struct mem_inode *inode = *found;
+  if (inode && inode->base.type != type) return WASI_EIO;
+  if (!inode) inode = mem_inode_create(fs, type, 0, ino);
   if (!inode) return WASI_ENOMEM;
+  inode->base.mode = get32(bytes + 4) & 07777;
+  inode->base.nlink = get32(bytes + 8);
   inode->base.atime = get64(bytes + 24);
   inode->base.mtime = get64(bytes + 32);
   inode->base.ctime = get64(bytes + 40);
-  /* Links are counted anew, by the entries; a folder has its own two. */
-  if (type == WASI_FILETYPE_DIRECTORY) inode->base.nlink = 2;
-  if (type != WASI_FILETYPE_DIRECTORY) inode->base.size = get64(bytes + 16);
-  if (type == WASI_FILETYPE_REGULAR_FILE) inode->file.chunked = !bytes[2];
-  if (inline_bytes > 0) {
-    void *copy = malloc(inline_bytes);
-    if (!copy) {
-      inode_drop(&inode->base);
-      return WASI_ENOMEM;
-    }
-    memcpy(copy, bytes + RECORD_HEADER_SIZE, inline_bytes);
-    if (type == WASI_FILETYPE_SYMBOLIC_LINK) {
-      inode->target.bytes = copy;
-      inode->target.length = inline_bytes;
-    } else {
-      inode->file.small = copy;
-      inode->file.small_capacity = inline_bytes;
-      fs->space_used += inline_bytes;
-    }
+  wasi_errno_t error = take_contents(inode, bytes);
+  if (error && !*found) {
+    inode_drop(&inode->base);
+  } else {
+    *found = inode;
   }
-  *made = inode;
-  return WASI_ESUCCESS;
+  return error;
 }

@@ -42,7 +42,8 @@ wasi_errno_t wasi_fd_allocate(struct process *process, uint32_t fd, uint64_t off
   if (len > INT64_MAX - offset || offset + len > process->file_size_limit) return WASI_EFBIG;
   /* Space that has been allocated must not run out at a later write: where it can not be had, say so. */
   if (!description->inode->ops->allocate) return WASI_ENOTSUP;
-  return description->inode->ops->allocate(description, offset, len);
+  error = description->inode->ops->allocate(description, offset, len);
+  return error == NIDUS_WOULD_BLOCK ? wasi_file_blocked(process, description) : error;
 }
 
 wasi_errno_t wasi_fd_close(struct process *process, uint32_t fd) { return descriptor_close(process, fd); }
@@ -144,7 +145,9 @@ wasi_errno_t wasi_fd_filestat_set_size(struct process *process, uint32_t fd, uin
     return WASI_ENOTCAPABLE;
   }
   if (size > INT64_MAX || size > process->file_size_limit) return WASI_EFBIG;
-  return description->inode->ops->truncate ? description->inode->ops->truncate(description, size) : WASI_EINVAL;
+  if (!description->inode->ops->truncate) return WASI_EINVAL;
+  error = description->inode->ops->truncate(description, size);
+  return error == NIDUS_WOULD_BLOCK ? wasi_file_blocked(process, description) : error;
 }
 
 wasi_errno_t wasi_chosen_times(struct inode *inode, uint64_t *atime, uint64_t *mtime, uint32_t fst_flags) {

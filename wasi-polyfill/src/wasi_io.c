@@ -25,6 +25,11 @@ wasi_errno_t wasi_blocked(struct process *process, const struct description *des
   return process_block(process, kind, NIDUS_NO_DEADLINE);
 }
 
+/* Files make wait even who has asked not to: what they wait for comes by itself. */
+wasi_errno_t wasi_file_blocked(struct process *process, const struct description *description) {
+  return process_block(process, description->inode->fs->blocked, NIDUS_NO_DEADLINE);
+}
+
 wasi_errno_t wasi_transfer_end(struct process *process, const struct transfer *transfer, wasi_errno_t error,
                                uint32_t count_out) {
   if (error && transfer->done == 0) return error;
@@ -53,6 +58,7 @@ wasi_errno_t wasi_fd_read(struct process *process, uint32_t fd, uint32_t iovs, u
   if (error) return error;
   struct description *description = descriptor->description;
   error = description->inode->ops->read(description, &transfer, description->offset);
+  if (error == NIDUS_WOULD_BLOCK && has_offset(description)) return wasi_file_blocked(process, description);
   if (error == NIDUS_WOULD_BLOCK) return wasi_blocked(process, description, NIDUS_WAIT_READABLE);
   if (has_offset(description)) description->offset += transfer.done;
   return wasi_transfer_end(process, &transfer, error, nread_out);
@@ -78,6 +84,7 @@ wasi_errno_t wasi_fd_write(struct process *process, uint32_t fd, uint32_t iovs, 
   if (has_offset(description)) error = keep_file_size(process, &transfer, offset);
   if (error) return error;
   error = inode->ops->write(description, &transfer, offset);
+  if (error == NIDUS_WOULD_BLOCK && has_offset(description)) return wasi_file_blocked(process, description);
   if (error == NIDUS_WOULD_BLOCK) return wasi_blocked(process, description, NIDUS_WAIT_WRITABLE);
   if (has_offset(description) && transfer.done > 0) description->offset = offset + transfer.done;
   return wasi_transfer_end(process, &transfer, error, nwritten_out);
@@ -98,6 +105,7 @@ wasi_errno_t wasi_fd_pread(struct process *process, uint32_t fd, uint32_t iovs, 
   if (!error) error = transfer_start(&transfer, process, iovs, iovs_len);
   if (error) return error;
   error = descriptor->description->inode->ops->read(descriptor->description, &transfer, offset);
+  if (error == NIDUS_WOULD_BLOCK) return wasi_file_blocked(process, descriptor->description);
   return wasi_transfer_end(process, &transfer, error, nread_out);
 }
 
@@ -112,6 +120,7 @@ wasi_errno_t wasi_fd_pwrite(struct process *process, uint32_t fd, uint32_t iovs,
   error = keep_file_size(process, &transfer, offset);
   if (error) return error;
   error = descriptor->description->inode->ops->write(descriptor->description, &transfer, offset);
+  if (error == NIDUS_WOULD_BLOCK) return wasi_file_blocked(process, descriptor->description);
   return wasi_transfer_end(process, &transfer, error, nwritten_out);
 }
 

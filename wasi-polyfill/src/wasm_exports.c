@@ -165,8 +165,13 @@ static int32_t mounted(const char *path, int32_t mount) {
   return reply_give(&reply, mount < 0 ? reply_refuse(&reply, (wasi_errno_t)-mount, "mount", path, "") : mount);
 }
 
-EXPORT("nidus_mount_mem") int32_t export_mount_mem(const char *path, uint32_t length, uint32_t flags) {
-  return mounted(path, nidus_mount_mem(the_system, path, length - 1, flags));
+EXPORT("nidus_mount_volume")
+int32_t export_mount_volume(const char *path, uint32_t length, uint32_t flags, double budget) {
+  return mounted(path, nidus_mount_volume(the_system, path, length - 1, flags, limit_of(budget)));
+}
+
+EXPORT("nidus_mount_mem") int32_t export_mount_mem(const char *path, uint32_t length) {
+  return mounted(path, nidus_mount_mem(the_system, path, length - 1));
 }
 
 EXPORT("nidus_mount_tar")
@@ -285,50 +290,56 @@ EXPORT("nidus_flush_begin") int32_t export_flush_begin(uint32_t mount) { return 
 
 _Static_assert(sizeof(struct nidus_stat) == 80, "docs/kernel-abi.md");
 
-/* As JavaScript's numbers; a record has a name or contents. */
+/* As JavaScript's numbers. */
 EXPORT("nidus_flush_record") const double *export_flush_record(uint32_t mount, uint32_t i) {
-  static double fields[6];
-  const struct nidus_flush_record *record = nidus_flush_record(the_system, mount, i);
-  if (!record) return NULL;
-  bool named = record->store == NIDUS_STORE_DIRENT;
-  fields[0] = record->store;
-  fields[1] = record->op;
-  fields[2] = (double)record->ino;
-  fields[3] = (double)record->index;
-  fields[4] = (double)(uintptr_t)(named ? (const void *)record->name : record->bytes);
-  fields[5] = named ? record->name_length : record->length;
+  static double fields[5];
+  struct nidus_flush_record record;
+  if (!nidus_flush_record(the_system, mount, i, &record)) return NULL;
+  fields[0] = record.kind;
+  fields[1] = (double)record.ino;
+  fields[2] = (double)record.index;
+  fields[3] = (double)(uintptr_t)record.bytes;
+  fields[4] = record.length;
   return fields;
 }
 
-EXPORT("nidus_flush_end") void export_flush_end(uint32_t mount, uint32_t ok) {
-  nidus_flush_end(the_system, mount, ok != 0);
+EXPORT("nidus_flush_end") void export_flush_end(uint32_t mount, uint32_t error) {
+  nidus_flush_end(the_system, mount, (wasi_errno_t)error);
 }
 
-/* A key as a store gives it back: JavaScript's number, which may be anything. */
-static bool is_whole(double number) { return number >= 0 && number <= 9007199254740991.0 && number == __builtin_floor(number); }
-
-EXPORT("nidus_load")
-int32_t export_load(const void *bytes, uint32_t length, uint32_t mount, uint32_t store, double ino, double index) {
-  (void)give(0, NULL, 0);
-  if (!is_whole(ino) || !is_whole(index)) return -WASI_EIO;
-  switch (store) {
-    case NIDUS_STORE_INODE:
-      return nidus_load_inode(the_system, mount, (uint64_t)ino, bytes, length);
-    case NIDUS_STORE_DIRENT:
-      return nidus_load_dirent(the_system, mount, (uint64_t)ino, bytes, length, (uint64_t)index);
-    default:
-      return nidus_load_chunk(the_system, mount, (uint64_t)ino, (uint64_t)index, bytes, length);
+/* Gives three numbers for each range. */
+EXPORT("nidus_volume_wants") int32_t export_volume_wants(uint32_t mount, uint32_t all) {
+  static double fields[3 * NIDUS_WANTS];
+  struct nidus_want wants[NIDUS_WANTS];
+  uint32_t count = nidus_volume_wants(the_system, mount, all, wants);
+  for (uint32_t i = 0; i < count; i++) {
+    fields[3 * i] = (double)wants[i].ino;
+    fields[3 * i + 1] = (double)wants[i].first;
+    fields[3 * i + 2] = wants[i].count;
   }
+  (void)give((int32_t)count, NULL, 0);
+  given.bytes = fields;
+  given.length = count * 3 * sizeof *fields;
+  return (int32_t)count | (nidus_volume_crowded(the_system, mount) ? 64 : 0);
 }
 
-/* `refused`: what the first record was answered that could not be loaded. */
+EXPORT("nidus_chunk")
+int32_t export_chunk(const void *bytes, uint32_t length, uint32_t mount, double ino, double index, uint32_t error) {
+  (void)give(0, NULL, 0);
+  return nidus_chunk(the_system, mount, (uint64_t)ino, (uint64_t)index, bytes, length, (wasi_errno_t)error);
+}
+
+EXPORT("nidus_load") int32_t export_load(const void *bytes, uint32_t length, uint32_t mount) {
+  (void)give(0, NULL, 0);
+  return nidus_load(the_system, mount, bytes, length);
+}
+
 EXPORT("nidus_load_end")
-int32_t export_load_end(const char *strings, uint32_t length, uint32_t mount, int32_t refused, double bytes) {
+int32_t export_load_end(const char *strings, uint32_t length, uint32_t mount, double bytes) {
   (void)strings, (void)length;
   struct reply reply = {0};
   int32_t end = nidus_load_end(the_system, mount);
   (void)nidus_mount_limit(the_system, mount, limit_of(bytes));
-  if (refused) end = refused;
   return reply_give(&reply, end < 0 ? volume_damaged((wasi_errno_t)-end, &reply) : end);
 }
 

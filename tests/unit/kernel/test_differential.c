@@ -265,7 +265,7 @@ static void agree(struct guest *guest) {
     int32_t folder = posix_host_add_folder(&posix, scratch);
     require(folder >= 0);
     guest->host = posix.host;
-    int32_t mounts[SIDES] = {nidus_mount_mem(guest->system, "/mem", 4, 0),
+    int32_t mounts[SIDES] = {nidus_mount_mem(guest->system, "/mem", 4),
                              nidus_mount_host(guest->system, "/host", 5, (uint32_t)folder, 0)};
     require(mounts[MEM] > 0 && mounts[HOST] > 0);
     memset(&pair, 0, sizeof pair);

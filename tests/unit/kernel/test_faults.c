@@ -4,6 +4,7 @@
  */
 #include "allocation.h"
 #include "kit.h"
+#include "volume_log.h"
 
 struct step {
   const char *name;
@@ -113,7 +114,7 @@ static void describe(struct guest *guest, char *out, size_t size) {
 
 /* Flushes a journaled volume, so that afterwards each change has to be noted anew. */
 static void settle(struct guest *guest, int32_t mount) {
-  if (nidus_flush_begin(guest->system, (uint32_t)mount) >= 0) nidus_flush_end(guest->system, (uint32_t)mount, true);
+  if (nidus_flush_begin(guest->system, (uint32_t)mount) >= 0) nidus_flush_end(guest->system, (uint32_t)mount, 0);
 }
 
 static void try_step(const struct step *step, bool journaled) {
@@ -122,7 +123,8 @@ static void try_step(const struct step *step, bool journaled) {
     struct guest guest;
     long blocks_before = blocks;
     guest_start(&guest);
-    int32_t mount = nidus_mount_mem(guest.system, "/box", 4, journaled ? NIDUS_MOUNT_JOURNALED : 0);
+    int32_t mount = journaled ? nidus_mount_volume(guest.system, "/box", 4, 0, UINT64_MAX)
+                              : nidus_mount_mem(guest.system, "/box", 4);
     require(mount > 0);
     guest_preopen(&guest, "/box", 0);
     step->prepare(&guest);
@@ -161,12 +163,26 @@ static void every_call_journaled(struct guest *guest) {
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) try_step(&steps[i], true);
 }
 
+/* The log of a volume with a folder "d" in its root. */
+static int32_t load_a_folder(struct guest *guest, uint32_t mount) {
+  uint8_t bytes[256];
+  struct volume_segment segment;
+  struct log_writer log = {.bytes = bytes, .segments = &segment, .transaction = 1, .flags = LOG_CHECKPOINT};
+  uint8_t *record = log_put(&log, LOG_INODE, 2, 64);
+  memset(record, 0, 64);
+  record[0] = 1;
+  record[1] = WASI_FILETYPE_DIRECTORY;
+  record[8] = 2;
+  memcpy(log_put(&log, LOG_ENTRY, 1, 9), "\2\0\0\0\0\0\0\0d", 9);
+  log_end(&log);
+  return nidus_load(guest->system, mount, segment.bytes, segment.length);
+}
+
 /* What the embedder calls, each with the n-th allocation failing. */
 static int32_t embedder_call(struct guest *guest, int which, uint32_t mount) {
-  static const uint8_t folder[64] = {1, WASI_FILETYPE_DIRECTORY};
   switch (which) {
-    case 0: return nidus_mount_mem(guest->system, "/a/b", 4, 0);
-    case 1: return nidus_mount_mem(guest->system, "/a/b", 4, NIDUS_MOUNT_JOURNALED);
+    case 0: return nidus_mount_mem(guest->system, "/a/b", 4);
+    case 1: return nidus_mount_volume(guest->system, "/a/b", 4, 0, UINT64_MAX);
     case 2: {
       int32_t pid = nidus_process_create(guest->system, "a\0b\0", 4, 2, "E=1\0", 4, 1);
       if (pid > 0) nidus_process_end(guest->system, (uint32_t)pid, 0);
@@ -179,15 +195,13 @@ static int32_t embedder_call(struct guest *guest, int which, uint32_t mount) {
     case 6: return nidus_fd_share(guest->system, guest->pid, 200, guest->pid, 1);
     case 7: {
       int32_t count = nidus_flush_begin(guest->system, mount);
-      if (count >= 0) nidus_flush_end(guest->system, mount, true);
+      if (count >= 0) nidus_flush_end(guest->system, mount, 0);
       return count;
     }
     default: {
-      int32_t made = nidus_mount_mem(guest->system, "/loaded", 7, NIDUS_MOUNT_JOURNALED);
+      int32_t made = nidus_mount_volume(guest->system, "/loaded", 7, 0, UINT64_MAX);
       if (made < 0) return made;
-      int32_t error = nidus_load_inode(guest->system, (uint32_t)made, 1, folder, 64);
-      if (!error) error = nidus_load_inode(guest->system, (uint32_t)made, 2, folder, 64);
-      if (!error) error = nidus_load_dirent(guest->system, (uint32_t)made, 1, "d", 1, 2);
+      int32_t error = load_a_folder(guest, (uint32_t)made);
       int32_t end = nidus_load_end(guest->system, (uint32_t)made);
       require(nidus_unmount(guest->system, (uint32_t)made) == 0);
       return error ? error : end;
@@ -202,7 +216,7 @@ static void embedder_calls(struct guest *guest) {
       struct guest system;
       long blocks_before = blocks;
       guest_start(&system);
-      int32_t mount = nidus_mount_mem(system.system, "/box", 4, NIDUS_MOUNT_JOURNALED);
+      int32_t mount = nidus_mount_volume(system.system, "/box", 4, 0, UINT64_MAX);
       guest_preopen(&system, "/box", 0);
       make_file(&system, BOX, "g", "text");
       failed = false;
@@ -237,9 +251,9 @@ static void booting(struct guest *guest) {
   }
 }
 
-/* A flush that fails must be able to return all of its records when there is no memory at all. */
+/* A flush that fails must be able to return all that it took when there is no memory at all. */
 static void failed_flush_needs_no_memory(struct guest *guest) {
-  int32_t mount = nidus_mount_mem(guest->system, "/home", 5, NIDUS_MOUNT_JOURNALED);
+  int32_t mount = nidus_mount_volume(guest->system, "/home", 5, 0, UINT64_MAX);
   OK(do_close(guest, BOX));
   guest_preopen(guest, "/home", 0);
   uint32_t moved;
@@ -249,10 +263,10 @@ static void failed_flush_needs_no_memory(struct guest *guest) {
   /* As many other chunks change meanwhile. */
   for (uint64_t i = 4; i < 8; i++) OK(do_pwrite(guest, file, "x", 1, i << 16, &moved));
   fail_after = 0;
-  nidus_flush_end(guest->system, (uint32_t)mount, false);
+  nidus_flush_end(guest->system, (uint32_t)mount, WASI_EIO);
   fail_after = -1;
   require(nidus_flush_begin(guest->system, (uint32_t)mount) == count + 4);
-  nidus_flush_end(guest->system, (uint32_t)mount, true);
+  nidus_flush_end(guest->system, (uint32_t)mount, 0);
 }
 
 static void generated_modules(struct guest *guest) {

@@ -193,7 +193,7 @@ static void removing(struct guest *guest) {
   require(on(guest, FS_RMDIR, "/box/kept") == -WASI_ENOTEMPTY && on(guest, FS_UNLINK, "/box/kept") == -WASI_EISDIR);
   require(on(guest, FS_UNLINK, "/box/kept/file") == 0 && on(guest, FS_RMDIR, "/box/kept") == 0);
   /* What is mounted inside cannot be removed: the error names it. */
-  require(on(guest, FS_MKDIR, "/box/m") == 0 && nidus_mount_mem(guest->system, "/box/m/z", 8, 0) > 0);
+  require(on(guest, FS_MKDIR, "/box/m") == 0 && nidus_mount_mem(guest->system, "/box/m/z", 8) > 0);
   require(with(guest, FS_RM, "/box/m", "", YES(FS_RECURSIVE), NAN, NAN) == -WASI_EBUSY);
   says("rmdir|/box/m/z");
 }
@@ -299,7 +299,7 @@ static void descriptors_of_a_process(struct guest *guest) {
 }
 
 static void full(struct guest *guest) {
-  int32_t mount = nidus_mount_mem(guest->system, "/vol", 4, 0);
+  int32_t mount = nidus_mount_mem(guest->system, "/vol", 4);
   require(mount > 0);
   static char text[100001];
   memset(text, 'x', sizeof text - 1);

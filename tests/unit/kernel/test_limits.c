@@ -95,7 +95,7 @@ static void output(struct guest *guest) {
 static void space(struct guest *guest) {
   enum { LIMIT = 300000 };
   uint32_t fd, moved;
-  int32_t mount = nidus_mount_mem(guest->system, "/box/volume", 11, 0);
+  int32_t mount = nidus_mount_mem(guest->system, "/box/volume", 11);
   require(mount > 0);
   require(nidus_mount_limit(guest->system, (uint32_t)mount, LIMIT) == 0);
   OK(do_open(guest, BOX, "volume/large", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));

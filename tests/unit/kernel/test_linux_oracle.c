@@ -138,7 +138,7 @@ static void compare(struct guest *guest, const struct call *call, const char *a,
   folder = openat(parent, temporary, O_RDONLY | O_DIRECTORY);
   require(folder >= 0);
   fill_host();
-  int32_t mount = nidus_mount_mem(guest->system, "/box/world", 10, 0);
+  int32_t mount = nidus_mount_mem(guest->system, "/box/world", 10);
   require(mount > 0);
   OK(do_open(guest, BOX, "world", WASI_OFLAG_DIRECTORY, READ_RIGHTS, 0, &fd));
   fill_guest(guest, fd);

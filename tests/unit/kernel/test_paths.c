@@ -149,9 +149,9 @@ static void bytes_are_checked(struct guest *guest) {
 static void mounts_are_crossed(struct guest *guest) {
   struct filestat stat, inner;
   uint32_t fd;
-  int32_t below = nidus_mount_mem(guest->system, "/box/m/n", 8, 0);
+  int32_t below = nidus_mount_mem(guest->system, "/box/m/n", 8);
   require(below > 0);
-  int32_t mount = nidus_mount_mem(guest->system, "/box/m", 6, 0);
+  int32_t mount = nidus_mount_mem(guest->system, "/box/m", 6);
   require(mount > 0); /* covers m, and n in it */
   require(strcmp(names_in(guest, BOX), "m ") == 0);
   EXPECT(WASI_ENOENT, do_stat(guest, BOX, 0, "m/n", &stat));
@@ -191,9 +191,9 @@ static void mounts_are_crossed(struct guest *guest) {
 }
 
 static void mounts_can_be_stacked(struct guest *guest) {
-  int32_t lower = nidus_mount_mem(guest->system, "/box/m", 6, 0);
+  int32_t lower = nidus_mount_mem(guest->system, "/box/m", 6);
   make_file(guest, BOX, "m/lower", "");
-  int32_t upper = nidus_mount_mem(guest->system, "/box/m", 6, 0);
+  int32_t upper = nidus_mount_mem(guest->system, "/box/m", 6);
   require(lower > 0 && upper > lower);
   require(!exists(guest, BOX, "m/lower"));
   struct filestat stat, box;
@@ -209,15 +209,15 @@ static void mounts_can_be_stacked(struct guest *guest) {
   require(nidus_unmount(guest->system, 0) == -WASI_EBUSY);
   require(nidus_unmount(guest->system, UINT32_MAX) == -WASI_EINVAL);
   make_file(guest, BOX, "file", "");
-  require(nidus_mount_mem(guest->system, "/box/file", 9, 0) == -WASI_ENOTDIR);
-  require(nidus_mount_mem(guest->system, "/box/file/x", 11, 0) == -WASI_ENOTDIR);
-  require(nidus_mount_mem(guest->system, "box", 3, 0) == -WASI_EINVAL);
-  require(nidus_mount_mem(guest->system, "", 0, 0) == -WASI_EINVAL);
-  require(nidus_mount_mem(guest->system, "/dev/x", 6, 0) == -WASI_EACCES);
+  require(nidus_mount_mem(guest->system, "/box/file", 9) == -WASI_ENOTDIR);
+  require(nidus_mount_mem(guest->system, "/box/file/x", 11) == -WASI_ENOTDIR);
+  require(nidus_mount_mem(guest->system, "box", 3) == -WASI_EINVAL);
+  require(nidus_mount_mem(guest->system, "", 0) == -WASI_EINVAL);
+  require(nidus_mount_mem(guest->system, "/dev/x", 6) == -WASI_EACCES);
 }
 
 static void a_mount_over_the_root(struct guest *guest) {
-  require(nidus_mount_mem(guest->system, "/", 1, 0) > 0);
+  require(nidus_mount_mem(guest->system, "/", 1) > 0);
   struct nidus_stat stat;
   require(nidus_stat(guest->system, "/box", 4, true, &stat) == -WASI_ENOENT);
   require(nidus_stat(guest->system, "/..", 3, true, &stat) == 0);

@@ -80,7 +80,7 @@ static void arrange(struct guest *guest) {
   uint32_t fd;
   uint64_t position;
   guest_start(guest);
-  require(nidus_mount_mem(guest->system, "/box", 4, 0) > 0);
+  require(nidus_mount_mem(guest->system, "/box", 4) > 0);
   guest_preopen(guest, "/box", 0);
   make_file(guest, BOX, "f", "some text");
   OK(do_mkdir(guest, BOX, "e"));

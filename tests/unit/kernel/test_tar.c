@@ -208,7 +208,7 @@ static void nothing_can_be_changed(struct guest *guest) {
   memcpy(guest->memory + PATH_A, "f", 1);
   EXPECT(WASI_EROFS, guest_call(guest, SYS_path_filestat_set_times, BOX, 0, PATH_A, 1, 1, 1, 5));
   require(nidus_chmod(guest->system, "/usr/f", 6, 0) == -WASI_EROFS);
-  require(nidus_mount_mem(guest->system, "/usr/new", 8, 0) == -WASI_EROFS);
+  require(nidus_mount_mem(guest->system, "/usr/new", 8) == -WASI_EROFS);
   OK(do_open(guest, BOX, "f", 0, READ_RIGHTS, 0, &fd));
   EXPECT(WASI_EROFS, guest_call(guest, SYS_fd_filestat_set_times, fd, 1, 1, 5));
   OK(guest_call(guest, SYS_fd_sync, fd));

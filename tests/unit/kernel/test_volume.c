@@ -1,153 +1,16 @@
 /*
- * test_volume.c: what a journaled volume writes to its store, and what comes back from it.
+ * test_volume.c: what a persistent volume writes to its store, and what comes back from it.
  *
- * The store is an array of records with the keys of the IndexedDB database (docs/kernel-abi.md). Random
- * operations run, flushes succeed, fail, or overlap with further changes; then the store is loaded into a
- * new system, and both trees must be the same.
+ * Random operations run, flushes succeed, fail, or overlap with further changes, chunks are evicted and come back late;
+ * then the store is loaded into a new system, and both trees must be the same.
  */
 #include "kit.h"
+#include "store.h"
+#include "volume_log.h"
+#include "volume_state.h"
 
-/* ---- the store ---- */
-
-struct record {
-  uint32_t store;
-  uint64_t ino, index; /* dirent: the parent and the child */
-  char name[256];
-  uint32_t name_length;
-  uint8_t *bytes;
-  uint32_t length;
-};
-
-struct store {
-  struct record *records;
-  uint32_t count, capacity;
-};
-
-static void store_free(struct store *store) {
-  for (uint32_t i = 0; i < store->count; i++) free(store->records[i].bytes);
-  free(store->records);
-  *store = (struct store){0};
-}
-
-static void store_remove(struct store *store, uint32_t i) {
-  free(store->records[i].bytes);
-  store->records[i] = store->records[--store->count];
-}
-
-static bool same_key(const struct record *record, const struct nidus_flush_record *key) {
-  if (record->store != key->store || record->ino != key->ino) return false;
-  if (key->store == NIDUS_STORE_INODE) return true;
-  if (key->store == NIDUS_STORE_CHUNK) return record->index == key->index;
-  return record->name_length == key->name_length && memcmp(record->name, key->name, key->name_length) == 0;
-}
-
-static void store_delete(struct store *store, const struct nidus_flush_record *key) {
-  for (uint32_t i = store->count; i-- > 0;) {
-    const struct record *record = &store->records[i];
-    bool gone = key->op == NIDUS_STORE_DELETE_FROM
-                    ? record->store == key->store && record->ino == key->ino &&
-                          (key->store == NIDUS_STORE_DIRENT || record->index >= key->index)
-                    : same_key(record, key);
-    if (gone) store_remove(store, i);
-  }
-}
-
-static void store_put(struct store *store, const struct nidus_flush_record *put) {
-  for (uint32_t i = 0; i < store->count; i++) {
-    if (!same_key(&store->records[i], put)) continue;
-    store_remove(store, i);
-    break;
-  }
-  if (store->count == store->capacity) {
-    store->capacity = store->capacity ? 2 * store->capacity : 64;
-    store->records = realloc(store->records, store->capacity * sizeof *store->records);
-    require(store->records);
-  }
-  struct record *record = &store->records[store->count++];
-  *record = (struct record){.store = put->store, .ino = put->ino, .index = put->index, .length = put->length};
-  require(put->name_length < sizeof record->name);
-  if (put->name_length) memcpy(record->name, put->name, put->name_length);
-  record->name_length = put->name_length;
-  record->bytes = malloc(put->length ? put->length : 1);
-  require(record->bytes);
-  if (put->length) memcpy(record->bytes, put->bytes, put->length);
-}
-
-/* What a transaction would do; it takes its bytes in the turn of nidus_flush_begin. */
-struct transaction {
-  struct nidus_flush_record *records;
-  uint32_t count;
-};
-
-static struct transaction begin_flush(struct guest *guest, uint32_t mount) {
-  int32_t count = nidus_flush_begin(guest->system, mount);
-  require(count >= 0);
-  struct transaction transaction = {malloc(((size_t)count + 1) * sizeof *transaction.records), (uint32_t)count};
-  require(transaction.records);
-  for (uint32_t i = 0; i < transaction.count; i++) {
-    struct nidus_flush_record *record = &transaction.records[i];
-    require(nidus_flush_record(guest->system, mount, i));
-    *record = *nidus_flush_record(guest->system, mount, i);
-    char *name = malloc(record->name_length + 1), *bytes = malloc(record->length + 1);
-    require(name && bytes && record->op >= NIDUS_STORE_PUT && record->op <= NIDUS_STORE_DELETE_FROM);
-    require(record->op != NIDUS_STORE_DELETE_FROM || record->store != NIDUS_STORE_INODE);
-    require(record->op != NIDUS_STORE_DELETE || record->store != NIDUS_STORE_CHUNK);
-    if (record->name_length) memcpy(name, record->name, record->name_length);
-    if (record->length) memcpy(bytes, record->bytes, record->length);
-    record->name = name;
-    record->bytes = bytes;
-  }
-  require(!nidus_flush_record(guest->system, mount, transaction.count));
-  require(nidus_flush_begin(guest->system, mount) == -WASI_EBUSY);
-  return transaction;
-}
-
-static void end_flush(struct guest *guest, uint32_t mount, struct transaction *transaction, struct store *store,
-                      bool ok) {
-  for (uint32_t i = 0; i < transaction->count; i++) {
-    struct nidus_flush_record *record = &transaction->records[i];
-    if (ok && record->op == NIDUS_STORE_PUT) store_put(store, record);
-    if (ok && record->op != NIDUS_STORE_PUT) store_delete(store, record);
-    free((void *)(uintptr_t)record->name);
-    free((void *)(uintptr_t)record->bytes);
-  }
-  free(transaction->records);
-  nidus_flush_end(guest->system, mount, ok);
-}
-
-static void flush(struct guest *guest, uint32_t mount, struct store *store, bool ok) {
-  struct transaction transaction = begin_flush(guest, mount);
-  end_flush(guest, mount, &transaction, store, ok);
-}
-
-/* Loads in an order of its own: inodes first, then the rest shuffled. */
-static int32_t load(struct guest *guest, uint32_t mount, const struct store *store, struct random *random) {
-  uint32_t *order = malloc((store->count + 1) * sizeof *order);
-  require(order);
-  for (uint32_t i = 0; i < store->count; i++) {
-    uint32_t k = (uint32_t)random_below(random, i + 1);
-    order[i] = order[k];
-    order[k] = i;
-  }
-  int32_t result = 0;
-  for (int pass = 0; pass < 2; pass++) {
-    for (uint32_t i = 0; i < store->count && result == 0; i++) {
-      const struct record *record = &store->records[order[i]];
-      bool inode = record->store == NIDUS_STORE_INODE;
-      if (inode != (pass == 0)) continue;
-      if (inode) {
-        result = nidus_load_inode(guest->system, mount, record->ino, record->bytes, record->length);
-      } else if (record->store == NIDUS_STORE_DIRENT) {
-        result = nidus_load_dirent(guest->system, mount, record->ino, record->name, record->name_length, record->index);
-      } else {
-        result = nidus_load_chunk(guest->system, mount, record->ino, record->index, record->bytes, record->length);
-      }
-    }
-  }
-  free(order);
-  int32_t end = nidus_load_end(guest->system, mount);
-  return result ? result : end;
-}
+#define ALL_IN_MEMORY UINT64_MAX
+enum { LITTLE = 1 }; /* as little memory as can be */
 
 /* ---- two trees ---- */
 
@@ -216,31 +79,64 @@ static void compare_folders(struct guest *a, struct guest *b, uint32_t in_a, uin
   free(names);
 }
 
-/* A new system with the store's volume as its only preopen, at /home. Returns the mount. */
-static uint32_t open_volume(struct guest *guest, struct store *store, struct random *random) {
+/* A new system with the store's volume as its only preopen, at /home. */
+static void open_volume(struct guest *guest, struct store *store, uint64_t budget) {
   guest_start(guest);
-  int32_t mount = nidus_mount_mem(guest->system, "/home", 5, NIDUS_MOUNT_JOURNALED);
-  require(mount > 0);
-  require(load(guest, (uint32_t)mount, store, random) == 0);
+  require(store_mount(guest, store, "/home", 0, budget) == 0);
+  store_serves(guest, store);
   guest_preopen(guest, "/home", 0);
-  return (uint32_t)mount;
 }
 
-static void compare_with_store(struct guest *guest, struct store *store, struct random *random) {
+static int32_t dirty(struct guest *guest, const struct store *store) {
+  return nidus_volume_dirty(guest->system, store->mount);
+}
+
+/* What the volume counts is what there is. */
+static void check_accounts(struct guest *guest, const struct store *store) {
+  struct mem_filesystem *fs = volume_at(guest->system, store->mount);
+  uint64_t in_memory = 0, clean = 0, space = 0, listed = 0;
+  EACH_INODE(fs->volume, inode) {
+    space += INODE_SPACE;
+    if (inode->base.type != WASI_FILETYPE_REGULAR_FILE) continue;
+    space += content_allocated(inode);
+    uint64_t chunks = 0;
+    for (uint64_t at = content_next(inode, 0); at != UINT64_MAX; at = content_next(inode, at + 1), chunks++) {
+      uintptr_t slot = *content_slot(inode, at);
+      if (!SLOT_IN_MEMORY(slot)) continue;
+      const struct chunk *chunk = (const struct chunk *)slot;
+      require(chunk->inode == inode && chunk->index == at && at << CHUNK_BITS < inode->base.size);
+      uint32_t size = content_chunk_size(inode, at);
+      if (!content_is_inline(inode)) in_memory += size;
+      if (content_is_inline(inode)) require(chunk->state & CHUNK_DIRTY);
+      if (!chunk->state) clean += size;
+    }
+    require(chunks == inode->file.chunks);
+  }
+  const struct chunk_link *list = &fs->volume->clean;
+  for (const struct chunk_link *link = list->next; link != list; link = link->next) {
+    const struct chunk *chunk = (const struct chunk *)link;
+    require(chunk->state == 0);
+    listed += content_chunk_size(chunk->inode, chunk->index);
+  }
+  require(in_memory == fs->volume->in_memory && clean == fs->volume->clean_size && clean == listed);
+  require(space == fs->space_used);
+}
+
+/* `orphans`: files are open that have no name. */
+static void compare_with_store(struct guest *guest, const struct store *store, bool orphans) {
   struct guest loaded;
   struct filestat root, loaded_root;
-  uint32_t mount = open_volume(&loaded, store, random);
-  require(nidus_volume_dirty(loaded.system, mount) == (store->count == 0));
+  struct store copy = store_copy(store);
+  open_volume(&loaded, &copy, LITTLE);
+  if (!orphans) require(dirty(&loaded, &copy) == (store->log_count == 0));
   OK(do_fstat(guest, BOX, &root));
   OK(do_fstat(&loaded, BOX, &loaded_root));
-  if (store->count) compare_stats(&root, &loaded_root);
+  if (store->log_count) compare_stats(&root, &loaded_root);
   compare_folders(guest, &loaded, BOX, BOX, "/home");
   guest_inspect(&loaded, BOX, true);
-  /* Everything in the store is used: whatever else lay there would stay for ever. */
-  uint32_t inodes = 0;
-  for (uint32_t i = 0; i < store->count; i++) inodes += store->records[i].store == NIDUS_STORE_INODE;
-  require(inodes >= 1 || store->count == 0);
+  /* Space is what it was, though contents are not in memory. */
   guest_stop(&loaded);
+  store_free(&copy);
 }
 
 /* ---- random operations ---- */
@@ -320,66 +216,113 @@ static void operate(struct life *life) {
   }
 }
 
-static void survives(struct guest *guest) {
-  (void)guest;
+static void survives_with(uint64_t budget, uint64_t seed, int boots) {
   struct store store = {0};
-  struct random random = {random_seed(20240604)};
+  struct random random = {random_seed(seed)};
   printf("SEED=%llu\n", (unsigned long long)random.state);
-  for (int boot = 0; boot < 40; boot++) {
+  for (int boot = 0; boot < boots; boot++) {
     struct guest system;
     struct life life = {.guest = &system, .random = {random_next(&random) | 1}};
-    uint32_t mount = open_volume(&system, &store, &random);
+    open_volume(&system, &store, budget);
     for (int round = 0; round < 12; round++) {
-      for (uint64_t k = random_below(&random, 60); k > 0; k--) operate(&life);
-      struct transaction transaction = begin_flush(&system, mount);
-      /* The transaction takes its time, and the system goes on. */
+      for (uint64_t k = random_below(&random, 60); k > 0; k--) {
+        operate(&life);
+        check_accounts(&system, &store);
+      }
+      if (!store.flushing) store_begin(&system, &store);
+      /* The transaction takes its time, and the system goes on; so do answers for chunks. */
+      (void)store_ask(&system, &store);
       for (uint64_t k = random_below(&random, 3) ? random_below(&random, 25) : 0; k > 0; k--) operate(&life);
-      end_flush(&system, mount, &transaction, &store, random_below(&random, 3) != 0);
+      if (random_below(&random, 2)) store_answer(&system, &store);
+      check_accounts(&system, &store);
+      store_end(&system, &store, random_below(&random, 3) != 0);
+      check_accounts(&system, &store);
       if (round % 4 != 3) continue;
-      flush(&system, mount, &store, true);
-      require(nidus_volume_dirty(system.system, mount) == 0);
-      compare_with_store(&system, &store, &random);
+      store_flush(&system, &store, true);
+      require(dirty(&system, &store) == 0);
+      compare_with_store(&system, &store, true);
+      check_accounts(&system, &store);
     }
     /* Unlinked files that are still open, and a flush that never ends, go with the system. */
     if (boot % 2) {
       for (int i = 0; i < OPEN_FILES; i++) {
         if (life.open[i]) OK(do_close(&system, life.open[i]));
       }
-      flush(&system, mount, &store, true);
+      store_answer(&system, &store);
+      store_flush(&system, &store, true);
+      compare_with_store(&system, &store, false);
     } else {
-      flush(&system, mount, &store, true);
+      store_flush(&system, &store, true);
       operate(&life);
-      struct transaction unfinished = begin_flush(&system, mount);
-      for (uint32_t i = 0; i < unfinished.count; i++) {
-        free((void *)(uintptr_t)unfinished.records[i].name);
-        free((void *)(uintptr_t)unfinished.records[i].bytes);
-      }
-      free(unfinished.records);
+      store_begin(&system, &store);
     }
     guest_stop(&system);
+    struct store copy = store_copy(&store);
+    store_free(&store);
+    store = copy;
   }
   store_free(&store);
 }
 
+static void survives(struct guest *guest) {
+  (void)guest;
+  survives_with(ALL_IN_MEMORY, 20240604, 40);
+}
+
+static void survives_in_little_memory(struct guest *guest) {
+  (void)guest;
+  survives_with(LITTLE, 20261128, 40);
+}
+
 /* ---- single cases ---- */
 
-static uint32_t count_of(const struct store *store, uint32_t kind) {
+static void journaled(struct guest *guest, struct store *store) {
+  require(store_mount(guest, store, "/home", 0, ALL_IN_MEMORY) == 0);
+  OK(do_close(guest, BOX));
+  guest_preopen(guest, "/home", 0);
+}
+
+/* How many records of a type a log has. */
+static uint32_t count_of(const struct store *store, enum log_type type) {
   uint32_t count = 0;
-  for (uint32_t i = 0; i < store->count; i++) count += store->records[i].store == kind;
+  for (uint32_t i = 0; i < store->log_count; i++) {
+    struct log_reader log;
+    struct log_header header;
+    require(log_open(&log, store->log[i].bytes, store->log[i].length, &header));
+    while (log.at < log.end) {
+      struct log_record record;
+      require(log_next(&log, &record));
+      count += record.type == type;
+    }
+  }
   return count;
 }
 
-static uint32_t journaled(struct guest *guest) {
-  int32_t mount = nidus_mount_mem(guest->system, "/home", 5, NIDUS_MOUNT_JOURNALED);
-  require(mount > 0);
-  OK(do_close(guest, BOX));
-  guest_preopen(guest, "/home", 0);
-  return (uint32_t)mount;
+/* Lets the log outgrow its checkpoint. */
+static void make_checkpoint(struct guest *guest, struct store *store) {
+  uint64_t restarts = store->restarts;
+  while (store->restarts == restarts) {
+    for (int i = 0; i < 100; i++) {
+      char name[300];
+      snprintf(name, sizeof name, "%0200d", i);
+      make_file(guest, BOX, name, "x");
+      OK(do_unlink(guest, BOX, name));
+      make_file(guest, BOX, name, "y");
+    }
+    store_flush(guest, store, true);
+    for (int i = 0; i < 100; i++) {
+      char name[300];
+      snprintf(name, sizeof name, "%0200d", i);
+      OK(do_unlink(guest, BOX, name));
+    }
+    store_flush(guest, store, true);
+  }
 }
 
 static void deletes_leave_nothing(struct guest *guest) {
   struct store store = {0};
-  uint32_t mount = journaled(guest), fd, folder, moved;
+  uint32_t fd, folder, moved;
+  journaled(guest, &store);
   OK(do_mkdir(guest, BOX, "d"));
   OK(do_mkdir(guest, BOX, "d/e"));
   make_file(guest, BOX, "d/e/small", "text");
@@ -387,61 +330,77 @@ static void deletes_leave_nothing(struct guest *guest) {
   OK(do_pwrite(guest, fd, "x", 1, 300000, &moved));
   OK(do_pwrite(guest, fd, "x", 1, 0, &moved));
   OK(do_symlink(guest, BOX, "large", "d/e/link"));
-  flush(guest, mount, &store, true);
-  require(count_of(&store, NIDUS_STORE_INODE) == 6 && count_of(&store, NIDUS_STORE_DIRENT) == 5);
-  require(count_of(&store, NIDUS_STORE_CHUNK) == 2);
-  /* Unlinked while open: the store forgets it although the guest still has it. */
+  store_flush(guest, &store, true);
+  require(count_of(&store, LOG_INODE) == 6 && count_of(&store, LOG_ENTRY) == 5 && store.chunk_count == 2);
+  /* Unlinked while open: what has to be read again stays, until it is closed. */
   OK(do_open(guest, BOX, "d/e", WASI_OFLAG_DIRECTORY, READ_RIGHTS, 0, &folder));
   OK(do_unlink(guest, BOX, "d/e/large"));
   OK(do_unlink(guest, BOX, "d/e/small"));
   OK(do_unlink(guest, BOX, "d/e/link"));
   OK(do_rmdir(guest, BOX, "d/e"));
-  flush(guest, mount, &store, true);
-  require(store.count == 3 && count_of(&store, NIDUS_STORE_CHUNK) == 0);
+  store_flush(guest, &store, true);
+  require(store.chunk_count == 2);
   OK(do_pwrite(guest, fd, "y", 1, 70000, &moved));
-  flush(guest, mount, &store, true);
-  require(store.count == 3);
+  store_flush(guest, &store, true);
+  require(store.chunk_count == 3);
   OK(do_close(guest, fd));
   OK(do_close(guest, folder));
   OK(do_rmdir(guest, BOX, "d"));
-  flush(guest, mount, &store, true);
-  require(store.count == 1 && nidus_volume_dirty(guest->system, mount) == 0);
+  store_flush(guest, &store, true);
+  require(store.chunk_count == 0 && dirty(guest, &store) == 0);
+  make_checkpoint(guest, &store);
+  require(store.log_count == 1 && count_of(&store, LOG_ENTRY) <= 100);
+  compare_with_store(guest, &store, false);
   /* What is made and deleted between two flushes never reaches the store. */
+  uint32_t inodes = count_of(&store, LOG_INODE);
   make_file(guest, BOX, "brief", "x");
   OK(do_unlink(guest, BOX, "brief"));
-  flush(guest, mount, &store, true);
-  require(store.count == 1);
+  store_flush(guest, &store, true);
+  require(count_of(&store, LOG_INODE) == inodes + 1); /* the folder's */
+  store_free(&store);
+}
+
+static void orphans_go_with_the_mount(struct guest *guest) {
+  struct store store = {0};
+  struct guest loaded;
+  uint32_t fd, moved;
+  journaled(guest, &store);
+  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  OK(do_pwrite(guest, fd, "x", 1, 200000, &moved));
+  OK(do_unlink(guest, BOX, "f"));
+  store_flush(guest, &store, true);
+  require(store.chunk_count == 1);
+  struct store after = store_copy(&store);
+  open_volume(&loaded, &after, ALL_IN_MEMORY);
+  require(strcmp(names_in(&loaded, BOX), "") == 0 && dirty(&loaded, &after) == 1);
+  store_flush(&loaded, &after, true);
+  require(after.chunk_count == 0 && dirty(&loaded, &after) == 0);
+  guest_stop(&loaded);
+  store_free(&after);
   store_free(&store);
 }
 
 static void forms_change(struct guest *guest) {
   static const uint64_t sizes[] = {0, 4096, 4097, 0, 65536, 65537, 100, 5000, 0, 70000, 131072, 65536, 4096, 1, 200000, 0, 3};
   struct store store = {0};
-  struct random random = {7};
-  uint32_t mount = journaled(guest), fd, moved;
+  uint32_t fd, moved;
+  journaled(guest, &store);
   OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
   for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
     OK(guest_call(guest, SYS_fd_filestat_set_size, fd, sizes[i]));
     if (sizes[i]) OK(do_pwrite(guest, fd, "end", 1, sizes[i] - 1, &moved));
-    if (i % 3) flush(guest, mount, &store, false);
-    flush(guest, mount, &store, true);
-    compare_with_store(guest, &store, &random);
-    require(count_of(&store, NIDUS_STORE_CHUNK) <= (sizes[i] + 65535) / 65536);
+    if (i % 3) store_flush(guest, &store, false);
+    store_flush(guest, &store, true);
+    compare_with_store(guest, &store, false);
+    require(store.chunk_count <= (sizes[i] <= 4096 ? 0 : (sizes[i] + 65535) / 65536));
   }
-  /* After a reload the file is in chunks whatever its size; emptied, it is small again. */
-  struct guest loaded;
-  mount = open_volume(&loaded, &store, &random);
-  OK(do_open(&loaded, BOX, "f", WASI_OFLAG_TRUNC, ALL_RIGHTS, 0, &fd));
-  OK(do_pwrite(&loaded, fd, "new", 3, 0, &moved));
-  flush(&loaded, mount, &store, true);
-  require(count_of(&store, NIDUS_STORE_CHUNK) == 0);
-  guest_stop(&loaded);
   store_free(&store);
 }
 
 static void small_changes_write_little(struct guest *guest) {
   struct store store = {0};
-  uint32_t mount = journaled(guest), fd, moved;
+  uint32_t fd, moved;
+  journaled(guest, &store);
   OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
   OK(guest_call(guest, SYS_fd_allocate, fd, 0, 64 * 65536));
   for (int i = 0; i < 200; i++) {
@@ -449,103 +408,237 @@ static void small_changes_write_little(struct guest *guest) {
     snprintf(name, sizeof name, "n%d", i);
     make_file(guest, BOX, name, "x");
   }
-  flush(guest, mount, &store, true);
+  store_flush(guest, &store, true);
+  uint64_t size = store_size(&store);
   OK(do_pwrite(guest, fd, "xy", 2, 10 * 65536 - 1, &moved));
-  struct transaction transaction = begin_flush(guest, mount);
-  require(transaction.count == 3); /* two chunks and the inode */
-  end_flush(guest, mount, &transaction, &store, true);
+  store_begin(guest, &store);
+  require(store.pending_count == 3); /* two chunks and a segment */
+  store_end(guest, &store, true);
+  require(store_size(&store) - size < 200);
+  size = store_size(&store);
   OK(do_unlink(guest, BOX, "n7"));
   OK(do_rename(guest, BOX, "n8", "n9"));
-  require(nidus_volume_dirty(guest->system, mount) <= 6);
-  transaction = begin_flush(guest, mount);
-  require(transaction.count <= 10);
-  end_flush(guest, mount, &transaction, &store, true);
+  require(dirty(guest, &store) <= 6);
+  store_begin(guest, &store);
+  require(store.pending_count == 1);
+  store_end(guest, &store, true);
+  require(store_size(&store) - size < 500);
+  store_free(&store);
+}
+
+/* However long it lives, its log stays about as large as what it tells. */
+static void the_log_stays_small(struct guest *guest) {
+  struct store store = {0};
+  journaled(guest, &store);
+  uint64_t most = 0;
+  for (int i = 0; i < 3000; i++) {
+    char name[32], text[200];
+    snprintf(name, sizeof name, "n%d", i % 50);
+    memset(text, 'a' + i % 26, sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    make_file(guest, BOX, name, text);
+    store_flush(guest, &store, i % 7 != 3);
+    if (store_size(&store) > most) most = store_size(&store);
+  }
+  store_flush(guest, &store, true);
+  require(store.restarts > 1 && store.restarts < 10 && most < 400 * 1024);
+  compare_with_store(guest, &store, false);
+  store_free(&store);
+}
+
+static void make_many(struct guest *guest, struct store *store, bool flushes) {
+  static char text[4001];
+  memset(text, 'x', 4000);
+  for (int i = 0; i < 700; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "d%d", i / 100);
+    if (i % 100 == 0) OK(do_mkdir(guest, BOX, name));
+    snprintf(name, sizeof name, "d%d/n%d", i / 100, i);
+    make_file(guest, BOX, name, text);
+    if (flushes && i % 100 == 50) store_flush(guest, store, true);
+  }
+}
+
+static void large_trees_take_several_segments(struct guest *guest) {
+  struct store store = {0};
+  journaled(guest, &store);
+  make_many(guest, &store, false);
+  store_flush(guest, &store, true);
+  require(store.log_count == 3);
+  for (uint32_t i = 0; i < store.log_count; i++) require(store.log[i].length <= LOG_SEGMENT_SIZE);
+  compare_with_store(guest, &store, false);
   store_free(&store);
 }
 
 static void sync_waits_for_its_flush(struct guest *guest) {
   struct store store = {0};
-  uint32_t mount = journaled(guest), fd;
+  uint32_t fd;
+  journaled(guest, &store);
   make_file(guest, BOX, "f", "x");
   OK(do_open(guest, BOX, "f", 0, ALL_RIGHTS, 0, &fd));
   EXPECT(NIDUS_WOULD_BLOCK, guest_call(guest, SYS_fd_sync, fd));
   require(nidus_wait_kinds(guest->system, guest->pid) == NIDUS_WAIT_FLUSH);
-  flush(guest, mount, &store, false);
-  EXPECT(NIDUS_WOULD_BLOCK, guest_call(guest, SYS_fd_sync, fd));
-  struct transaction transaction = begin_flush(guest, mount);
+  store_begin(guest, &store);
   EXPECT(NIDUS_WOULD_BLOCK, guest_call(guest, SYS_fd_sync, fd));
   /* What changes now belongs to the next flush, which nobody waits for yet. */
   make_file(guest, BOX, "g", "x");
-  end_flush(guest, mount, &transaction, &store, true);
+  store_end(guest, &store, true);
   OK(guest_call(guest, SYS_fd_sync, fd));
   EXPECT(NIDUS_WOULD_BLOCK, guest_call(guest, SYS_fd_datasync, fd));
-  flush(guest, mount, &store, true);
+  store_flush(guest, &store, true);
   OK(guest_call(guest, SYS_fd_datasync, fd));
+  OK(guest_call(guest, SYS_fd_sync, fd));
+  /* One that fails is the error of who waited for it, and of nobody else. */
+  make_file(guest, BOX, "h", "x");
+  EXPECT(NIDUS_WOULD_BLOCK, guest_call(guest, SYS_fd_sync, fd));
+  store_flush(guest, &store, false);
+  EXPECT(WASI_EIO, guest_call(guest, SYS_fd_sync, fd));
+  EXPECT(NIDUS_WOULD_BLOCK, guest_call(guest, SYS_fd_sync, fd));
+  store_flush(guest, &store, true);
   OK(guest_call(guest, SYS_fd_sync, fd));
   store_free(&store);
 }
 
-/* Loading from a store in which one thing is wrong. */
-static int32_t load_spoiled(const struct store *store, uint32_t i, void (*spoil)(struct store *, uint32_t)) {
-  struct store copy = {.count = store->count, .capacity = store->count};
-  struct random random = {i + 1};
-  struct guest guest;
-  copy.records = malloc((store->count + 1) * sizeof *copy.records);
-  require(copy.records);
-  for (uint32_t k = 0; k < store->count; k++) {
-    copy.records[k] = store->records[k];
-    copy.records[k].bytes = malloc(store->records[k].length + 1);
-    require(copy.records[k].bytes);
-    if (store->records[k].length) memcpy(copy.records[k].bytes, store->records[k].bytes, store->records[k].length);
+/* ---- stores that are not whole ---- */
+
+/* A log as its records, of which any can be spoiled. */
+struct records {
+  struct log_record *items;
+  uint32_t count;
+};
+
+static struct records records_of(const struct store *store) {
+  struct records records = {0};
+  for (uint32_t i = 0; i < store->log_count; i++) {
+    struct log_reader log;
+    struct log_header header;
+    require(log_open(&log, store->log[i].bytes, store->log[i].length, &header));
+    while (log.at < log.end) {
+      records.items = realloc(records.items, (records.count + 1) * sizeof *records.items);
+      require(records.items && log_next(&log, &records.items[records.count]));
+      struct log_record *record = &records.items[records.count++];
+      uint8_t *copy = calloc(1, record->length + 1);
+      require(copy);
+      memcpy(copy, record->bytes, record->length);
+      record->bytes = copy;
+    }
   }
-  spoil(&copy, i);
+  return records;
+}
+
+static void records_free(struct records *records) {
+  for (uint32_t i = 0; i < records->count; i++) free((void *)(uintptr_t)records->items[i].bytes);
+  free(records->items);
+}
+
+/* The store with a log of these. */
+static struct store written(const struct store *store, const struct records *records) {
+  static const uint8_t numbers[] = {[LOG_ENTRY] = 8, [LOG_CHUNKS] = 12, [LOG_CUT] = 8, [LOG_NEXT_INO] = 0};
+  struct store copy = store_copy(store);
+  uint8_t *bytes = malloc(1 << 16);
+  struct volume_segment segment;
+  struct log_writer log = {.bytes = bytes, .segments = &segment, .transaction = 1, .flags = LOG_CHECKPOINT};
+  for (uint32_t i = 0; i < records->count; i++) {
+    const struct log_record *record = &records->items[i];
+    uint32_t extra = record->type < sizeof numbers ? numbers[record->type] : 0;
+    uint8_t *at = log_put(&log, record->type, record->ino, record->length + extra);
+    require(at && log.at < 60000);
+    if (extra >= 8) memcpy(at, &record->value, 8);
+    if (extra == 12) memcpy(at + 8, &record->count, 4);
+    memcpy(at + extra, record->bytes, record->length);
+  }
+  log_end(&log);
+  for (uint32_t i = 1; i < copy.log_count; i++) free(copy.log[i].bytes);
+  free(copy.log[0].bytes);
+  copy.log[0] = (struct blob){bytes, segment.length};
+  copy.log_count = 1;
+  return copy;
+}
+
+/* What is loaded is a tree, or refused, empty, and not written to. */
+static int32_t load_and_use(struct store *store) {
+  struct guest guest;
   guest_start(&guest);
-  int32_t mount = nidus_mount_mem(guest.system, "/home", 5, NIDUS_MOUNT_JOURNALED);
-  int32_t result = load(&guest, (uint32_t)mount, &copy, &random);
+  store->invents = true;
+  int32_t result = store_mount(&guest, store, "/home", 0, LITTLE);
+  store_serves(&guest, store);
   guest_preopen(&guest, "/home", 0);
   if (result == 0) {
     guest_inspect(&guest, BOX, true);
+    make_file(&guest, BOX, "usable", "x");
+    store_flush(&guest, store, true);
   } else {
     require(result == -WASI_EIO && strcmp(names_in(&guest, BOX), "") == 0);
     make_file(&guest, BOX, "usable", "x");
+    require(nidus_flush_begin(guest.system, store->mount) == -WASI_EIO);
   }
   guest_stop(&guest);
+  return result;
+}
+
+static int32_t load_spoiled(const struct store *store, uint32_t i, void (*spoil)(struct records *, uint32_t)) {
+  struct records records = records_of(store);
+  spoil(&records, i);
+  struct store copy = written(store, &records);
+  records_free(&records);
+  int32_t result = load_and_use(&copy);
   store_free(&copy);
   return result;
 }
 
-static void lose(struct store *store, uint32_t i) { store_remove(store, i % store->count); }
-static void shorten(struct store *store, uint32_t i) {
-  struct record *record = &store->records[i % store->count];
+static void spoil_nothing(struct records *records, uint32_t i) { (void)records, (void)i; }
+static void lose(struct records *records, uint32_t i) {
+  free((void *)(uintptr_t)records->items[i].bytes);
+  memmove(&records->items[i], &records->items[i + 1], (--records->count - i) * sizeof *records->items);
+}
+static void shorten(struct records *records, uint32_t i) {
+  struct log_record *record = &records->items[i % records->count];
   if (record->length) record->length--;
 }
-static void renumber(struct store *store, uint32_t i) { store->records[i % store->count].ino += 1 + i / store->count; }
-static void redirect(struct store *store, uint32_t i) { store->records[i % store->count].index += 1 + i / store->count; }
-static void rename_entry(struct store *store, uint32_t i) {
-  struct record *record = &store->records[i % store->count];
-  static const char *const bad[] = {"", ".", "..", "a/b", "a\xff"};
-  strcpy(record->name, bad[i / store->count % 5]);
-  record->name_length = (uint32_t)strlen(record->name);
+static void renumber(struct records *records, uint32_t i) { records->items[i % records->count].ino += 1 + i / records->count; }
+static void redirect(struct records *records, uint32_t i) {
+  struct log_record *record = &records->items[i % records->count];
+  record->value += 1 + i / records->count;
+  record->count += i / records->count % 3;
 }
-static void flip(struct store *store, uint32_t i) {
-  struct record *record = &store->records[i % store->count];
-  if (record->store == NIDUS_STORE_INODE) record->bytes[i / store->count % record->length] ^= 1u << i % 8;
+static void swap(struct records *records, uint32_t i) {
+  struct log_record *a = &records->items[i % records->count], *b = &records->items[i / records->count % records->count];
+  struct log_record record = *a;
+  *a = *b;
+  *b = record;
+}
+static void retype(struct records *records, uint32_t i) {
+  struct log_record *record = &records->items[i % records->count];
+  record->type = (enum log_type)(1 + (record->type + i / records->count) % 7);
+}
+static void rename_entry(struct records *records, uint32_t i) {
+  struct log_record *record = &records->items[i % records->count];
+  static const char *const bad[] = {"", ".", "..", "a/b", "a\xff"};
+  const char *name = bad[i / records->count % 5];
+  if (record->type != LOG_ENTRY) return;
+  free((void *)(uintptr_t)record->bytes);
+  record->bytes = (uint8_t *)strdup(name);
+  record->length = (uint32_t)strlen(name);
+}
+static void flip(struct records *records, uint32_t i) {
+  struct log_record *record = &records->items[i % records->count];
+  if (record->length) ((uint8_t *)(uintptr_t)record->bytes)[i / records->count % record->length] ^= 1u << i % 8;
 }
 /* Two folders that hold each other, far from the root. */
-static void tie_a_knot(struct store *store, uint32_t i) {
-  uint64_t a = 0;
-  for (uint32_t k = 0; k < store->count; k++) {
-    struct record *record = &store->records[k];
-    if (record->store != NIDUS_STORE_DIRENT || record->name[0] != 'a') continue;
-    a = record->index;
-    record->ino = a + i % 3; /* itself, or one of the folders below it */
+static void tie_a_knot(struct records *records, uint32_t i) {
+  for (uint32_t k = 0; k < records->count; k++) {
+    struct log_record *record = &records->items[k];
+    if (record->type != LOG_ENTRY || record->bytes[0] != 'a') continue;
+    record->ino = record->value + i % 3; /* itself, or one of the folders below it */
+    return;
   }
-  require(a);
+  require(!"there is no folder a");
 }
 
 static void refuses_corrupt_stores(struct guest *guest) {
   struct store store = {0};
-  uint32_t mount = journaled(guest), fd, moved;
+  uint32_t fd, moved;
+  journaled(guest, &store);
   OK(do_mkdir(guest, BOX, "a"));
   OK(do_mkdir(guest, BOX, "a/b"));
   OK(do_mkdir(guest, BOX, "a/b/c"));
@@ -554,51 +647,351 @@ static void refuses_corrupt_stores(struct guest *guest) {
   OK(do_symlink(guest, BOX, "f", "link"));
   OK(do_open(guest, BOX, "large", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
   OK(do_pwrite(guest, fd, "x", 1, 100000, &moved));
-  flush(guest, mount, &store, true);
-  uint32_t refused = 0, loads = 0;
-  for (uint32_t i = 0; i < store.count; i++) {
-    /* A chunk may be missing: it is a hole. A hard link may, too. Any other loss is not. */
+  store_flush(guest, &store, true);
+  require(load_spoiled(&store, 0, spoil_nothing) == 0);
+  struct records records = records_of(&store);
+  uint32_t refused = 0, loads = 0, count = records.count;
+  for (uint32_t i = 0; i < count; i++) {
+    /* Chunks may be missing: they are a hole. A hard link may, too, and the highest number. Any other loss is not. */
+    const struct log_record *record = &records.items[i];
+    bool spare = record->type == LOG_CHUNKS || record->type == LOG_NEXT_INO || record->ino == 1 ||
+                 (record->type == LOG_ENTRY && record->bytes[0] == 'f');
+    if (record->type == LOG_ENTRY && record->bytes[0] != 'f') spare = false;
     int32_t result = load_spoiled(&store, i, lose);
-    bool spare = store.records[i].store == NIDUS_STORE_CHUNK ||
-                 (store.records[i].store == NIDUS_STORE_DIRENT && store.records[i].name[0] == 'f');
     require(result == (spare ? 0 : -WASI_EIO));
   }
-  for (uint32_t i = 0; i < 80 * store.count; i++) {
-    loads += 5;
-    refused += load_spoiled(&store, i, renumber) != 0;
-    refused += load_spoiled(&store, i, redirect) != 0;
-    refused += load_spoiled(&store, i, rename_entry) != 0;
-    refused += load_spoiled(&store, i, flip) != 0;
-    refused += load_spoiled(&store, i, shorten) != 0;
+  for (uint32_t i = 0; i < 80 * count; i++) {
+    static void (*const ways[])(struct records *, uint32_t) = {renumber, redirect, rename_entry, flip, shorten, swap, retype};
+    for (size_t k = 0; k < sizeof ways / sizeof ways[0]; k++, loads++) refused += load_spoiled(&store, i, ways[k]) != 0;
   }
   printf("%u spoiled stores, %u refused\n", loads, refused);
   require(refused > loads / 4);
   for (uint32_t i = 0; i < 3; i++) require(load_spoiled(&store, i, tie_a_knot) == -WASI_EIO);
+  records_free(&records);
+  store_free(&store);
+}
+
+/* A log of which a part is missing, twice there, or cut short. */
+static void refuses_incomplete_logs(struct guest *guest) {
+  struct store store = {0};
+  journaled(guest, &store);
+  make_many(guest, &store, true);
+  store_flush(guest, &store, true);
+  require(store.log_count > 5);
+  for (uint32_t i = 0; i < store.log_count; i++) {
+    for (int way = 0; way < 3; way++) {
+      struct store copy = store_copy(&store);
+      if (way == 0) {
+        free(copy.log[i].bytes);
+        memmove(&copy.log[i], &copy.log[i + 1], (--copy.log_count - i) * sizeof *copy.log);
+      } else if (way == 1) {
+        copy.log[i].length -= 1 + i;
+      } else {
+        struct blob other = copy.log[i];
+        copy.log[i] = copy.log[(i + 1) % copy.log_count];
+        copy.log[(i + 1) % copy.log_count] = other;
+      }
+      /* Without its last flush it is as it was before that one. */
+      bool spare = way == 0 && i == store.log_count - 1;
+      require(load_and_use(&copy) == (spare ? 0 : -WASI_EIO));
+      store_free(&copy);
+    }
+  }
+  /* A writer that never learnt that its flush was stored writes it again. */
+  make_file(guest, BOX, "twice", "x");
+  store_begin(guest, &store);
+  store_end(guest, &store, true);
+  struct store copy = store_copy(&store);
+  require(load_and_use(&copy) == 0);
+  store_free(&copy);
+  store_free(&store);
+}
+
+static void uncertain_flushes_are_repeated(struct guest *guest) {
+  struct store store = {0};
+  journaled(guest, &store);
+  make_file(guest, BOX, "a", "1");
+  store_flush(guest, &store, true);
+  for (int i = 0; i < 4; i++) {
+    char name[2] = {(char)('b' + i), 0};
+    make_file(guest, BOX, name, "2");
+    if (i == 2) OK(do_unlink(guest, BOX, "b"));
+    /* It is stored, but its writer is told that it failed. */
+    store_begin(guest, &store);
+    struct nidus_flush_record *records = store.pending;
+    store.pending = calloc(store.pending_count + 1, sizeof *records);
+    for (uint32_t k = 0; k < store.pending_count; k++) {
+      store.pending[k] = records[k];
+      uint8_t *copy = malloc(records[k].length + 1);
+      memcpy(copy, records[k].bytes, records[k].length);
+      store.pending[k].bytes = copy;
+      free((void *)(uintptr_t)records[k].bytes);
+    }
+    free(records);
+    uint32_t mount = store.mount;
+    store.mount = 999;
+    store_end(guest, &store, true);
+    store.mount = mount;
+    nidus_flush_end(guest->system, mount, WASI_EIO);
+    compare_with_store(guest, &store, false);
+  }
+  store_flush(guest, &store, true);
+  compare_with_store(guest, &store, false);
   store_free(&store);
 }
 
 static void misuse_is_refused(struct guest *guest) {
-  uint32_t mount = journaled(guest);
-  uint8_t bytes[64] = {1, WASI_FILETYPE_DIRECTORY};
+  struct store store = {0};
+  struct nidus_flush_record record;
+  struct nidus_want wants[NIDUS_WANTS];
+  journaled(guest, &store);
   require(nidus_volume_dirty(guest->system, 0) == -WASI_EINVAL);
   require(nidus_flush_begin(guest->system, 0) == -WASI_EINVAL);
   require(nidus_flush_begin(guest->system, 999) == -WASI_EINVAL);
-  require(!nidus_flush_record(guest->system, mount, 0) && !nidus_flush_record(guest->system, 0, 0));
-  nidus_flush_end(guest->system, mount, true);
-  require(nidus_load_inode(guest->system, 0, 1, bytes, 64) == -WASI_EINVAL);
-  require(nidus_load_chunk(guest->system, mount, 5, 0, bytes, 64) == -WASI_EIO);
-  require(nidus_load_dirent(guest->system, mount, 1, "x", 1, 2) == -WASI_EIO);
+  require(!nidus_flush_record(guest->system, store.mount, 0, &record));
+  require(!nidus_flush_record(guest->system, 0, 0, &record));
+  nidus_flush_end(guest->system, store.mount, WASI_ESUCCESS);
+  require(nidus_load(guest->system, 0, "", 0) == -WASI_EINVAL && nidus_load_end(guest->system, 0) == -WASI_EINVAL);
+  require(nidus_volume_wants(guest->system, 0, true, wants) == 0);
+  require(nidus_chunk(guest->system, 0, 1, 0, "x", 1, 0) == 0 && nidus_chunk(guest->system, store.mount, 77, 0, "x", 1, 0) == 0);
   make_file(guest, BOX, "f", "x");
-  require(nidus_load_inode(guest->system, mount, 2, bytes, 64) == -WASI_EBUSY);
-  require(nidus_load_end(guest->system, mount) == 0);
+  store_flush(guest, &store, true);
+  require(nidus_load(guest->system, store.mount, store.log[0].bytes, store.log[0].length) == -WASI_EBUSY);
+  require(nidus_load_end(guest->system, store.mount) == 0);
+  store_free(&store);
+}
+
+/* ---- memory ---- */
+
+static uint8_t byte_at(uint64_t offset) { return (uint8_t)(offset * 7 + (offset >> 13) + 1); }
+
+static void fill(struct guest *guest, uint32_t fd, uint64_t from, uint64_t to) {
+  static uint8_t bytes[DATA_SIZE];
+  uint32_t moved;
+  for (uint64_t at = from; at < to; at += moved) {
+    uint32_t length = to - at < DATA_SIZE ? (uint32_t)(to - at) : DATA_SIZE;
+    for (uint32_t i = 0; i < length; i++) bytes[i] = byte_at(at + i);
+    OK(do_pwrite(guest, fd, bytes, length, at, &moved));
+    require(moved > 0);
+  }
+}
+
+static void check_filled(struct guest *guest, uint32_t fd, uint64_t from, uint64_t to) {
+  static uint8_t bytes[DATA_SIZE];
+  uint32_t moved;
+  for (uint64_t at = from; at < to; at += moved) {
+    uint32_t length = to - at < DATA_SIZE ? (uint32_t)(to - at) : DATA_SIZE;
+    OK(do_pread(guest, fd, bytes, length, at, &moved));
+    require(moved == length);
+    for (uint32_t i = 0; i < moved; i++) require(bytes[i] == byte_at(at + i));
+  }
+}
+
+/* 16 MiB in a volume that may have 1 MiB in memory: written, read, and changed at random. */
+static void larger_than_memory(struct guest *guest) {
+  enum { SIZE = 16 << 20 };
+  struct store store = {0};
+  struct random random = {99};
+  uint32_t fd, moved;
+  OK(do_close(guest, BOX));
+  require(store_mount(guest, &store, "/home", 0, LITTLE) == 0);
+  store_serves(guest, &store);
+  guest_preopen(guest, "/home", 0);
+  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  fill(guest, fd, 0, SIZE);
+  store_flush(guest, &store, true);
+  require(store.chunk_count == SIZE / 65536);
+  check_filled(guest, fd, 0, SIZE);
+  require(store.loads >= SIZE / 65536 - 16 && store.loads <= SIZE / 65536 + 16);
+  for (int i = 0; i < 500; i++) {
+    uint64_t at = random_below(&random, SIZE - 70000);
+    if (i % 3) {
+      fill(guest, fd, at, at + random_below(&random, 70000));
+    } else {
+      check_filled(guest, fd, at, at + random_below(&random, 70000));
+    }
+  }
+  OK(guest_call(guest, SYS_fd_filestat_set_size, fd, SIZE / 2 + 1000));
+  OK(guest_call(guest, SYS_fd_filestat_set_size, fd, SIZE));
+  check_filled(guest, fd, 0, SIZE / 2 + 1000);
+  char bytes[4];
+  OK(do_pread(guest, fd, bytes, 4, SIZE / 2 + 1000, &moved));
+  require(moved == 4 && memcmp(bytes, "\0\0\0\0", 4) == 0);
+  /* Its chunks are needed as long as it is open, though it has no name. */
+  OK(do_unlink(guest, BOX, "f"));
+  store_flush(guest, &store, true);
+  check_filled(guest, fd, 0, SIZE / 2 + 1000);
+  OK(do_close(guest, fd));
+  store_flush(guest, &store, true);
+  require(store.chunk_count == 0);
+  store_free(&store);
+}
+
+/* A file without a name is too large for memory, and so it is stored although nobody will find it. */
+static void temporary_files_may_be_large(struct guest *guest) {
+  struct store store = {0};
+  uint32_t fd;
+  OK(do_close(guest, BOX));
+  require(store_mount(guest, &store, "/home", 0, LITTLE) == 0);
+  store_serves(guest, &store);
+  guest_preopen(guest, "/home", 0);
+  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  OK(do_unlink(guest, BOX, "f"));
+  fill(guest, fd, 0, 5 << 20);
+  check_filled(guest, fd, 0, 5 << 20);
+  compare_with_store(guest, &store, true);
+  OK(do_close(guest, fd));
+  store_flush(guest, &store, true);
+  require(store.chunk_count == 0);
+  store_free(&store);
+}
+
+/* Opens a volume with a file of ten chunks, none of them in memory. */
+static uint32_t open_evicted(struct guest *loaded, struct store *store) {
+  struct guest guest;
+  uint32_t fd;
+  *store = (struct store){0};
+  open_volume(&guest, store, ALL_IN_MEMORY);
+  OK(do_open(&guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  fill(&guest, fd, 0, 10 * 65536);
+  store_flush(&guest, store, true);
+  guest_stop(&guest);
+  open_volume(loaded, store, ALL_IN_MEMORY);
+  loaded->unblock = NULL;
+  OK(do_open(loaded, BOX, "f", 0, ALL_RIGHTS, 0, &fd));
+  return fd;
+}
+
+static void blocked_on_chunk(struct guest *guest, wasi_errno_t error) {
+  require(error == NIDUS_WOULD_BLOCK && nidus_wait_kinds(guest->system, guest->pid) == NIDUS_WAIT_CHUNK);
+}
+
+/* Whatever happens to a chunk that is on its way, the bytes that come are never put over newer ones. */
+static void late_answers_change_nothing(struct guest *guest) {
+  (void)guest;
+  static uint8_t whole[65536];
+  for (int way = 0; way < 5; way++) {
+    struct guest loaded;
+    struct store store;
+    uint32_t fd = open_evicted(&loaded, &store), moved;
+    char bytes[4];
+    blocked_on_chunk(&loaded, do_pread(&loaded, fd, bytes, 4, 3 * 65536, &moved));
+    require(store_ask(&loaded, &store) == 1);
+    memset(whole, 0xAB, sizeof whole);
+    switch (way) {
+      case 0: /* overwritten */
+        memcpy(loaded.memory + 65536, whole, 65536);
+        guest_put_u32(&loaded, IOVS, 65536);
+        guest_put_u32(&loaded, IOVS + 4, 65536);
+        OK(guest_call(&loaded, SYS_fd_pwrite, fd, IOVS, 1, 3 * 65536, OUT));
+        break;
+      case 1: /* overwritten and stored */
+        memcpy(loaded.memory + 65536, whole, 65536);
+        guest_put_u32(&loaded, IOVS, 65536);
+        guest_put_u32(&loaded, IOVS + 4, 65536);
+        OK(guest_call(&loaded, SYS_fd_pwrite, fd, IOVS, 1, 3 * 65536, OUT));
+        store_flush(&loaded, &store, true);
+        break;
+      case 2: /* cut off */
+        OK(guest_call(&loaded, SYS_fd_filestat_set_size, fd, 2 * 65536));
+        break;
+      case 3: /* cut off, and grown again */
+        OK(guest_call(&loaded, SYS_fd_filestat_set_size, fd, 0));
+        OK(guest_call(&loaded, SYS_fd_filestat_set_size, fd, 10 * 65536));
+        store_flush(&loaded, &store, true);
+        break;
+      default: /* deleted, and closed */
+        OK(do_unlink(&loaded, BOX, "f"));
+        OK(do_close(&loaded, fd));
+    }
+    require(store_answer(&loaded, &store) > 0);
+    if (way < 2) {
+      OK(do_pread(&loaded, fd, bytes, 4, 3 * 65536, &moved));
+      require(moved == 4 && memcmp(bytes, whole, 4) == 0);
+    } else if (way == 2) {
+      OK(do_pread(&loaded, fd, bytes, 4, 3 * 65536, &moved));
+      require(moved == 0);
+    } else if (way == 3) {
+      OK(do_pread(&loaded, fd, bytes, 4, 3 * 65536, &moved));
+      require(moved == 4 && memcmp(bytes, "\0\0\0\0", 4) == 0);
+    } else {
+      store_flush(&loaded, &store, true);
+      require(store.chunk_count == 0 && dirty(&loaded, &store) == 0);
+    }
+    guest_stop(&loaded);
+    store_free(&store);
+  }
+}
+
+static void lost_chunks_are_errors(struct guest *guest) {
+  (void)guest;
+  struct guest loaded;
+  struct store store;
+  char bytes[4];
+  uint32_t fd = open_evicted(&loaded, &store), moved;
+  store_serves(&loaded, &store);
+  store.fails = true;
+  EXPECT(WASI_EIO, do_pread(&loaded, fd, bytes, 4, 5 * 65536, &moved));
+  store.fails = false;
+  OK(do_pread(&loaded, fd, bytes, 4, 5 * 65536, &moved));
+  for (uint32_t i = 0; i < store.chunk_count; i++) {
+    if (store.chunks[i].index != 8) continue;
+    free(store.chunks[i].blob.bytes);
+    store.chunks[i] = store.chunks[--store.chunk_count];
+  }
+  EXPECT(WASI_EIO, do_pread(&loaded, fd, bytes, 4, 8 * 65536, &moved));
+  EXPECT(WASI_EIO, do_pwrite(&loaded, fd, "x", 1, 8 * 65536, &moved));
+  EXPECT(WASI_EIO, guest_call(&loaded, SYS_fd_filestat_set_size, fd, 8 * 65536 + 1));
+  /* Before it everything can be read, and what is cut off is not needed. */
+  OK(do_pread(&loaded, fd, bytes, 4, 8 * 65536 - 2, &moved));
+  require(moved == 2);
+  OK(guest_call(&loaded, SYS_fd_filestat_set_size, fd, 8 * 65536));
+  check_filled(&loaded, fd, 0, 8 * 65536);
+  guest_stop(&loaded);
+  store_free(&store);
+}
+
+/* The store does not take anything: a program is told instead of growing for ever, and goes on when it does again. */
+static void full_stores_stop_writers(struct guest *guest) {
+  struct store store = {0};
+  static uint8_t bytes[DATA_SIZE];
+  uint32_t fd, moved;
+  OK(do_close(guest, BOX));
+  require(store_mount(guest, &store, "/home", 0, LITTLE) == 0);
+  store_serves(guest, &store);
+  guest_preopen(guest, "/home", 0);
+  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  store.fails = true;
+  uint64_t at = 0;
+  wasi_errno_t error;
+  for (; !(error = do_pwrite(guest, fd, bytes, DATA_SIZE, at, &moved)); at += moved) require(at < 2 << 20);
+  EXPECT(WASI_EIO, error);
+  require(at > 1 << 18);
+  store.fails = false;
+  OK(do_pwrite(guest, fd, bytes, DATA_SIZE, at, &moved));
+  fill(guest, fd, 0, 3 << 20);
+  store_flush(guest, &store, true);
+  compare_with_store(guest, &store, false);
+  store_free(&store);
 }
 
 static const struct test tests[] = {
     {"What random operations made is loaded again, whichever flushes failed", survives},
-    {"The store forgets what is deleted, also while it is open", deletes_leave_nothing},
+    {"So it is when little of it may lie in memory", survives_in_little_memory},
+    {"The store forgets what is deleted, when it is closed", deletes_leave_nothing},
+    {"What was open without a name goes with the next mount", orphans_go_with_the_mount},
     {"A file that changes its form is stored whole and leaves no chunk behind", forms_change},
-    {"A small change writes few records", small_changes_write_little},
+    {"A small change writes little", small_changes_write_little},
+    {"The log stays about as large as what it tells", the_log_stays_small},
+    {"A large tree takes several segments", large_trees_take_several_segments},
     {"fd_sync waits for the flush that holds what was written before", sync_waits_for_its_flush},
-    {"A store that is not whole is refused and leaves an empty volume", refuses_corrupt_stores},
-    {"Calls on volumes that are not journaled, or not being flushed, are refused", misuse_is_refused}};
+    {"A store that contradicts itself is refused, and leaves an empty volume that is not written", refuses_corrupt_stores},
+    {"A log of which a part is missing or out of order is refused", refuses_incomplete_logs},
+    {"A flush of which nobody knows whether it was stored is repeated", uncertain_flushes_are_repeated},
+    {"Calls on what is no volume, or not being flushed, are refused", misuse_is_refused},
+    {"A file may be larger than the memory of its volume", larger_than_memory},
+    {"So may one that has no name", temporary_files_may_be_large},
+    {"Bytes that come late are never put over newer ones", late_answers_change_nothing},
+    {"A chunk that cannot be had is an error of who needs it", lost_chunks_are_errors},
+    {"Where the store takes nothing, writers are told", full_stores_stop_writers}};
 RUN_TESTS(tests)

@@ -34,10 +34,10 @@ export async function mount(source, on) {
   const newer = ({ name }) => {
     throw kernel.ask("nidus_volume_failure", ["test", name]);
   };
-  const [number] = kernel.ask("nidus_mount_mem", ["/home"], 1);
-  const store = "read" in source ? source : await openDatabase(source, "test").catch(newer);
+  const [number] = kernel.ask("nidus_mount_volume", ["/home"], 0, NaN);
+  const store = "chunks" in source ? source : await openDatabase(source, "test").catch(newer);
   const volume = createVolume(store, null, on);
-  await volume.load(kernel, number);
+  await volume.load(kernel, number, undefined, true);
   return {
     volume,
     kernel,

@@ -117,12 +117,12 @@ struct nidus_guest_memory {
 struct nidus_system *nidus_system_create(const struct nidus_host *host);
 void nidus_system_destroy(struct nidus_system *system);
 
-enum { NIDUS_MOUNT_JOURNALED = 1 };
 enum { NIDUS_MOUNT_READ_ONLY = 1 };
+enum { NIDUS_VOLUME_VIEW = 1 };
 
 /* Mounts return a mount number. The archive given to nidus_mount_tar must have come from malloc and
  * belongs to the mount from then on, also when mounting fails. */
-int32_t nidus_mount_mem(struct nidus_system *system, const char *path, uint32_t length, uint32_t flags);
+int32_t nidus_mount_mem(struct nidus_system *system, const char *path, uint32_t length);
 int32_t nidus_mount_tar(struct nidus_system *system, const char *path, uint32_t length, void *archive,
                         uint32_t archive_length);
 int32_t nidus_mount_host(struct nidus_system *system, const char *path, uint32_t length, uint32_t host_mount,
@@ -196,7 +196,7 @@ int32_t nidus_process_reap(struct nidus_system *system, uint32_t pid);
 enum { NIDUS_EXIT_LIMIT = 512, NIDUS_EXIT_TIME = 514 };
 int32_t nidus_process_finish(struct nidus_system *system, uint32_t pid);
 
-enum { NIDUS_WAIT_CLOCK = 1, NIDUS_WAIT_READABLE = 2, NIDUS_WAIT_WRITABLE = 4, NIDUS_WAIT_FLUSH = 8 };
+enum { NIDUS_WAIT_CLOCK = 1, NIDUS_WAIT_READABLE = 2, NIDUS_WAIT_WRITABLE = 4, NIDUS_WAIT_FLUSH = 8, NIDUS_WAIT_CHUNK = 16 };
 #define NIDUS_NO_DEADLINE INT64_MAX
 
 /* What the last would-block of the process waits for; the deadline in monotonic nanoseconds. */
@@ -217,34 +217,52 @@ wasi_errno_t nidus_syscall(struct nidus_system *system, uint32_t pid, uint32_t n
 uint32_t nidus_trace(struct nidus_system *system, uint32_t pid, uint32_t number, const uint64_t *arguments,
                      wasi_errno_t result, char *out, uint32_t size);
 
-enum { NIDUS_STORE_INODE = 1, NIDUS_STORE_DIRENT = 2, NIDUS_STORE_CHUNK = 3 };
-enum { NIDUS_STORE_PUT = 1, NIDUS_STORE_DELETE = 2, NIDUS_STORE_DELETE_FROM = 3 };
+/*
+ * Persistent volumes whose store the host serves: a log of segments, opaque bytes in the order in which they came,
+ * and chunks, up to 64 KiB of a file each, by inode number and index (volume.h has stores that need no host).
+ *
+ * After mounting, the host gives all segments to nidus_load, then calls nidus_load_end, which accepts the
+ * tree or answers -EIO: then the volume is empty and is not written. A view (NIDUS_VOLUME_VIEW) is read-only; the
+ * same two calls bring it up to date, with all segments of the transactions that its writer has added, in one turn.
+ */
+int32_t nidus_mount_volume(struct nidus_system *system, const char *path, uint32_t length, uint32_t flags,
+                           uint64_t budget);
+int32_t nidus_load(struct nidus_system *system, uint32_t mount, const void *bytes, uint32_t length);
+int32_t nidus_load_end(struct nidus_system *system, uint32_t mount);
 
-/* One record of a flush. DELETE_FROM means all records of `ino` in this store from
- * this one on: chunks from `index` on; entries, whose name is empty then, all of them. */
+/* One record of a flush. All of them are applied together or not at all, in their order: the log starts anew with what
+ * follows; a segment of it; the chunks of `ino` from `index` on are deleted; a chunk is put. */
+enum { NIDUS_FLUSH_RESTART = 1, NIDUS_FLUSH_SEGMENT, NIDUS_FLUSH_CUT, NIDUS_FLUSH_CHUNK };
 struct nidus_flush_record {
-  uint32_t store;
-  uint32_t op;
-  uint64_t ino;   /* dirent: the parent */
-  uint64_t index; /* chunk: its index; dirent: the child's ino */
-  const char *name;
-  uint32_t name_length;
+  uint32_t kind;
+  uint64_t ino;
+  uint64_t index;
   const void *bytes;
   uint32_t length;
 };
 
+/* How much has changed since the last flush began; 0: nothing. */
 int32_t nidus_volume_dirty(struct nidus_system *system, uint32_t mount);
+/* Returns the number of records. What changes from now on belongs to the next flush. */
 int32_t nidus_flush_begin(struct nidus_system *system, uint32_t mount);
-/* NULL when there is none with that number; valid, with what it points to, in the turn of nidus_flush_begin. */
-const struct nidus_flush_record *nidus_flush_record(struct nidus_system *system, uint32_t mount, uint32_t i);
-void nidus_flush_end(struct nidus_system *system, uint32_t mount, bool ok);
-int32_t nidus_load_inode(struct nidus_system *system, uint32_t mount, uint64_t ino, const void *bytes,
-                         uint32_t length);
-int32_t nidus_load_dirent(struct nidus_system *system, uint32_t mount, uint64_t parent, const char *name,
-                          uint32_t length, uint64_t child);
-int32_t nidus_load_chunk(struct nidus_system *system, uint32_t mount, uint64_t ino, uint64_t index,
-                         const void *bytes, uint32_t length);
-int32_t nidus_load_end(struct nidus_system *system, uint32_t mount);
+/* False when there is none with that number; what it points to is valid in the turn of nidus_flush_begin. */
+bool nidus_flush_record(struct nidus_system *system, uint32_t mount, uint32_t i, struct nidus_flush_record *record);
+/* With an error all of it is to be flushed again, and who waited for this flush is told the error. */
+void nidus_flush_end(struct nidus_system *system, uint32_t mount, wasi_errno_t error);
+
+/* Ranges of chunks that somebody waits for and the host has not been asked for. `all`: whatever is not in memory. */
+enum { NIDUS_WANTS = 32 };
+struct nidus_want {
+  uint64_t ino;
+  uint64_t first;
+  uint32_t count;
+};
+uint32_t nidus_volume_wants(struct nidus_system *system, uint32_t mount, bool all, struct nidus_want wants[NIDUS_WANTS]);
+/* A writer waits for the room that a flush will make. */
+bool nidus_volume_crowded(struct nidus_system *system, uint32_t mount);
+/* The answer for one chunk, those of a range in their order: its bytes, none where the store has none, or an error. */
+int32_t nidus_chunk(struct nidus_system *system, uint32_t mount, uint64_t ino, uint64_t index, const void *bytes,
+                    uint32_t length, wasi_errno_t error);
 
 /* A line "ENOENT: no such file or directory" for each errno, in their order from 0; each ends in a newline. */
 const char *nidus_errno_texts(uint32_t *length);
