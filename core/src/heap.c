@@ -1,12 +1,14 @@
 /* The heap: blocks, holes, and making objects; see heap.h. */
 #include "heap.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "runtime.h"
 
 #define LARGE (HEAP_BLOCK / 4)
 #define CHUNK_BLOCKS 32u
+#define LARGEST_STEP ((uint64_t)128 << 10) /* of a major collection, in bytes that have been made */
 #define LEAST_YIELD (HEAP_LINES / 8) /* of a block that is worth coming back to */
 
 void heap_init(struct heap *heap, struct nidus_store *store)
@@ -26,9 +28,9 @@ void heap_free(struct heap *heap)
 {
     const struct nidus_allocator *allocator = heap->allocator;
     for (uint32_t i = 0; i < heap->blocks.count; i++) {
-        const struct heap_block *block = heap->blocks.items[i];
-        if (block->large)
-            pool_free(allocator, block->memory, block->large, 1);
+        const struct heap_entry *entry = &heap->blocks.items[i];
+        if (entry->large)
+            pool_free(allocator, entry->memory, entry->large, 1);
     }
     for (uint32_t i = 0; i < heap->chunks.count; i++)
         pool_free(allocator, heap->chunks.items[i].memory, heap->chunks.items[i].size, 1);
@@ -74,7 +76,7 @@ static int add_chunk(struct heap *heap)
     for (uint32_t i = 0; i < count; i++) {
         memset(block, 0, sizeof *block);
         block->index = heap->blocks.count;
-        heap->blocks.items[heap->blocks.count++] = block;
+        heap->blocks.items[heap->blocks.count++] = (struct heap_entry){.block = block};
         block = (struct heap_block *)((uint8_t *)block + HEAP_BLOCK);
     }
     heap->bytes += (uint64_t)count * HEAP_BLOCK;
@@ -87,37 +89,56 @@ static int is_free_line(const struct heap *heap, uint8_t line)
 }
 
 /* Whether the block has been free since the latest cycle, and nothing was made in it since. */
-static int is_free_block(const struct heap *heap, const struct heap_block *block)
+static int is_free_block(const struct heap *heap, const struct heap_entry *entry)
 {
-    return !block->large && !block->claimed && is_free_line(heap, block->cycle);
+    return !entry->large && !entry->claim && is_free_line(heap, entry->cycle);
 }
 
 /* What is made while a cycle marks is alive in it: the lines are, from the beginning. */
-static void take(struct heap *heap, struct heap_block *block, uint32_t from, uint32_t to,
+static inline void take(struct heap *heap, struct heap_block *block, uint32_t from, uint32_t to,
                  struct heap_hole *hole)
 {
     if (heap->marking) {
         memset(block->lines + from, heap->cycle, to - from);
-        block->cycle = heap->cycle;
+        heap->blocks.items[block->index].cycle = heap->cycle;
     }
     heap->yield += to - from;
     hole->at = (uint8_t *)block + (size_t)from * HEAP_LINE;
-    hole->end = (uint8_t *)block + (size_t)to * HEAP_LINE;
+    hole->end = (uint8_t *)block + (size_t)to * HEAP_LINE - HEAP_SLACK;
     heap->allocated += (uint64_t)(to - from) * HEAP_LINE;
     heap->debt += (uint64_t)(to - from) * HEAP_LINE;
 }
 
+/* The next line from `line` on that is not free, or HEAP_LINES. Eight at a time: a byte of `taken` has its top bit
+ * set where the line has one of the two numbers, at least up to the first such. */
+static uint32_t end_of_free(const struct heap *heap, const struct heap_block *block, uint32_t line)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint8_t *lines = (const uint8_t *)block + offsetof(struct heap_block, lines);
+    for (; line < HEAP_LINES; line += 8) {
+        uint64_t eight;
+        memcpy(&eight, lines + line, sizeof eight);
+        const uint64_t a = eight ^ ones * heap->cycle;
+        const uint64_t b = eight ^ ones * heap->last;
+        const uint64_t taken = (((a - ones) & ~a) | ((b - ones) & ~b)) & ones << 7;
+        if (taken) {
+            line += (uint32_t)__builtin_ctzll(taken) / 8;
+            break;
+        }
+    }
+    return line < HEAP_LINES ? line : HEAP_LINES;
+}
+
 /* The next hole of the block being looked at, at least `size` bytes. */
-static int hole_in_block(struct heap *heap, struct heap_block *block, size_t size)
+static inline int hole_in_block(struct heap *heap, struct heap_block *block, size_t size)
 {
     uint32_t line = heap->next_line;
     while (line < HEAP_LINES) {
         while (line < HEAP_LINES && !is_free_line(heap, block->lines[line]))
             line++;
         uint32_t from = line;
-        while (line < HEAP_LINES && is_free_line(heap, block->lines[line]))
-            line++;
-        if ((size_t)(line - from) * HEAP_LINE >= size) {
+        line = end_of_free(heap, block, line);
+        if ((size_t)(line - from) * HEAP_LINE >= size + HEAP_SLACK) {
             heap->next_line = line;
             take(heap, block, from, line, &heap->hole);
             return 1;
@@ -129,38 +150,57 @@ static int hole_in_block(struct heap *heap, struct heap_block *block, size_t siz
 static int find_hole(struct heap *heap, size_t size)
 {
     for (; heap->next_block < heap->blocks.count; heap->next_block++) {
-        struct heap_block *block = heap->blocks.items[heap->next_block];
+        const struct heap_entry *entry = &heap->blocks.items[heap->next_block];
         if (heap->next_line == 0) {
             heap->next_line = HEAP_FIRST_LINE;
-            if (is_free_block(heap, block)) {
+            if (is_free_block(heap, entry)) {
                 heap->next_line = HEAP_LINES;
-                take(heap, block, HEAP_FIRST_LINE, HEAP_LINES, &heap->hole);
+                take(heap, entry->block, HEAP_FIRST_LINE, HEAP_LINES, &heap->hole);
                 return 1;
             }
         }
-        if (!block->large && !block->claimed && hole_in_block(heap, block, size))
+        if (!entry->large && !entry->claim && hole_in_block(heap, entry->block, size))
             return 1;
         heap->next_line = 0;
-        if (heap->next_block == heap->young_block && !block->claimed && heap->yield < LEAST_YIELD)
+        if (heap->next_block == heap->young_block && entry->claim != CLAIM_WHOLE &&
+            heap->yield < LEAST_YIELD)
             heap->young_block++;
         heap->yield = 0;
     }
     return 0;
 }
 
+/* A free block among those from number `from` on, or NULL. */
+static struct heap_block *claim(struct heap *heap, uint32_t from, enum heap_claim claim)
+{
+    for (uint32_t i = from; i < heap->blocks.count; i++) {
+        struct heap_entry *entry = &heap->blocks.items[i];
+        if (is_free_block(heap, entry)) {
+            entry->claim = (uint8_t)claim;
+            return entry->block;
+        }
+    }
+    return NULL;
+}
+
 /* A whole block for what did not fit the hole at hand, which is not given up for it. */
 static int find_whole(struct heap *heap)
 {
-    uint32_t from = heap->next_block + (heap->next_line != 0);
-    for (uint32_t i = from; i < heap->blocks.count; i++) {
-        struct heap_block *block = heap->blocks.items[i];
-        if (is_free_block(heap, block)) {
-            block->claimed = 1;
-            take(heap, block, HEAP_FIRST_LINE, HEAP_LINES, &heap->whole);
-            return 1;
-        }
-    }
-    return 0;
+    struct heap_block *block = claim(heap, heap->next_block + (heap->next_line != 0), CLAIM_WHOLE);
+    if (block)
+        take(heap, block, HEAP_FIRST_LINE, HEAP_LINES, &heap->whole);
+    return block != NULL;
+}
+
+int heap_reserve(struct heap *heap, uint32_t from, int grow)
+{
+    uint8_t *block = (uint8_t *)claim(heap, from, CLAIM_SURVIVORS);
+    if (!block && grow && add_chunk(heap))
+        block = (uint8_t *)claim(heap, from, CLAIM_SURVIVORS);
+    heap->survivors = (struct heap_hole){NULL, NULL};
+    if (block)
+        heap->survivors = (struct heap_hole){block + HEAP_FIRST_LINE * HEAP_LINE, block + HEAP_BLOCK};
+    return block != NULL;
 }
 
 static void *from_hole(struct heap_hole *hole, size_t size)
@@ -185,6 +225,13 @@ static void *new_small(struct heap *heap, size_t size)
     return find_hole(heap, size) ? from_hole(&heap->hole, size) : NULL;
 }
 
+/* The usual case: the block being looked at goes on. */
+static inline void *next_hole(struct heap *heap, size_t size)
+{
+    struct heap_block *block = heap->blocks.items[heap->next_block].block;
+    return hole_in_block(heap, block, size) ? from_hole(&heap->hole, size) : NULL;
+}
+
 static void *new_large(struct heap *heap, size_t size)
 {
     size_t head = HEAP_FIRST_LINE * HEAP_LINE;
@@ -195,15 +242,13 @@ static void *new_large(struct heap *heap, size_t size)
     struct heap_block *block = aligned_memory(heap, size + head, &memory);
     if (!block)
         return NULL;
-    memset(block, 0, sizeof *block);
-    block->large = (uint32_t)(size + head + HEAP_BLOCK);
-    block->memory = memory;
-    block->cycle = heap->marking ? heap->cycle : 0;
+    uint32_t large = (uint32_t)(size + head + HEAP_BLOCK);
     block->index = heap->blocks.count++;
-    heap->blocks.items[block->index] = block;
-    heap->bytes += block->large;
-    heap->allocated += block->large;
-    heap->debt += block->large;
+    heap->blocks.items[block->index] =
+        (struct heap_entry){block, memory, large, heap->marking ? heap->cycle : 0, CLAIM_NONE};
+    heap->bytes += large;
+    heap->allocated += large;
+    heap->debt += large;
     return (uint8_t *)block + head;
 }
 
@@ -212,24 +257,47 @@ static void *try_new(struct heap *heap, size_t size)
     return size > LARGE ? new_large(heap, size) : new_small(heap, size);
 }
 
+/* More memory, or what a whole collection frees. */
+static void *last_resort(struct heap *heap, size_t size)
+{
+    void *object = size <= LARGE && add_chunk(heap) ? try_new(heap, size) : NULL;
+    if (!object && !heap->paused) {
+        heap_collect(heap);
+        object = try_new(heap, size);
+    }
+    return object;
+}
+
+/* What is due of collecting. */
+static void collect_some(struct heap *heap)
+{
+    uint64_t before = heap->work;
+    if (heap->marking) {
+        /* What is due for a large array is done in several steps. */
+        uint64_t part = heap->debt < LARGEST_STEP ? heap->debt : LARGEST_STEP;
+        heap->debt -= part;
+        heap_step(heap, 4 * part);
+    } else if (heap->stress || heap->allocated >= heap->threshold)
+        heap_minor(heap);
+    uint64_t work = heap->work - before;
+    heap->pauses += work > 0;
+    if (work > heap->longest)
+        heap->longest = work;
+}
+
 void *heap_refill(struct heap *heap, size_t size)
 {
     if (!heap->paused) {
         if (heap->stress && (heap->turn ^= 1))
             heap_collect(heap);
-        else if (heap->marking)
-            heap_step(heap, 4 * heap->debt);
-        else if (heap->stress || heap->allocated >= heap->threshold)
-            heap_minor(heap);
+        else
+            collect_some(heap);
     }
-    heap->debt = 0;
-    void *object = try_new(heap, size);
-    if (!object && size <= LARGE && add_chunk(heap))
+    void *object = heap->next_line && size <= HEAP_LINE ? next_hole(heap, size) : NULL;
+    if (!object)
         object = try_new(heap, size);
-    if (!object && !heap->paused) {
-        heap_collect(heap);
-        object = try_new(heap, size);
-    }
+    if (!object)
+        object = last_resort(heap, size);
     /* So that the next allocation comes here too. */
     if (heap->stress)
         heap->hole.end = heap->hole.at;

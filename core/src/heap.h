@@ -18,28 +18,35 @@
  *   a struct goes on with its fields, an array with | length 32 | 0 | and its elements from byte 16,
  *   an exception (its type is the tag's function type) with its tag and one slot per cell of a value.
  *
- * Memory comes in blocks of 32 KiB, aligned to their size, of 256 lines. Objects are never moved. The
- * allocator fills holes, runs of free lines, from the lowest address up; what is larger than a
- * quarter of a block gets a block of its own, as long as need be.
+ * Memory comes in blocks of 32 KiB, aligned to their size, of 256 lines. The allocator fills holes, runs
+ * of free lines, from the lowest address up; what is larger than a quarter of a block gets a block of
+ * its own, as long as need be.
  *
- * The collector has generations without moving anything: an object with the current mark is old. A
- * minor collection, every few MiB, marks what is reachable and young, from the roots and from old
- * objects that were written to since (heap_write puts them on the grey list); survivors are old. The
- * holes it leaves are filled again at once. A major collection gives the mark a new number and so makes
- * all objects young; it begins when the old ones have doubled, and marks in small steps between
- * allocations (a snapshot at the beginning: whatever was reachable then stays, for heap_write marks
- * what is overwritten, and what is made meanwhile stays too).
+ * The collector has two generations: an object with the current mark is old. A minor collection, every MiB,
+ * marks what is reachable and young, from the roots and from old objects that were written to since
+ * (heap_write puts them on the grey list); survivors are old. It moves small survivors together into a
+ * block of their own, so that the few of them do not break the memory of the many dead into little
+ * holes; what does not fit there, what the host holds, and everything while a host function runs, stays where
+ * it is. The memory it frees is filled again at once. A major collection gives the mark a new number and
+ * so makes all objects young; it begins when the old ones have doubled, moves nothing, and marks in
+ * small steps between allocations (a snapshot at the beginning: whatever was reachable then stays, for
+ * heap_write marks what is overwritten, and what is made meanwhile stays too).
+ *
+ * A pause is bounded by what was made since the one before, not by what lives. Large arrays are looked at by
+ * cards, which are the lines of their blocks: an old one that was written to, only where that was.
  *
  * A line is marked with the number of the cycle that found something alive in it; all other lines are
  * free, without having been looked at. Grey objects form a list through their links, so marking needs no
  * memory and cannot fail.
  *
- * Invariants: between operations every reachable object is found from the roots: locals and operands
+ * Invariants: between operations every reference to an object is found from the roots: locals and operands
  * of runs (code.h says where), globals, tables, element segments, exceptions in flight, and what the
- * host holds. An object with the current mark has been, or will be, scanned in this cycle.
+ * host holds. An operation that makes an object reads its operands' references after that. An object with the current mark has been, or will be, scanned in this cycle.
  */
 #ifndef NIDUS_CORE_HEAP_H
 #define NIDUS_CORE_HEAP_H
+
+#include <string.h>
 
 #include <nidus/engine.h>
 
@@ -75,19 +82,34 @@ _Static_assert(sizeof(struct heap_exception) == 16, "cells follow it");
 
 #define LINK_END 1u
 #define HEAP_TYPE_MASK 0xFFFFFFu
+#define HEAP_MOVED HEAP_TYPE_MASK /* instead of a type: the object is now where its link says */
+#define HEAP_LARGEST_MOVED 256u /* bytes */
 #define HEAP_BLOCK 32768u
 #define HEAP_LINE 128u
-#define HEAP_NURSERY ((uint64_t)2 << 20)
+#define HEAP_NURSERY ((uint64_t)1 << 20)
 #define HEAP_FIRST_MAJOR ((uint64_t)16 << 20)
 #define HEAP_LINES (HEAP_BLOCK / HEAP_LINE)
 
+/* What stands at the beginning of a block. */
 struct heap_block {
-    uint32_t index;          /* in heap.blocks */
-    uint32_t large;          /* bytes, when it is one large object; else 0 */
-    uint8_t cycle;           /* the latest that found something alive here, or made it here */
-    uint8_t claimed;         /* taken whole, and not to be looked at for holes until a cycle ends */
+    uint32_t index; /* in heap.blocks */
     uint8_t lines[HEAP_LINES];
-    void *memory;            /* of a large object: what the allocator gave */
+    uint8_t beyond[8]; /* lines are read eight at a time */
+};
+
+enum heap_claim {
+    CLAIM_NONE,
+    CLAIM_WHOLE,    /* by heap.whole: not to be looked at for holes until a collection ends */
+    CLAIM_SURVIVORS /* by heap.survivors */
+};
+
+/* And what does not, so that going through all blocks touches none. */
+struct heap_entry {
+    struct heap_block *block;
+    void *memory;   /* of a large object: what the allocator gave */
+    uint32_t large; /* bytes, when it is one large object; else 0 */
+    uint8_t cycle;  /* the latest that found something alive here, or made it here */
+    uint8_t claim;  /* enum heap_claim */
 };
 
 /* The first line behind a block's head. */
@@ -97,6 +119,10 @@ struct heap_chunk {
     void *memory;
     size_t size;
 };
+
+/* Bytes at the end of a hole that hold no object: struct.new writes whole slots, and so up to 4 bytes
+ * (or 7, for packed fields) behind a struct. */
+#define HEAP_SLACK 8u
 
 struct heap_hole {
     uint8_t *at;
@@ -120,23 +146,27 @@ struct heap {
     uint8_t turn;
     uint32_t paused;   /* while not 0, nothing is collected */
     struct heap_hole whole; /* a block for objects that did not fit a hole */
+    struct heap_hole survivors; /* where minor collections move them */
+    uint8_t moving;      /* during a minor collection that may move objects */
     uint32_t next_block; /* where to look for holes: block ... */
     uint32_t next_line;  /* ... and line */
     uint64_t bytes;      /* of all blocks */
     uint64_t limit;
     uint64_t allocated;  /* since the latest collection */
     uint64_t threshold;  /* of `allocated`, where the next minor one begins */
-    uint64_t debt;       /* allocated since the latest step */
+    uint64_t debt;       /* allocated while marking, without a step for it yet */
     uint64_t live;       /* bytes that the current or latest cycle marked */
     uint64_t major;      /* of `live`, where the next major collection begins */
-    uint64_t looked_at;  /* references, by the collection at hand */
+    uint64_t work;       /* references and blocks that collections have looked at, ever */
+    uint64_t pauses;     /* stretches of that work between two operations, whole collections not counted ... */
+    uint64_t longest;    /* ... and the most work of one */
     uint32_t young_block; /* where the allocator starts again after a minor collection: blocks before it
                            * had hardly a hole left */
     uint32_t yield;      /* lines found in the block being looked at */
     uint32_t grey;       /* first of the list, or LINK_END */
-    struct heap_array *scanning; /* an array in the middle, from this element on */
+    struct heap_array *scanning; /* a large array in the middle, from this card on */
     uint32_t scan_from;
-    VEC(struct heap_block *) blocks;
+    VEC(struct heap_entry) blocks;
     VEC(struct heap_chunk) chunks;
     struct held_ref *held; /* a hash table */
     uint32_t held_room;
@@ -165,22 +195,34 @@ static inline uint32_t object_type(const void *object)
 
 /* ---- heap.c: allocation ---- */
 
-/* The slow way of heap_new: collects, finds another hole. NULL: the limit, or the allocator. */
+/* Whether an object of so many bytes fits into the hole at hand. */
+static inline int heap_fits(const struct heap *heap, size_t size)
+{
+    return (size_t)(heap->hole.end - heap->hole.at) >= size;
+}
+
+/* The slow way: collects, finds another hole. NULL: the limit, or the allocator. */
 void *heap_refill(struct heap *heap, size_t size);
+
+/* The head of a new object. */
+static inline void heap_begin(const struct heap *heap, void *object, uint32_t type)
+{
+    const uint64_t head = type | heap->mark; /* and no link */
+    memcpy(object, &head, sizeof head);
+}
 
 /* An object of `size` bytes (a multiple of 8), its head set and the rest undefined. May collect. */
 static inline void *heap_new(struct heap *heap, uint32_t type, size_t size)
 {
-    struct object_head *object = (void *)heap->hole.at;
-    if (__builtin_expect((size_t)(heap->hole.end - heap->hole.at) < size, 0)) {
+    void *object = heap->hole.at;
+    if (__builtin_expect(!heap_fits(heap, size), 0)) {
         object = heap_refill(heap, size);
         if (!object)
             return NULL;
     } else {
         heap->hole.at += size;
     }
-    object->word = type | heap->mark;
-    object->link = 0;
+    heap_begin(heap, object, type);
     return object;
 }
 
@@ -191,13 +233,17 @@ void *heap_new_struct(struct heap *heap, uint32_t type);
 struct heap_array *heap_new_array(struct heap *heap, uint32_t type, uint64_t length, int cleared);
 struct heap_exception *heap_new_exception(struct heap *heap, struct nidus_tag *tag);
 
+/* A free block for survivors, among those from number `from` on, or a new one (`grow`). False: there is none. */
+int heap_reserve(struct heap *heap, uint32_t from, int grow);
 /* Bytes of an object. */
 size_t heap_size(const struct heap *heap, const void *object);
 
 /* ---- heap_collect.c ---- */
 
-/* Marks what `ref` refers to. */
+/* Marks what `ref` refers to, where it is. */
 void heap_mark(struct heap *heap, nidus_ref ref);
+/* Marks what the reference at `at` refers to, and makes it refer to where that is moved. */
+void heap_visit(struct heap *heap, nidus_ref *at);
 /* A minor collection, and the beginning of a major one when it is time. */
 void heap_minor(struct heap *heap);
 /* Goes on with a major collection for about that many bytes. */
@@ -221,5 +267,7 @@ int heap_hold(struct heap *heap, nidus_ref ref);
 void heap_release(struct heap *heap, nidus_ref ref);
 
 void heap_mark_roots(struct heap *heap);
+/* Whether all references are where the collector finds them: the loop asks for memory, and no host does. */
+int heap_roots_are_exact(const struct heap *heap);
 
 #endif

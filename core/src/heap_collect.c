@@ -4,8 +4,8 @@
 #include "heap.h"
 #include "runtime.h"
 
-#define BYTES_PER_ROOT 128u  /* allocated for each root that a minor collection looks at, at the least */
-#define ARRAY_STRETCH 1024u /* elements of an array scanned at a time */
+#define BYTES_PER_ROOT 128u /* allocated for each root that a minor collection looks at, at the least ... */
+#define LARGEST_NURSERY (16 * HEAP_NURSERY) /* ... up to this */
 
 static struct heap_block *block_of(const void *object)
 {
@@ -24,7 +24,7 @@ static uint32_t link_to(const void *object)
 
 static struct object_head *linked(const struct heap *heap, uint32_t link)
 {
-    uint8_t *block = (uint8_t *)heap->blocks.items[link / (HEAP_BLOCK / 8)];
+    uint8_t *block = (uint8_t *)heap->blocks.items[link / (HEAP_BLOCK / 8)].block;
     return (struct object_head *)(block + (size_t)(link % (HEAP_BLOCK / 8)) * 8);
 }
 
@@ -34,27 +34,36 @@ static void make_grey(struct heap *heap, struct object_head *object)
     heap->grey = link_to(object);
 }
 
+/* Elements of a card of a large array. */
+static uint32_t card_length(const struct heap_array *array)
+{
+    return array->length / HEAP_LINES + 1;
+}
+
 void heap_note_write(struct heap *heap, struct object_head *object, const nidus_ref *at)
 {
-    if (heap->marking)
+    if (heap->marking) {
         heap_mark(heap, *at);
-    else if (object->link == 0)
+        return;
+    }
+    struct heap_block *block = block_of(object);
+    if (heap->blocks.items[block->index].large) {
+        const struct heap_array *array = (const struct heap_array *)object;
+        block->lines[(uint32_t)(at - (const nidus_ref *)(array + 1)) / card_length(array)] = 1;
+    }
+    if (object->link == 0)
         make_grey(heap, object);
 }
 
-void heap_mark(struct heap *heap, nidus_ref ref)
+static void mark_object(struct heap *heap, struct object_head *object)
 {
-    heap->looked_at++;
-    if (!ref_is_object(ref))
-        return;
-    struct object_head *object = ref_address(ref);
-    if (object->word >> 24 == heap->cycle)
-        return;
     object->word = (object->word & HEAP_TYPE_MASK) | (uint32_t)heap->cycle << 24;
     struct heap_block *block = block_of(object);
-    block->cycle = heap->cycle;
-    if (block->large) {
-        heap->live += block->large;
+    struct heap_entry *entry = &heap->blocks.items[block->index];
+    entry->cycle = heap->cycle;
+    if (entry->large) {
+        heap->live += entry->large;
+        memset(block->lines, 1, sizeof block->lines);
     } else {
         size_t size = heap_size(heap, object);
         size_t from = (size_t)((uint8_t *)object - (uint8_t *)block);
@@ -69,57 +78,112 @@ void heap_mark(struct heap *heap, nidus_ref ref)
     make_grey(heap, object);
 }
 
+void heap_mark(struct heap *heap, nidus_ref ref)
+{
+    heap->work++;
+    if (ref_is_object(ref)) {
+        struct object_head *object = ref_address(ref);
+        if (object->word >> 24 != heap->cycle)
+            mark_object(heap, object);
+    }
+}
+
+/* Where the object is now: it stays when it is not small, and nothing moves any more when there is no free block.
+ * Free blocks behind the one that the allocator looks at have nothing young in them. */
+static struct object_head *move(struct heap *heap, struct object_head *object)
+{
+    size_t size = heap_size(heap, object);
+    if (size > HEAP_LARGEST_MOVED)
+        return object;
+    if ((size_t)(heap->survivors.end - heap->survivors.at) < size &&
+        !heap_reserve(heap, heap->next_block + 1, 1)) {
+        heap->moving = 0;
+        return object;
+    }
+    struct object_head *moved = (struct object_head *)heap->survivors.at;
+    heap->survivors.at += size;
+    memcpy(moved, object, size);
+    object->word = HEAP_MOVED | (uint32_t)heap->cycle << 24;
+    object->link = link_to(moved);
+    return moved;
+}
+
+void heap_visit(struct heap *heap, nidus_ref *at)
+{
+    heap->work++;
+    if (!ref_is_object(*at))
+        return;
+    struct object_head *object = ref_address(*at);
+    if (object->word >> 24 == heap->cycle) {
+        if (object_type(object) == HEAP_MOVED)
+            *at = heap_ref(linked(heap, object->link));
+        return;
+    }
+    if (heap->moving) {
+        object = move(heap, object);
+        *at = heap_ref(object);
+    }
+    mark_object(heap, object);
+}
+
 /* ---- Scanning ---- */
 
-static void scan_fields(struct heap *heap, const uint8_t *object, const struct deftype *type)
+static void scan_fields(struct heap *heap, uint8_t *object, const struct deftype *type)
 {
     uint32_t left = type->ref_count;
     for (const struct field *field = type->fields; left > 0; field++) {
         if (!type_is_ref(field->type))
             continue;
-        nidus_ref ref;
-        memcpy(&ref, object + field->offset, sizeof ref);
-        heap_mark(heap, ref);
+        heap_visit(heap, (nidus_ref *)(object + field->offset));
         left--;
     }
 }
 
-static void scan_exception(struct heap *heap, const struct heap_exception *exception,
+static void scan_exception(struct heap *heap, struct heap_exception *exception,
                            const struct deftype *type)
 {
-    const uint64_t *cell = exception->cells;
+    uint64_t *cell = exception->cells;
     for (uint32_t i = 0; i < type->shape.param_count; i++) {
         if (type_is_ref(type->shape.params[i]))
-            heap_mark(heap, *cell);
+            heap_visit(heap, cell);
         cell += type_cells(type->shape.params[i]);
     }
 }
 
-/* Some elements of heap->scanning; answers their bytes. */
-static uint64_t scan_stretch(struct heap *heap)
+static uint64_t scan_elements(struct heap *heap, struct heap_array *array, uint32_t from,
+                              uint32_t count)
 {
-    const struct heap_array *array = heap->scanning;
-    const uint8_t *elements = (const uint8_t *)array + ARRAY_HEAD;
-    uint32_t count = array->length - heap->scan_from;
-    if (count > ARRAY_STRETCH)
-        count = ARRAY_STRETCH;
-    for (uint32_t i = 0; i < count; i++) {
-        nidus_ref ref;
-        memcpy(&ref, elements + (size_t)(heap->scan_from + i) * sizeof ref, sizeof ref);
-        heap_mark(heap, ref);
-    }
-    heap->scan_from += count;
-    if (heap->scan_from == array->length)
-        heap->scanning = NULL;
-    return (uint64_t)count * sizeof(nidus_ref);
+    nidus_ref *elements = (nidus_ref *)(array + 1);
+    for (uint32_t i = 0; i < count; i++)
+        heap_visit(heap, &elements[from + i]);
+    return ARRAY_HEAD + (uint64_t)count * sizeof *elements;
 }
 
-/* Scans one object, or a stretch of one; answers about how many bytes it looked at, 0 when all is
+/* The next card of heap->scanning that has to be looked at; answers its bytes. */
+static uint64_t scan_card(struct heap *heap)
+{
+    struct heap_array *array = heap->scanning;
+    uint8_t *cards = block_of(array)->lines;
+    uint32_t length = card_length(array);
+    uint32_t card = heap->scan_from;
+    while (card < HEAP_LINES && !cards[card])
+        card++;
+    heap->scan_from = card + 1;
+    if (card == HEAP_LINES || (uint64_t)card * length >= array->length) {
+        heap->scanning = NULL;
+        return ARRAY_HEAD;
+    }
+    cards[card] = 0;
+    uint32_t left = array->length - card * length;
+    return scan_elements(heap, array, card * length, left < length ? left : length);
+}
+
+/* Scans one object, or a card of one; answers about how many bytes it looked at, 0 when all is
  * done. */
 static uint64_t scan_one(struct heap *heap)
 {
     if (heap->scanning)
-        return scan_stretch(heap);
+        return scan_card(heap);
     if (heap->grey == LINK_END)
         return 0;
     struct object_head *object = linked(heap, heap->grey);
@@ -128,15 +192,18 @@ static uint64_t scan_one(struct heap *heap)
     const struct deftype *type = &heap->store->types.items[object_type(object)];
     switch (type->kind) {
     case KIND_STRUCT:
-        scan_fields(heap, (const uint8_t *)object, type);
+        scan_fields(heap, (uint8_t *)object, type);
         return type->size;
     case KIND_FUNC:
-        scan_exception(heap, (const struct heap_exception *)object, type);
+        scan_exception(heap, (struct heap_exception *)object, type);
         return sizeof(struct heap_exception);
     default:
+        if (!heap->blocks.items[block_of(object)->index].large)
+            return scan_elements(heap, (struct heap_array *)object, 0,
+                                 ((struct heap_array *)object)->length);
         heap->scanning = (struct heap_array *)object;
         heap->scan_from = 0;
-        return ARRAY_HEAD + scan_stretch(heap);
+        return scan_card(heap);
     }
 }
 
@@ -148,28 +215,31 @@ static void keep_hole(struct heap *heap, const struct heap_hole *hole)
         return;
     struct heap_block *block = block_of(hole->at);
     size_t from = (size_t)(hole->at - (uint8_t *)block) / HEAP_LINE;
-    size_t to = (size_t)(hole->end - (uint8_t *)block) / HEAP_LINE;
+    size_t to = (size_t)(hole->end + HEAP_SLACK - (uint8_t *)block) / HEAP_LINE;
     memset(block->lines + from, heap->cycle, to - from);
-    block->cycle = heap->cycle;
+    heap->blocks.items[block->index].cycle = heap->cycle;
 }
 
 /* Large objects without the mark are freed; blocks are looked at for holes again. */
 static void sweep_blocks(struct heap *heap)
 {
     uint32_t kept = 0;
+    uint32_t young_block = heap->young_block;
+    heap->work += heap->blocks.count;
     for (uint32_t i = 0; i < heap->blocks.count; i++) {
-        struct heap_block *block = heap->blocks.items[i];
-        block->claimed = 0;
-        if (i < heap->young_block && block->large && block->cycle != heap->cycle)
-            heap->young_block--; /* those behind it move down */
-        if (block->large && block->cycle != heap->cycle) {
-            heap->bytes -= block->large;
-            pool_free(heap->allocator, block->memory, block->large, 1);
+        struct heap_entry entry = heap->blocks.items[i];
+        entry.claim = CLAIM_NONE;
+        if (entry.large && entry.cycle != heap->cycle) {
+            young_block -= i < heap->young_block; /* those behind it move down */
+            heap->bytes -= entry.large;
+            pool_free(heap->allocator, entry.memory, entry.large, 1);
             continue;
         }
-        block->index = kept;
-        heap->blocks.items[kept++] = block;
+        if (kept != i)
+            entry.block->index = kept;
+        heap->blocks.items[kept++] = entry;
     }
+    heap->young_block = young_block;
     heap->blocks.count = kept;
 }
 
@@ -177,8 +247,10 @@ static void sweep_blocks(struct heap *heap)
 static void poison(struct heap *heap)
 {
     for (uint32_t i = 0; i < heap->blocks.count; i++) {
-        struct heap_block *block = heap->blocks.items[i];
-        for (uint32_t line = HEAP_FIRST_LINE; !block->large && line < HEAP_LINES; line++)
+        struct heap_block *block = heap->blocks.items[i].block;
+        if (heap->blocks.items[i].large)
+            continue;
+        for (uint32_t line = HEAP_FIRST_LINE; line < HEAP_LINES; line++)
             if (block->lines[line] != heap->cycle)
                 memset((uint8_t *)block + (size_t)line * HEAP_LINE, 0xA5, HEAP_LINE);
     }
@@ -189,6 +261,10 @@ static void end_collection(struct heap *heap)
 {
     heap->hole = heap->whole = (struct heap_hole){NULL, NULL};
     sweep_blocks(heap);
+    if (heap->survivors.end - heap->survivors.at >= (ptrdiff_t)HEAP_BLOCK / 2)
+        heap->blocks.items[block_of(heap->survivors.at)->index].claim = CLAIM_SURVIVORS;
+    else
+        (void)heap_reserve(heap, heap->young_block, 0);
     heap->next_block = heap->young_block;
     heap->next_line = 0;
     heap->allocated = 0;
@@ -222,25 +298,28 @@ static void end_major(struct heap *heap)
 void heap_step(struct heap *heap, uint64_t bytes)
 {
     for (uint64_t done = 0; done <= bytes;) {
-        uint64_t looked_at = scan_one(heap);
-        if (looked_at == 0) {
+        uint64_t scanned = scan_one(heap);
+        if (scanned == 0) {
             end_major(heap);
             return;
         }
-        done += looked_at;
+        done += scanned;
     }
 }
 
 static void collect_young(struct heap *heap)
 {
-    heap->looked_at = 0;
+    uint64_t before = heap->work;
+    heap->moving = (uint8_t)heap_roots_are_exact(heap);
     heap_mark_roots(heap);
+    uint64_t wanted = (heap->work - before) * BYTES_PER_ROOT;
     while (scan_one(heap))
         ;
-    uint64_t looked_at = heap->looked_at;
+    heap->moving = 0;
     end_collection(heap);
-    heap->threshold = looked_at * BYTES_PER_ROOT > HEAP_NURSERY ? looked_at * BYTES_PER_ROOT
-                                                               : HEAP_NURSERY;
+    heap->threshold = wanted < HEAP_NURSERY     ? HEAP_NURSERY
+                      : wanted > LARGEST_NURSERY ? LARGEST_NURSERY
+                                                 : wanted;
 }
 
 void heap_minor(struct heap *heap)

@@ -62,12 +62,12 @@ void heap_release(struct heap *heap, nidus_ref ref)
 
 /* ---- Runs ---- */
 
-static void mark_values(struct heap *heap, const union slot *slot, const nidus_type *types,
+static void mark_values(struct heap *heap, union slot *slot, const nidus_type *types,
                         uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (type_is_ref(types[i]))
-            heap_mark(heap, slot->u64);
+            heap_visit(heap, &slot->u64);
         slot += type_cells(types[i]);
     }
 }
@@ -89,14 +89,14 @@ static uint32_t roots_at(const struct code *code, uint32_t unit)
 
 /* Slots from `end` on belong to a callee. */
 static void mark_frame(struct heap *heap, const struct code *code, uint32_t unit,
-                       const union slot *fp, const union slot *end)
+                       union slot *fp, const union slot *end)
 {
     for (uint32_t i = 0; i < code->ref_local_count; i++)
-        heap_mark(heap, fp[code->ref_locals[i]].u64);
+        heap_visit(heap, &fp[code->ref_locals[i]].u64);
     for (uint32_t node = roots_at(code, unit); node != NO_INDEX;
          node = code->root_nodes[node].parent)
         if (fp + code->root_nodes[node].slot < end)
-            heap_mark(heap, fp[code->root_nodes[node].slot].u64);
+            heap_visit(heap, &fp[code->root_nodes[node].slot].u64);
 }
 
 static void mark_frames(struct heap *heap, const struct nidus_run *run)
@@ -117,11 +117,11 @@ static void mark_frames(struct heap *heap, const struct nidus_run *run)
     }
 }
 
-static void mark_run(struct heap *heap, const struct nidus_run *run)
+static void mark_run(struct heap *heap, struct nidus_run *run)
 {
-    heap_mark(heap, run->exception);
+    heap_visit(heap, &run->exception);
     for (uint32_t i = 0; i < run->host_refs.count; i++)
-        heap_mark(heap, run->host_refs.items[i]);
+        heap_visit(heap, &run->host_refs.items[i]);
     if (!run->executing && run->status == NIDUS_RUN_DONE) {
         const struct nidus_functype *shape = &heap->store->types.items[run->entry->type].shape;
         mark_values(heap, run->slots, shape->results, shape->result_count);
@@ -145,44 +145,59 @@ static int may_hold_objects(const struct heap *heap, nidus_type type)
            heap_top(&heap->store->types, NIDUS_TYPE_HEAP(type)) != HEAP_FUNC;
 }
 
-static void mark_instance(struct heap *heap, const struct nidus_instance *instance)
+static void mark_instance(struct heap *heap, struct nidus_instance *instance)
 {
     const struct nidus_module *module = instance->module;
     if (!module->managed || !instance->elems)
         return;
     for (uint32_t i = 0; i < module->elems.count; i++)
         for (uint32_t k = 0; k < instance->elems[i].count; k++)
-            heap_mark(heap, instance->elems[i].items[k]);
+            heap_visit(heap, &instance->elems[i].items[k]);
+}
+
+int heap_roots_are_exact(const struct heap *heap)
+{
+    int executing = 0;
+    for (const struct object *object = heap->store->objects; object; object = object->next) {
+        if (object->kind != OBJECT_RUN)
+            continue;
+        const struct nidus_run *run = (const struct nidus_run *)object;
+        if (run->in_host)
+            return 0;
+        executing |= run->executing;
+    }
+    return executing;
 }
 
 void heap_mark_roots(struct heap *heap)
 {
-    for (const struct object *object = heap->store->objects; object; object = object->next) {
+    /* These first, for they stay where they are. */
+    for (uint32_t i = 0; i < heap->held_room; i++)
+        if (heap->held[i].count)
+            heap_mark(heap, heap->held[i].ref);
+    for (struct object *object = heap->store->objects; object; object = object->next) {
         switch (object->kind) {
         case OBJECT_TABLE: {
-            const struct nidus_table *table = (const struct nidus_table *)object;
+            struct nidus_table *table = (struct nidus_table *)object;
             if (may_hold_objects(heap, table->element))
                 for (uint64_t i = 0; i < table->size; i++)
-                    heap_mark(heap, table->items[i]);
+                    heap_visit(heap, &table->items[i]);
             break;
         }
         case OBJECT_GLOBAL: {
-            const struct nidus_global *global = (const struct nidus_global *)object;
+            struct nidus_global *global = (struct nidus_global *)object;
             if (may_hold_objects(heap, global->type))
-                heap_mark(heap, global->value[0].u64);
+                heap_visit(heap, &global->value[0].u64);
             break;
         }
         case OBJECT_INSTANCE:
-            mark_instance(heap, (const struct nidus_instance *)object);
+            mark_instance(heap, (struct nidus_instance *)object);
             break;
         case OBJECT_RUN:
-            mark_run(heap, (const struct nidus_run *)object);
+            mark_run(heap, (struct nidus_run *)object);
             break;
         default:
             break;
         }
     }
-    for (uint32_t i = 0; i < heap->held_room; i++)
-        if (heap->held[i].count)
-            heap_mark(heap, heap->held[i].ref);
 }

@@ -70,11 +70,12 @@ static void overwrite(struct heap *heap, const struct deftype *type, struct heap
 {
     if (!type->ref_count)
         return;
-    for (uint32_t i = 0; i < count; i++) {
+    /* While marking, what each held counts; else, that something there was written to. */
+    uint32_t stretch = heap->marking ? 1 : array->length / HEAP_LINES + 1;
+    for (uint32_t i = 0; i < count; i += count - i > stretch ? stretch : count - i)
         heap_write(heap, array, (const nidus_ref *)element_at(array, (uint64_t)from + i, 3));
-        if (!heap->marking)
-            return; /* that the array is written to has been noted */
-    }
+    if (count)
+        heap_write(heap, array, (const nidus_ref *)element_at(array, (uint64_t)from + count - 1, 3));
 }
 
 static void fill(struct heap_array *array, const struct deftype *type, uint32_t from,

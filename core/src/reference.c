@@ -100,6 +100,12 @@ void nidus_store_heap(const struct nidus_store *store, uint64_t *bytes, uint64_t
     *alive = store->heap->live;
 }
 
+void nidus_store_pauses(const struct nidus_store *store, uint64_t *count, uint64_t *longest)
+{
+    *count = store->heap->pauses;
+    *longest = store->heap->longest;
+}
+
 /* ---- Exceptions ---- */
 
 enum nidus_code nidus_tag_new(struct nidus_store *store, const struct nidus_functype *type,

@@ -343,6 +343,9 @@ void nidus_exception_values(const struct nidus_store *store, nidus_ref ref,
 void nidus_store_collect(struct nidus_store *store);
 /* Bytes that the heap has, and those of the objects that the latest collection found alive. */
 void nidus_store_heap(const struct nidus_store *store, uint64_t *bytes, uint64_t *alive);
+/* How often guests were stopped for collecting, and the longest stop, in references and blocks of 32 KiB looked at.
+ * Whole collections, by nidus_store_collect or when the heap is full, do not count. */
+void nidus_store_pauses(const struct nidus_store *store, uint64_t *count, uint64_t *longest);
 
 /* ---- Instances ------------------------------------------------------------------------------- */
 

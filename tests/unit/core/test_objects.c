@@ -180,6 +180,65 @@ static void hidden_references(void)
     shelf_stop(&shelf);
 }
 
+/* 1 % of what is made lives on, scattered over all of it. */
+static void sparse_survivors(void)
+{
+    struct shelf shelf;
+    uint64_t bytes, found;
+    start(&shelf, false, 0, NULL, NULL);
+    CHECK(must_call(&shelf, "sparse", 10000000) == 100000);
+    nidus_store_heap(shelf.store, &bytes, &found);
+    CHECK(bytes < 3 * 2400000 + (2 << 20));
+    CHECK(alive(&shelf) >= 2400000);
+    CHECK(must_call(&shelf, "sum", 0) == 100000);
+    shelf_stop(&shelf);
+}
+
+/* In references looked at, which are the same on every machine. */
+static void pauses(void)
+{
+    /* A nursery of 1 MiB has no more references than this, and a heap of 256 MB no more blocks than 8192. */
+    const uint64_t most = (1 << 20) / 8 + 8192;
+    struct shelf shelf;
+    uint64_t count, longest;
+    start(&shelf, false, 0, NULL, NULL);
+    nidus_store_pauses(shelf.store, &count, &longest);
+    CHECK(count == 0 && longest == 0);
+    for (int n = 1; n <= 4; n++) { /* 96 MB at the end */
+        CHECK(must_call(&shelf, "pile", 1000000) == n * 1000000);
+        nidus_store_pauses(shelf.store, &count, &longest);
+        CHECK(count > 20 * (unsigned)n && longest > 1000 && longest < most);
+    }
+    CHECK(must_call(&shelf, "churn", 300000) == 210 + 297000);
+    /* An array of 8 MB that is filled in order: looked at as a whole once, and then where it has changed. */
+    CHECK(must_call(&shelf, "index", 1000000) == 1783293664);
+    nidus_store_pauses(shelf.store, &count, &longest);
+    CHECK(longest < most + 1000000);
+    shelf_stop(&shelf);
+}
+
+/* The guest goes on with copies of what the host does not hold. */
+static void moving(void)
+{
+    struct shelf shelf;
+    struct nidus_extern kept;
+    struct nidus_value value;
+    start(&shelf, true, 0, NULL, NULL);
+    CHECK(nidus_instance_find(shelf.instance, "kept", 4, &kept));
+    CHECK(must_call(&shelf, "pile", 3) == 3);
+    nidus_global_get(kept.of.global, &value);
+    nidus_ref held = value.of.ref;
+    CHECK(nidus_ref_hold(shelf.store, held) == NIDUS_OK);
+    CHECK(must_call(&shelf, "pile", 30) == 33);
+    CHECK(must_call(&shelf, "index", 200) == 19900);
+    CHECK(must_call(&shelf, "sparse", 2000) == 33 + 20);
+    value.of.ref = held;
+    CHECK(nidus_global_set(kept.of.global, &value));
+    CHECK(must_call(&shelf, "sum", 0) == 3);
+    nidus_ref_release(shelf.store, held);
+    shelf_stop(&shelf);
+}
+
 static void heap_limit(void)
 {
     struct shelf shelf;
@@ -334,6 +393,9 @@ static const struct test tests[] = {
     {"a run keeps its objects wherever it is stopped, by slices or single steps", suspended_runs},
     {"nothing is lost when a list is turned round while a collection goes on in steps",
      hidden_references},
+    {"a hundredth that survives takes little more room than it needs", sparse_survivors},
+    {"the work of a pause is bounded by what was made since the last one, however large the heap", pauses},
+    {"what the host holds is not moved, and what else survives is found where it went", moving},
     {"the heap's limit is a trap, and the store goes on", heap_limit},
     {"an allocator that fails gives an error or a trap, and nothing leaks", every_allocation},
     {"what the host holds stays, and goes when it is released", holding},
