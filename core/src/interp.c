@@ -234,6 +234,7 @@ NOINLINE enum nidus_trap interp_host_refs(struct nidus_run *run, const struct ni
 #undef SAVE
 #undef OBJECT
 #undef ELEMENT
+#undef STRUCT_NEW
 #undef HEAP
 #define INTERP_STEP 1
 #include "interp_loop.h"

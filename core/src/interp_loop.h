@@ -121,12 +121,12 @@
         NEXT(4);                                                                                   \
     }
 
-#define JUMP(field) (pc += (field) + (int32_t)unit32(pc + (field)))
+#define JUMP() (pc += (int32_t)unit32(pc + 1))
 #define BRANCH(name, fields, condition)                                                            \
     CASE(name)                                                                                     \
     {                                                                                              \
         if (condition)                                                                             \
-            JUMP(1 + fields);                                                                      \
+            JUMP();                                                                                \
         else                                                                                       \
             pc += 3 + fields;                                                                      \
         NEXT(0);                                                                                   \
@@ -135,7 +135,7 @@
     {                                                                                              \
         if (condition) {                                                                           \
             fuel -= pc[3 + fields];                                                                \
-            JUMP(1 + fields);                                                                      \
+            JUMP();                                                                                \
             if (UNLIKELY(fuel < 0))                                                                \
                 goto out_of_fuel;                                                                  \
         } else {                                                                                   \
@@ -146,11 +146,11 @@
 #define COUNT(name, fields, condition)                                                             \
     CASE(name)                                                                                     \
     {                                                                                              \
-        const uint32_t sum = R(2).u32 + (uint32_t)K(3);                                            \
-        R(1).u32 = sum;                                                                            \
+        const uint32_t sum = R(4).u32 + (uint32_t)K(5);                                            \
+        R(3).u32 = sum;                                                                            \
         if (condition) {                                                                           \
             fuel -= pc[3 + fields];                                                                \
-            JUMP(1 + fields);                                                                      \
+            JUMP();                                                                                \
             if (UNLIKELY(fuel < 0))                                                                \
                 goto out_of_fuel;                                                                  \
         } else {                                                                                   \
@@ -162,21 +162,21 @@
     BINARY(t##_##name, u32, from, expression)                                                      \
     CASE(BR_##t##_##name)                                                                          \
     {                                                                                              \
-        const __typeof__(fp->from) a = R(1).from;                                                  \
-        const __typeof__(fp->from) b = R(2).from;                                                  \
+        const __typeof__(fp->from) a = R(3).from;                                                  \
+        const __typeof__(fp->from) b = R(4).from;                                                  \
         if (expression)                                                                            \
-            JUMP(3);                                                                               \
+            JUMP();                                                                                \
         else                                                                                       \
             pc += 5;                                                                               \
         NEXT(0);                                                                                   \
     }                                                                                              \
     CASE(BR_##t##_##name##_LOOP)                                                                   \
     {                                                                                              \
-        const __typeof__(fp->from) a = R(1).from;                                                  \
-        const __typeof__(fp->from) b = R(2).from;                                                  \
+        const __typeof__(fp->from) a = R(3).from;                                                  \
+        const __typeof__(fp->from) b = R(4).from;                                                  \
         if (expression) {                                                                          \
             fuel -= pc[5];                                                                         \
-            JUMP(3);                                                                               \
+            JUMP();                                                                                \
             if (UNLIKELY(fuel < 0))                                                                \
                 goto out_of_fuel;                                                                  \
         } else {                                                                                   \
@@ -186,8 +186,8 @@
     }
 #define COMPARE(t, name, from, operator)                                                           \
     BOTH(t##_##name, u32, from, a operator b)                                                      \
-    BRANCH(BR_##t##_##name, 2, R(1).from operator R(2).from)                                       \
-    BRANCH(BR_##t##_##name##_K, 2, R(1).from operator(__typeof__(fp->from)) K(2))
+    BRANCH(BR_##t##_##name, 2, R(3).from operator R(4).from)                                       \
+    BRANCH(BR_##t##_##name##_K, 2, R(3).from operator(__typeof__(fp->from)) K(4))
 
 #define ADDRESS(slot, offset, size)                                                                \
     const uint64_t ea = (uint64_t)R(slot).u32 + (offset);                                          \
@@ -266,6 +266,27 @@
         mem = memory ? memory->base : NULL;                                                        \
         mem_length = memory ? memory->length : 0;                                                  \
     } while (0)
+
+#define STRUCT_NEW(name, cells)                                                                    \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        struct heap *const heap = run->heap;                                                       \
+        uint8_t *object = heap->hole.at;                                                           \
+        if (LIKELY(heap_fits(heap, pc[4]))) {                                                      \
+            heap->hole.at = object + pc[4];                                                        \
+        } else {                                                                                   \
+            SAVE();                                                                                \
+            object = heap_refill(heap, pc[4]);                                                     \
+            if (!object)                                                                           \
+                TRAP(NIDUS_TRAP_HEAP);                                                             \
+        }                                                                                          \
+        heap_begin(heap, object, instance->types[unit32(pc + 2)]);                                 \
+        const uint32_t count = (cells);                                                            \
+        for (uint32_t i = 0; i < count; i++)                                                       \
+            memcpy(object + pc[7 + 2 * i], &fp[pc[6 + 2 * i]], 8);                                 \
+        R(1).u64 = heap_ref(object);                                                               \
+        NEXT(6 + 2 * (size_t)count);                                                               \
+    }
 
 #define INTEGER(t, u, s, n)                                                                        \
     BOTH(t##_ADD, u, u, a + b)                                                                     \
@@ -552,21 +573,27 @@ nan_f64:
     /* ---- Branches (those on comparisons came with the comparisons) ---- */
 
     BRANCH(BR, 0, 1)
-    BRANCH(BR_IF, 1, R(1).u32 != 0)
-    BRANCH(BR_UNLESS, 1, R(1).u32 == 0)
-    BRANCH(BR_IF64, 1, R(1).u64 != 0)
-    BRANCH(BR_UNLESS64, 1, R(1).u64 == 0)
+    BRANCH(BR_IF, 1, R(3).u32 != 0)
+    BRANCH(BR_UNLESS, 1, R(3).u32 == 0)
+    BRANCH(BR_IF64, 1, R(3).u64 != 0)
+    BRANCH(BR_UNLESS64, 1, R(3).u64 == 0)
+    BRANCH(BR_DIVIDES, 2, R(3).u32 * R(4).u64 < R(4).u64)
+    BRANCH(BR_DIVIDES_NOT, 2, R(3).u32 * R(4).u64 >= R(4).u64)
     COUNT(COUNT_BR_IF_LOOP, 3, sum != 0)
-    COUNT(COUNT_BR_NE_LOOP, 4, sum != R(4).u32)
-    COUNT(COUNT_BR_NE_K_LOOP, 4, sum != (uint32_t)K(4))
+    COUNT(COUNT_BR_NE_LOOP, 4, sum != R(6).u32)
+    COUNT(COUNT_BR_NE_K_LOOP, 4, sum != (uint32_t)K(6))
+    COUNT(COUNT_BR_LT_S_LOOP, 4, (int32_t)sum < R(6).i32)
+    COUNT(COUNT_BR_LT_S_K_LOOP, 4, (int32_t)sum < K(6))
+    COUNT(COUNT_BR_LT_U_LOOP, 4, sum < R(6).u32)
+    COUNT(COUNT_BR_LT_U_K_LOOP, 4, sum < (uint32_t)K(6))
     CASE(BR_TABLE)
     {
         const uint32_t count = unit32(pc + 2);
         uint32_t index = R(1).u32;
         if (index > count)
             index = count;
-        pc += 4 + (size_t)index * 2;
-        JUMP(0);
+        pc += 3 + (size_t)index * 2; /* the unit before the jump, as in all branches */
+        JUMP();
         NEXT(0);
     }
 
@@ -810,27 +837,11 @@ thrown: {
 
     /* ---- Structs and arrays ---- */
 
-    CASE(STRUCT_NEW)
-    {
-        SAVE();
-        uint8_t *object = heap_new(run->heap, instance->types[unit32(pc + 2)], (size_t)pc[5] * 8);
-        if (UNLIKELY(!object))
-            TRAP(NIDUS_TRAP_HEAP);
-        const uint16_t *field = pc + 6;
-        for (const uint16_t *const end = field + 2 * (size_t)pc[4]; field < end; field += 2) {
-            uint8_t *const at = object + (field[1] & 0x1fff);
-            const unsigned shift = field[1] >> 13;
-            if (LIKELY(shift == 3))
-                memcpy(at, &fp[field[0]], 8);
-            else if (LIKELY(shift == 2))
-                memcpy(at, &fp[field[0]], 4);
-            else
-                interp_store_field(at, shift, &fp[field[0]]);
-        }
-        R(1).u64 = heap_ref(object);
-        pc = field;
-        NEXT(0);
-    }
+    STRUCT_NEW(STRUCT_NEW1, 1)
+    STRUCT_NEW(STRUCT_NEW2, 2)
+    STRUCT_NEW(STRUCT_NEW3, 3)
+    STRUCT_NEW(STRUCT_NEW4, 4)
+    STRUCT_NEW(STRUCT_NEW, pc[5])
     CASE(NEW_FIXED)
     {
         SAVE();
@@ -848,6 +859,22 @@ thrown: {
         OBJECT(2);
         memcpy(&R(1).u64, object + pc[3], 8);
         NEXT(4);
+    }
+    CASE(I32_ADD_FIELD)
+    {
+        uint32_t field;
+        OBJECT(3);
+        memcpy(&field, object + pc[4], sizeof field);
+        R(1).u32 = R(2).u32 + field;
+        NEXT(5);
+    }
+    CASE(I64_ADD_FIELD)
+    {
+        uint64_t field;
+        OBJECT(3);
+        memcpy(&field, object + pc[4], sizeof field);
+        R(1).u64 = R(2).u64 + field;
+        NEXT(5);
     }
     CASE(STRUCT_SET32)
     {

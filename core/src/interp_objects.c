@@ -9,7 +9,8 @@
 
 /* ---- Fields and elements ---- */
 
-void interp_store_field(uint8_t *at, unsigned shift, const union slot *value)
+/* The low 1 << shift bytes of a slot. */
+static void store_field(uint8_t *at, unsigned shift, const union slot *value)
 {
     switch (shift) {
     case 0:
@@ -84,7 +85,7 @@ static void fill(struct heap_array *array, const struct deftype *type, uint32_t 
     unsigned shift = type->fields->shift;
     uint8_t *at = element_at(array, from, shift);
     for (uint32_t i = 0; i < count; i++, at += (size_t)1 << shift)
-        interp_store_field(at, shift, value);
+        store_field(at, shift, value);
 }
 
 /* ---- array.new_fixed, and struct.new of a large one: | op | d | type . | count | slots ... | ---- */
@@ -103,7 +104,7 @@ NOINLINE enum nidus_trap interp_new_fixed(struct nidus_run *run)
             return NIDUS_TRAP_HEAP;
         const struct field *field = type->fields;
         for (uint32_t i = 0; i < count; i++, field++)
-            interp_store_field(object + field->offset, field->shift, &fp[pc[5 + i]]);
+            store_field(object + field->offset, field->shift, &fp[pc[5 + i]]);
         fp[pc[1]].u64 = heap_ref(object);
         return NIDUS_TRAP_NONE;
     }
@@ -112,7 +113,7 @@ NOINLINE enum nidus_trap interp_new_fixed(struct nidus_run *run)
         return NIDUS_TRAP_HEAP;
     unsigned shift = type->fields->shift;
     for (uint32_t i = 0; i < count; i++)
-        interp_store_field(element_at(array, i, shift), shift, &fp[pc[5 + i]]);
+        store_field(element_at(array, i, shift), shift, &fp[pc[5 + i]]);
     fp[pc[1]].u64 = heap_ref(array);
     return NIDUS_TRAP_NONE;
 }
@@ -281,7 +282,7 @@ static enum nidus_trap access_field(const struct deftype *type, union slot *fp, 
     if (fp[pc[3]].u64 == NIDUS_NULL)
         return NIDUS_TRAP_NULL_REFERENCE;
     if (pc[1] == WASM_STRUCT_SET)
-        interp_store_field(object + field->offset, field->shift, &fp[pc[4]]);
+        store_field(object + field->offset, field->shift, &fp[pc[4]]);
     else
         load_field(&fp[pc[2]], object + field->offset, field->shift,
                    pc[1] == WASM_STRUCT_GET_S);
@@ -299,7 +300,7 @@ static enum nidus_trap access_element(const struct deftype *type, union slot *fp
     if (index >= array->length)
         return NIDUS_TRAP_ARRAY_BOUNDS;
     if (pc[1] == WASM_ARRAY_SET)
-        interp_store_field(element_at(array, index, shift), shift, &fp[pc[5]]);
+        store_field(element_at(array, index, shift), shift, &fp[pc[5]]);
     else
         load_field(&fp[pc[2]], element_at(array, index, shift), shift,
                    pc[1] == WASM_ARRAY_GET_S);

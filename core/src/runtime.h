@@ -194,8 +194,6 @@ void interp_simd(union slot *fp, const uint16_t *pc);
 /* The run's pc, fp and func are up to date for these, since they may collect. */
 enum nidus_trap interp_new_fixed(struct nidus_run *run);
 enum nidus_trap interp_object(struct nidus_run *run);
-/* The low 1 << shift bytes of a slot. */
-void interp_store_field(uint8_t *at, unsigned shift, const union slot *value);
 void interp_wide(union slot *fp, const uint16_t *pc);
 
 /* ---- reference.c ---- */

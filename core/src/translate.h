@@ -126,6 +126,8 @@ NIDUS_CHECK enum nidus_code push_temp(struct translator *t, enum width width, ui
 NIDUS_CHECK enum nidus_code push_local(struct translator *t, uint32_t local);
 NIDUS_CHECK enum nidus_code push_constant(struct translator *t, enum width width, uint64_t value);
 struct entry pop(struct translator *t);
+/* The slot that holds a constant during the whole call. False: there is none, nor room for it. */
+int constant_slot(struct translator *t, uint64_t value, uint16_t *slot);
 /* The slot to read an entry from; constants go to a constant slot or to their home. */
 NIDUS_CHECK enum nidus_code use(struct translator *t, const struct entry *entry, uint16_t *slot);
 NIDUS_CHECK enum nidus_code use_popped(struct translator *t, uint16_t *slot);

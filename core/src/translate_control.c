@@ -87,7 +87,7 @@ enum nidus_code control_push_results(struct translator *t, const nidus_type *typ
 
 static void write_jump(struct translator *t, uint32_t field, uint32_t target)
 {
-    uint32_t distance = target - field;
+    uint32_t distance = target - (field - 1);
     t->units.items[field] = (uint16_t)distance;
     t->units.items[field + 1] = (uint16_t)(distance >> 16);
 }
@@ -119,7 +119,7 @@ static enum op loop_variant(enum op op)
 {
     if (op == OP_BR)
         return OP_BR_LOOP;
-    if (op <= OP_BR_UNLESS64)
+    if (op <= OP_BR_DIVIDES_NOT)
         return (enum op)(op + (OP_BR_IF_LOOP - OP_BR_IF));
     if (op >= OP_BR_F32_EQ)
         return (enum op)(op + (OP_BR_F32_EQ_LOOP - OP_BR_F32_EQ));
@@ -128,7 +128,7 @@ static enum op loop_variant(enum op op)
 
 static enum op inverse(enum op op)
 {
-    uint32_t first = op <= OP_BR_UNLESS64   ? OP_BR_IF
+    uint32_t first = op <= OP_BR_DIVIDES_NOT ? OP_BR_IF
                      : op < OP_BR_I64_EQ  ? OP_BR_I32_EQ
                      : op < OP_BR_F32_EQ  ? OP_BR_I64_EQ
                      : op < OP_BR_F64_EQ  ? OP_BR_F32_EQ
@@ -136,35 +136,67 @@ static enum op inverse(enum op op)
     return (enum op)(first + ((op - first) ^ 1));
 }
 
+/* The branch that ends a counting loop, or OP_COUNT for none. */
+static enum op counting(enum op branch)
+{
+    switch (branch) {
+    case OP_BR_IF:
+        return OP_COUNT_BR_IF_LOOP;
+    case OP_BR_I32_NE:
+        return OP_COUNT_BR_NE_LOOP;
+    case OP_BR_I32_NE_K:
+        return OP_COUNT_BR_NE_K_LOOP;
+    case OP_BR_I32_LT_S:
+        return OP_COUNT_BR_LT_S_LOOP;
+    case OP_BR_I32_LT_S_K:
+        return OP_COUNT_BR_LT_S_K_LOOP;
+    case OP_BR_I32_LT_U:
+        return OP_COUNT_BR_LT_U_LOOP;
+    case OP_BR_I32_LT_U_K:
+        return OP_COUNT_BR_LT_U_K_LOOP;
+    default:
+        return OP_COUNT;
+    }
+}
+
+/* The same comparison with its slots exchanged, where a counting loop may end with it; or OP_COUNT. */
+static enum op mirror(enum op branch)
+{
+    return branch == OP_BR_I32_NE     ? OP_BR_I32_NE
+           : branch == OP_BR_I32_GT_S ? OP_BR_I32_LT_S
+           : branch == OP_BR_I32_GT_U ? OP_BR_I32_LT_U
+                                      : OP_COUNT;
+}
+
 /* The latest operation counts and the branch back compares what it counted: they become one. */
 static enum nidus_code count_and_branch(struct translator *t, struct branch branch,
                                         struct label *label, int *fused)
 {
     const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
-    enum op op = branch.op == OP_BR_IF         ? OP_COUNT_BR_IF_LOOP
-                 : branch.op == OP_BR_I32_NE   ? OP_COUNT_BR_NE_LOOP
-                 : branch.op == OP_BR_I32_NE_K ? OP_COUNT_BR_NE_K_LOOP
-                                               : OP_COUNT;
     *fused = 0;
-    if (op == OP_COUNT || !maker || maker[0] != OP_I32_ADD_K)
+    if (!maker || maker[0] != OP_I32_ADD_K)
         return NIDUS_OK;
+    enum op op = counting(branch.op);
     if (maker[1] != branch.a) {
-        if (op != OP_COUNT_BR_NE_LOOP || maker[1] != branch.b)
+        op = counting(mirror(branch.op));
+        if (op == OP_COUNT || maker[1] != branch.b)
             return NIDUS_OK;
-        branch.b = branch.a; /* equality is symmetric */
+        branch.b = branch.a;
     }
+    if (op == OP_COUNT)
+        return NIDUS_OK;
     uint16_t d = maker[1];
     uint16_t a = maker[2];
     uint16_t k = maker[3];
     t->units.count = t->last;
     emit_barrier(t);
     TRY(emit_op(t, op));
+    emit_jump(t, label);
     emit(t, d);
     emit(t, a);
     emit(t, k);
     if (op != OP_COUNT_BR_IF_LOOP)
         emit(t, branch.b);
-    emit_jump(t, label);
     emit(t, charge(t));
     *fused = 1;
     return NIDUS_OK;
@@ -180,11 +212,11 @@ enum nidus_code control_branch(struct translator *t, struct branch branch, struc
     if (fused)
         return NIDUS_OK;
     TRY(emit_op(t, back ? loop_variant(branch.op) : branch.op));
+    emit_jump(t, label);
     if (branch.fields > 0)
         emit(t, branch.a);
     if (branch.fields > 1)
         emit(t, branch.b);
-    emit_jump(t, label);
     if (back)
         emit(t, charge(t));
     return NIDUS_OK;
@@ -194,11 +226,11 @@ enum nidus_code control_branch(struct translator *t, struct branch branch, struc
 static enum nidus_code emit_skip(struct translator *t, struct branch branch, uint32_t *field)
 {
     TRY(emit_op(t, inverse(branch.op)));
+    *field = t->units.count;
+    emit32(t, NO_INDEX);
     emit(t, branch.a);
     if (branch.fields > 1)
         emit(t, branch.b);
-    *field = t->units.count;
-    emit32(t, NO_INDEX);
     return NIDUS_OK;
 }
 

@@ -143,22 +143,26 @@ void drop_to(struct translator *t, uint32_t height)
         (void)pop(t);
 }
 
+int constant_slot(struct translator *t, uint64_t value, uint16_t *slot)
+{
+    uint32_t i = 0;
+    while (i < t->constants.count && t->constants.items[i] != value)
+        i++;
+    if (i == t->constants.count) {
+        /* A slot filled at every call pays off for what is used many times per call. */
+        if (t->loop_depth == 0 || i == t->constant_room)
+            return 0;
+        t->constants.items[t->constants.count++] = value;
+    }
+    *slot = (uint16_t)(t->constant_base + i);
+    return 1;
+}
+
 enum nidus_code use(struct translator *t, const struct entry *entry, uint16_t *slot)
 {
     *slot = entry->kind == ENTRY_LOCAL ? entry->local : entry->home;
-    if (entry->kind != ENTRY_CONST)
+    if (entry->kind != ENTRY_CONST || constant_slot(t, entry->value, slot))
         return NIDUS_OK;
-    for (uint32_t i = 0; i < t->constants.count; i++)
-        if (t->constants.items[i] == entry->value) {
-            *slot = (uint16_t)(t->constant_base + i);
-            return NIDUS_OK;
-        }
-    /* A slot filled at every call pays off for what is used many times per call. */
-    if (t->loop_depth > 0 && t->constants.count < t->constant_room) {
-        *slot = (uint16_t)(t->constant_base + t->constants.count);
-        t->constants.items[t->constants.count++] = entry->value;
-        return NIDUS_OK;
-    }
     return emit_constant(t, entry->width, entry->home, entry->value);
 }
 

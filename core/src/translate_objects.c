@@ -48,8 +48,32 @@ static enum nidus_code emit_object(struct translator *t, uint32_t inputs, int ha
 /* ---- Making objects ---- */
 
 #define MOST_SMALL 8192u /* bytes of a struct whose layout is part of the operation that makes it */
+#define MOST_UNROLLED 4u /* slots of a struct that has an operation for just their number */
 
-/* struct.new and array.new_fixed; ops.def has the two forms. */
+/* The slots of the topmost `count` operands, each with its place in the struct. */
+static enum nidus_code emit_layout(struct translator *t, const struct deftype *type, uint32_t count)
+{
+    uint32_t height = t->stack.count - count;
+    uint32_t cells = 0;
+    for (uint32_t i = 0; i < count; i++)
+        cells += type_cells(type->fields[i].type);
+    TRY(emit_room(t, 2 + 2 * cells));
+    emit(t, type->size);
+    emit(t, cells);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct entry *entry = &t->stack.items[height + i];
+        uint32_t slot = entry->kind == ENTRY_TEMP ? entry->home : entry->local;
+        for (uint32_t cell = 0; cell < type_cells(type->fields[i].type); cell++) {
+            emit(t, slot + cell);
+            emit(t, type->fields[i].offset + 8 * cell);
+        }
+    }
+    if (cells >= 1 && cells <= MOST_UNROLLED)
+        t->units.items[t->last] = (uint16_t)(OP_STRUCT_NEW1 + cells - 1);
+    return NIDUS_OK;
+}
+
+/* struct.new and array.new_fixed; ops.def has the forms. */
 static enum nidus_code make_from_operands(struct translator *t, const struct deftype *type,
                                           uint32_t index, uint32_t count)
 {
@@ -70,15 +94,14 @@ static enum nidus_code make_from_operands(struct translator *t, const struct def
     uint32_t dest = t->units.count;
     emit(t, 0);
     emit32(t, index);
-    emit(t, count);
-    if (small)
-        emit(t, type->size / 8);
-    for (uint32_t i = height; i < height + count; i++) {
-        const struct entry *entry = &t->stack.items[i];
-        emit(t, entry->kind == ENTRY_TEMP ? entry->home : entry->local);
-        if (small)
-            emit(t, type->fields[i - height].offset |
-                        (uint32_t)type->fields[i - height].shift << 13);
+    if (small) {
+        TRY(emit_layout(t, type, count));
+    } else {
+        emit(t, count);
+        for (uint32_t i = height; i < height + count; i++) {
+            const struct entry *entry = &t->stack.items[i];
+            emit(t, entry->kind == ENTRY_TEMP ? entry->home : entry->local);
+        }
     }
     drop_to(t, height);
     TRY(push_temp(t, WIDTH_REF, &d));

@@ -176,6 +176,25 @@ static void remove_last(struct translator *t)
     t->last_dest = t->previous = NO_INDEX;
 }
 
+/*
+ * A branch on whether a remainder by a constant k is zero needs no division: with c = ceil(2^64 / k),
+ * a is a multiple of k just where a * c modulo 2^64 is less than c (Lemire, Kaser and Kurz, "Faster
+ * remainder by direct computation", 2019; for all 32-bit a and k > 1). c is kept in a constant's slot.
+ * This holds for a remainder that is the latest operation and that nothing but the branch reads: no
+ * local's.
+ */
+static void branch_on_multiple(struct translator *t, struct branch *branch)
+{
+    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
+    uint16_t c;
+    if (!maker || maker[0] != OP_I32_REM_U_K || maker[3] == 1 || maker[1] != branch->a ||
+        branch->a < t->stack_base || !constant_slot(t, UINT64_MAX / maker[3] + 1, &c))
+        return;
+    enum op op = branch->op == OP_BR_UNLESS ? OP_BR_DIVIDES : OP_BR_DIVIDES_NOT;
+    *branch = (struct branch){op, maker[2], c, 2};
+    remove_last(t);
+}
+
 enum nidus_code make_branch(struct translator *t, const struct entry *condition,
                             struct branch *branch)
 {
@@ -189,9 +208,14 @@ enum nidus_code make_branch(struct translator *t, const struct entry *condition,
                                   maker[3], 2};
     } else {
         *branch = (struct branch){OP_BR_IF, 0, 0, 1};
-        return use(t, condition, &branch->a);
+        TRY(use(t, condition, &branch->a));
+        if (maker)
+            branch_on_multiple(t, branch);
+        return NIDUS_OK;
     }
     remove_last(t);
+    if (branch->op == OP_BR_UNLESS)
+        branch_on_multiple(t, branch);
     return NIDUS_OK;
 }
 
@@ -274,9 +298,19 @@ static int as_immediate(const struct plan *plan, int is64, uint64_t value, uint1
     return *op != 0 && k >= INT16_MIN && k <= INT16_MAX;
 }
 
-/* a + (b << k), where the shift is the latest operation and made for this sum alone. */
-static enum nidus_code add_shifted(struct translator *t, const struct entry *a,
-                                   const struct entry *b, int *fused)
+/* Sums that are one operation with the latest one, which made an operand for this sum alone: a + (b << k), and
+ * a + a field of a struct. */
+static enum op sum_of(uint32_t maker, uint32_t wasm)
+{
+    if (wasm == WASM_I32_ADD)
+        return maker == OP_I32_SHL_K     ? OP_I32_ADD_SHL
+               : maker == OP_STRUCT_GET32 ? OP_I32_ADD_FIELD
+                                          : OP_COUNT;
+    return maker == OP_STRUCT_GET64 ? OP_I64_ADD_FIELD : OP_COUNT;
+}
+
+static enum nidus_code add_made(struct translator *t, const struct plan *plan,
+                                const struct entry *a, const struct entry *b, int *fused)
 {
     const struct entry *other = a;
     const uint16_t *maker = maker_of(t, b);
@@ -285,16 +319,17 @@ static enum nidus_code add_shifted(struct translator *t, const struct entry *a,
         other = b;
         maker = maker_of(t, a);
     }
-    if (!maker || maker[0] != OP_I32_SHL_K || other->kind == ENTRY_CONST)
+    enum op op = maker ? sum_of(maker[0], t->op) : OP_COUNT;
+    if (op == OP_COUNT || other->kind == ENTRY_CONST)
         return NIDUS_OK;
     uint16_t source = maker[2];
-    uint16_t k = maker[3];
+    uint16_t k = maker[3]; /* or the field's place */
     uint16_t slot;
     uint16_t d;
     remove_last(t);
     TRY(use(t, other, &slot));
-    TRY(push_temp(t, WIDTH32, &d));
-    TRY(emit_op(t, OP_I32_ADD_SHL));
+    TRY(push_temp(t, (enum width)plan->width, &d));
+    TRY(emit_op(t, op));
     emit_dest(t, d);
     emit(t, slot);
     emit(t, source);
@@ -358,8 +393,8 @@ static enum nidus_code binary(struct translator *t, const struct plan *plan)
     uint16_t d;
     int16_t immediate;
     int fused = 0;
-    if (t->op == WASM_I32_ADD)
-        TRY(add_shifted(t, &a, &b, &fused));
+    if (t->op == WASM_I32_ADD || t->op == WASM_I64_ADD)
+        TRY(add_made(t, plan, &a, &b, &fused));
     else if (plan->op == OP_F32_ADD || plan->op == OP_F32_SUB || plan->op == OP_F64_ADD ||
              plan->op == OP_F64_SUB)
         TRY(add_product(t, plan, &a, &b, &fused));
