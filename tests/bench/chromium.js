@@ -14,9 +14,10 @@ const ROOT = resolve(fileURLToPath(new URL("../..", import.meta.url)));
  * @param {string} page of pages/
  * @param {Record<string, string>} mounts further folders by where they are served
  * @param {readonly (readonly unknown[])[]} calls
+ * @param {(call: number) => void} [between] what is done after each call
  * @returns {Promise<unknown[]>} what the calls answered
  */
-export async function jobsInChromium(report, page, mounts, calls) {
+export async function jobsInChromium(report, page, mounts, calls, between) {
   // Isolated pages have the finer clock.
   const server = await serve({ folder: ROOT, mounts, isolated: true });
   try {
@@ -33,6 +34,7 @@ export async function jobsInChromium(report, page, mounts, calls) {
         await tab.waitForFunction("globalThis.job !== undefined");
         answers.push(await tab.evaluate(`job(...${JSON.stringify(args)})`));
         await tab.close();
+        between?.(answers.length - 1);
       }
       return answers;
     } finally {

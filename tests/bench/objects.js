@@ -1,6 +1,7 @@
 // Garbage-collected structs and exceptions: the native engine against Chromium's own WebAssembly, which is
-// V8 with its compilers. The first call of a fresh instance counts, for that is what a program run once
-// gets; what V8 does with a module that it has called often is printed beside it.
+// V8 with its compilers. Both run the same module in turns, each time in a fresh program and a fresh page. What
+// counts is the first call, which is what a program run once gets; V8's time is that of the call alone, for it has
+// compiled the module before, while ours includes the translation. The calls after it are printed beside it.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,6 +14,8 @@ import { digits, duration, median } from "./report.js";
 export const name = "objects";
 
 const ROUNDS = 5;
+/** Calls of each instance: the first, and those that show what warming up brings. */
+const CALLS = 4;
 const OBJECTS = 10_000_000;
 const THROWS = 1_000_000;
 /** Of V8's time, for 10 million small structs of which 1 % survive. */
@@ -24,24 +27,23 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** @typedef {{sum: number, ms: number}} Sample */
 
+const program = join(root, "build", "native", "tests", "bench", "bench_interp");
+
+/** @param {string[]} args */
+const native = (args) => execFileSync(program, args, { encoding: "utf8" }).trimEnd();
+
 /**
- * @param {Uint8Array} bytes
+ * @param {string} file
  * @param {number} n
- * @param {string} folder
  * @returns {Sample[]}
  */
-function natively(bytes, n, folder) {
-  const file = join(folder, "guest.wasm");
-  writeFileSync(file, bytes);
-  const program = join(root, "build", "native", "tests", "bench", "bench_interp");
-  return execFileSync(program, [file, String(n), String(ROUNDS)], { encoding: "utf8" })
-    .trimEnd()
+const natively = (file, n) =>
+  native([file, String(n), String(CALLS)])
     .split("\n")
     .map((line) => {
       const [sum, ns] = line.split(" ").map(Number);
       return { sum: sum >>> 0, ms: ns / 1e6 };
     });
-}
 
 /** @param {import("./report.js").Report} report */
 export async function run(report) {
@@ -51,29 +53,71 @@ export async function run(report) {
     assemble(readFileSync(new URL(`./guests/objects/${guest}.wat`, import.meta.url), "latin1"));
   try {
     const guests = [
-      { what: "10 million structs", bytes: await load("allocate"), n: OBJECTS },
-      { what: "1 million throws", bytes: await load("throw"), n: THROWS },
+      {
+        what: "10 million structs",
+        bytes: await load("allocate"),
+        n: OBJECTS,
+        file: join(folder, "allocate.wasm"),
+      },
+      {
+        what: "1 million throws",
+        bytes: await load("throw"),
+        n: THROWS,
+        file: join(folder, "throw.wasm"),
+      },
     ];
-    const calls = guests.map(({ bytes, n }) => [Buffer.from(bytes).toString("base64"), n, ROUNDS]);
-    const theirs = /** @type {Sample[][]} */ (
-      await jobsInChromium(report, "objects.html", {}, calls)
+    for (const { file, bytes } of guests) writeFileSync(file, bytes);
+    /** @type {Array<typeof guests[number]>} */
+    const turns = Array.from({ length: ROUNDS }, () => guests).flat();
+    /** @type {Map<object, {ours: Sample[][], theirs: Sample[][]}>} */
+    const samples = new Map(guests.map((guest) => [guest, { ours: [], theirs: [] }]));
+    const answers = /** @type {Sample[][]} */ (
+      await jobsInChromium(
+        report,
+        "objects.html",
+        {},
+        turns.map(({ bytes, n }) => [Buffer.from(bytes).toString("base64"), n, CALLS]),
+        (turn) => samples.get(turns[turn])?.ours.push(natively(turns[turn].file, turns[turn].n)),
+      )
     );
-    const ours = guests.map(({ bytes, n }) => natively(bytes, n, folder));
-    /** @param {Sample[]} samples */
-    const middle = (samples) => median(samples.map(({ ms }) => ms));
-    const rows = guests.map(({ what }, i) => {
-      const sums = new Set([...ours[i], ...theirs[i]].map(({ sum }) => sum));
-      if (sums.size !== 1) throw new Error(`${what}: the checksums differ`);
-      const figures = [middle(ours[i]), theirs[i][0].ms, middle(theirs[i].slice(1))];
-      return [what, ...figures.map((ms) => duration(ms * 1e6))];
+    answers.forEach((answer, turn) => samples.get(turns[turn])?.theirs.push(answer));
+    const figures = guests.map((guest) => {
+      const { ours, theirs } = samples.get(guest) ?? { ours: [], theirs: [] };
+      if (new Set([...ours, ...theirs].flat().map(({ sum }) => sum)).size !== 1)
+        throw new Error(`${guest.what}: the checksums differ`);
+      /** @param {Sample[][]} calls @param {number} from @param {number} [to] */
+      const middle = (calls, from, to) =>
+        median(calls.flatMap((call) => call.slice(from, to).map(({ ms }) => ms)));
+      return {
+        first: middle(ours, 0, 1),
+        later: middle(ours, 1),
+        theirFirst: middle(theirs, 0, 1),
+        theirLater: middle(theirs, 1),
+      };
     });
-    report.table(["", "Nidus, native", "V8, first call", "V8, warm"], rows);
-    const ratio = middle(ours[0]) / theirs[0][0].ms;
+    report.table(
+      ["", "Nidus, native", "later calls", "V8, first call", "later calls"],
+      guests.map(({ what }, i) => {
+        const { first, later, theirFirst, theirLater } = figures[i];
+        return [what, ...[first, later, theirFirst, theirLater].map((ms) => duration(ms * 1e6))];
+      }),
+    );
+    const [pauses, longest, slice, usual] = native(["--pauses", guests[0].file, String(OBJECTS)])
+      .split(" ")
+      .map(Number);
+    report.note(
+      `the collector stopped the program ${pauses} times, at most for ${longest} references and blocks; ` +
+        `the longest slice of 1,000 instructions took ${duration(slice)}, the middle one ${duration(usual)}`,
+    );
+    const ratio = figures[0].first / figures[0].theirFirst;
+    report.note(
+      `later calls: ${digits(figures[0].later / figures[0].theirLater)} times V8's, which has optimised the loop by then`,
+    );
     report.ratio(
       `allocating 10 million structs: ${digits(ratio)} times V8's first call`,
       ratio < ALLOCATION_LIMIT,
     );
-    const perSecond = THROWS / (middle(ours[1]) / 1000);
+    const perSecond = THROWS / (figures[1].first / 1000);
     report.ratio(
       `exceptions across 10 frames: ${digits(perSecond / 1e6)} million per second`,
       perSecond >= THROW_LIMIT,

@@ -4,6 +4,9 @@
  * without running it.
  *
  *   bench_interp GUEST.wasm N ROUNDS      calls run(N), with slices and fuel on; "checksum ns" for each
+ *   bench_interp --pauses GUEST.wasm N     calls run(N) in slices of 1,000 instructions: how often the collector
+ *                                         stopped it, the most references and blocks it looked at in one stop,
+ *                                         and the time of the longest slice and of the middle one
  *   bench_interp --load MODULE ROUNDS     "validate-ns translate-ns code-bytes internal-bytes" for each
  */
 #include <stdint.h>
@@ -49,6 +52,7 @@ EXPORT("bench_internal_bytes") uint32_t bench_internal_bytes(void) { return (uin
 /* About 2 ms of wasm instructions. */
 enum { SLICE = 1 << 20 };
 
+static struct nidus_store *store;
 static struct nidus_run *thread;
 static struct nidus_func *entry;
 
@@ -56,7 +60,6 @@ static struct nidus_func *entry;
 static int load(const uint8_t *bytes, size_t length) {
   struct nidus_engine *engine;
   struct nidus_module *module;
-  struct nidus_store *store;
   struct nidus_instance *instance;
   struct nidus_extern found;
   struct nidus_error error = {.text = "memory is short"};
@@ -109,6 +112,32 @@ static int run_rounds(const uint8_t *bytes, size_t length, uint32_t n, int round
   return 0;
 }
 
+static int by_size(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+static int show_pauses(const uint8_t *bytes, size_t length, uint32_t n) {
+  struct nidus_value argument = {.type = NIDUS_I32, .of.i32 = (int32_t)n};
+  double *slices = NULL;
+  size_t count = 0, capacity = 0;
+  uint64_t pauses, longest;
+  if (load(bytes, length) != 0 || nidus_run_start(thread, entry, &argument, 1) != NIDUS_OK) return 1;
+  do {
+    if (count == capacity) slices = realloc(slices, (capacity = capacity ? 2 * capacity : 1 << 16) * sizeof *slices);
+    if (!slices) return 1;
+    double start = now();
+    (void)nidus_run_resume(thread, 1000);
+    slices[count++] = now() - start;
+  } while (nidus_run_status(thread) == NIDUS_RUN_READY);
+  qsort(slices, count, sizeof *slices, by_size);
+  nidus_store_pauses(store, &pauses, &longest);
+  printf("%llu %llu %.0f %.0f\n", (unsigned long long)pauses, (unsigned long long)longest, slices[count - 1],
+         slices[count / 2]);
+  free(slices);
+  return nidus_run_status(thread) != NIDUS_RUN_DONE;
+}
+
 static int load_rounds(const uint8_t *bytes, size_t length, int rounds) {
   for (; rounds > 0; rounds--) {
     size_t code, internal;
@@ -123,11 +152,12 @@ static int load_rounds(const uint8_t *bytes, size_t length, int rounds) {
 
 int main(int argc, char **argv) {
   if (argc != 4) {
-    fprintf(stderr, "usage: bench_interp GUEST.wasm N ROUNDS | --load MODULE ROUNDS\n");
+    fprintf(stderr, "usage: bench_interp GUEST.wasm N ROUNDS | --pauses GUEST.wasm N | --load MODULE ROUNDS\n");
     return 2;
   }
   int loading = strcmp(argv[1], "--load") == 0;
-  const char *path = argv[loading ? 2 : 1];
+  int pausing = strcmp(argv[1], "--pauses") == 0;
+  const char *path = argv[loading || pausing ? 2 : 1];
   FILE *file = fopen(path, "rb");
   if (!file) {
     fprintf(stderr, "bench_interp: cannot open %s\n", path);
@@ -143,8 +173,9 @@ int main(int argc, char **argv) {
   }
   fclose(file);
   int rounds = atoi(argv[3]);
-  int status = loading ? load_rounds(bytes, length, rounds)
-                       : run_rounds(bytes, length, (uint32_t)strtoul(argv[2], NULL, 10), rounds);
+  int status = loading   ? load_rounds(bytes, length, rounds)
+               : pausing ? show_pauses(bytes, length, (uint32_t)rounds)
+                         : run_rounds(bytes, length, (uint32_t)strtoul(argv[2], NULL, 10), rounds);
   free(bytes);
   return status;
 }
