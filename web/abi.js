@@ -30,6 +30,8 @@ export const FS_OPEN = 20;
 export const FS_READ = 21;
 export const FS_WRITE = 22;
 export const FS_CLOSE = 23;
+/** It waits for contents of files, or for room, and is to be asked again. */
+export const FS_WAITS = -0x1_0000;
 /** What an answer is, by its kind: 0 nothing, 1 text; from NUMBER on a number. Below 0 it is an errno. */
 export const FS_LIST = 2;
 export const FS_STATS = 4;

@@ -41,7 +41,7 @@ export async function openDatabase(factory, name) {
       const tx = /** @type {IDBTransaction} */ (request.transaction);
       if ((older = oldVersion > 0) && !migrate) return tx.abort();
       request.result.createObjectStore("log", { autoIncrement: true });
-      if (older) return void migrate?.(request.result, tx).catch(() => tx.abort());
+      if (older) return void migrate?.(request.result, tx).catch(() => abort(tx));
       for (const store of ["chunk", "meta"]) request.result.createObjectStore(store);
     };
     /** @type {IDBDatabase} */
@@ -92,9 +92,7 @@ export async function openDatabase(factory, name) {
       );
       return (await Promise.all([used, completed]))[0];
     } catch (error) {
-      try {
-        tx.abort();
-      } catch {} // It has ended already.
+      abort(tx);
       throw error;
     }
   };
@@ -152,6 +150,13 @@ export async function openDatabase(factory, name) {
       db = null;
     },
   };
+}
+
+/** @param {IDBTransaction} tx */
+function abort(tx) {
+  try {
+    tx.abort();
+  } catch {} // It has ended already.
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
- * The files of a system for the host, synchronously, in the shape of `node:fs/promises`: what the kernel's
- * `nidus_fs` does, and the methods made of it.
+ * The files of a system for the host, in the shape of `node:fs/promises`: what the kernel's `nidus_fs` does, and the
+ * methods made of it. Each is a generator, which yields where it has to wait for contents that are not in memory; who
+ * cannot wait gets `EAGAIN` there.
  *
  * Invariant: nothing is cached here, and no state of a call outlives it in kernel memory. What the kernel
  * refuses is thrown as a NidusError with node's `code` and wording.
@@ -16,6 +17,7 @@ import {
   FS_OPEN,
   FS_READ,
   FS_STATS,
+  FS_WAITS,
   FS_WRITE,
 } from "./abi.js";
 import { NidusError } from "./errors.js";
@@ -31,6 +33,10 @@ const OPERATIONS = (
 ).split(" ");
 /** The options that are true or false, in the kernel's order. */
 const SWITCHES = ["recursive", "force", "errorOnExist", "withFileTypes"];
+
+/** Operations that copy: they may go on. */
+const FS_COPIES = 2;
+const EAGAIN = 6;
 
 const decoder = new TextDecoder();
 
@@ -135,11 +141,32 @@ function direntFields(record) {
   return { type: Number(record[0]), name: record.slice(1, end), parentPath: record.slice(end + 1) };
 }
 
+/** @typedef {Generator<void, any, void>} Steps */
+
 /**
+ * The methods for who cannot wait.
  * @param {import("./kernel.js").Kernel} kernel
  * @returns {FsSync}
  */
-export function createSync(kernel) {
+export function createSync(kernel, steps = createSteps(kernel)) {
+  const methods = Object.entries(steps).map(([name, method]) => [
+    name,
+    (/** @type {any[]} */ ...values) => {
+      const run = method(...values);
+      const { done, value } = run.next();
+      if (done) return value;
+      run.return(undefined);
+      throw NidusError.fromErrno(EAGAIN, name);
+    },
+  ]);
+  return Object.fromEntries(methods);
+}
+
+/**
+ * @param {import("./kernel.js").Kernel} kernel
+ * @returns {Record<string, (...values: any[]) => Steps>}
+ */
+export function createSteps(kernel) {
   /**
    * One operation of the kernel.
    * @param {number} operation
@@ -147,24 +174,25 @@ export function createSync(kernel) {
    * @param {unknown} [options] node's, or the number that stands in their place
    * @param {unknown} [second] a further number
    * @param {number} [pid] of the process whose descriptor is meant; left out: process 1
-   * @returns {any}
+   * @returns {Steps}
    */
-  function call(operation, values, options, second, pid = 0) {
+  function* call(operation, values, options, second, pid = 0) {
     const given = Object(options);
     const switches = SWITCHES.reduce(
       (bits, name, i) => bits | ((given[name] == null ? 0 : given[name] ? 1 : 2) << (2 * i)),
       pid,
     );
     const bytes = values.map((value) => (value instanceof Uint8Array ? value : encodePath(value)));
-    const [kind, answer] = kernel.call(
-      "nidus_fs",
-      bytes,
-      operation,
-      bytes[0].length,
-      switches,
-      numberOf(given.mode ?? options ?? NaN),
-      numberOf(second),
-    );
+    let x = numberOf(given.mode ?? options ?? NaN);
+    let y = numberOf(second);
+    let kind, answer;
+    for (;;) {
+      [kind, answer] = kernel.call("nidus_fs", bytes, operation, bytes[0].length, switches, x, y);
+      // A copy goes on where it was.
+      if (kind === FS_WAITS && operation < FS_COPIES) [x, y] = new Float64Array(answer.buffer);
+      else if (kind !== FS_WAITS) break;
+      yield;
+    }
     if (kind >= FS_NUMBER) return operation === FS_READ ? answer : kind - FS_NUMBER;
     const isStats = kind === FS_STATS;
     const text = decodeText(answer.subarray(isStats ? FS_FIELDS : 0));
@@ -177,52 +205,54 @@ export function createSync(kernel) {
     return kind === FS_LIST ? list : revive(list.map(direntFields));
   }
 
-  /** @param {string} path @param {string} [flag] @param {number} [mode] @returns {number} */
+  /** @param {string} path @param {string} [flag] @param {number} [mode] */
   const open = (path, flag = "r", mode) => call(FS_OPEN, [path, flag], mode);
 
-  /** @type {FsSync["read"]} */
+  /** @param {number} fd @param {string} [path] @param {number} [pid] */
   const read = (fd, path = "", pid) => call(FS_READ, [path], fd, NaN, pid);
 
-  /** @type {FsSync["write"]} */
+  /** @param {number} fd @param {Uint8Array} bytes @param {string} [path] @param {number} [pid] */
   const write = (fd, bytes, path = "", pid) =>
     call(FS_WRITE, [path, bytes.subarray(0, FS_PIECE)], fd, NaN, pid);
 
   /** @param {number} fd */
   const close = (fd) => call(FS_CLOSE, [""], fd);
 
-  /** @param {string} path @param {unknown} [options] */
-  const readFile = (path, options) => {
+  /** @param {string} path @param {unknown} [options] @returns {Steps} */
+  function* readFile(path, options) {
     const text = wantsText(options);
-    const fd = open(path);
+    const fd = yield* open(path);
     const pieces = [];
     try {
-      for (let piece; (piece = read(fd, path)).length > 0;) pieces.push(piece);
+      for (let piece; (piece = yield* read(fd, path)).length > 0;) pieces.push(piece);
       const bytes = concat(pieces);
       return text ? decodeText(bytes) : bytes;
     } finally {
-      close(fd);
+      yield* close(fd);
     }
-  };
+  }
 
-  /** @type {FsSync["writeFile"]} */
-  const writeFile = (path, contents, options) => {
+  /** @param {string} path @param {FileContents} contents @param {unknown} [options] @returns {Steps} */
+  function* writeFile(path, contents, options) {
     wantsText(options);
     const { flag = "w", mode } = /** @type {WriteOptions} */ (Object(options));
     const bytes = toBytes(contents);
-    const fd = open(path, flag, mode);
+    const fd = yield* open(path, flag, mode);
     try {
-      for (let at = 0; at < bytes.length;) at += write(fd, bytes.subarray(at), path);
+      for (let at = 0; at < bytes.length;) at += yield* write(fd, bytes.subarray(at), path);
     } finally {
-      close(fd);
+      yield* close(fd);
     }
-  };
+  }
 
-  /** @type {FsSync["appendFile"]} */
+  /** @param {string} path @param {FileContents} contents @param {unknown} [options] */
   const appendFile = (path, contents, options) =>
     writeFile(path, contents, { .../** @type {WriteOptions} */ (Object(options)), flag: "a" });
 
-  /** @param {string} path */
-  const exists = (path) => call(FS_EXISTS, [path]) > 0;
+  /** @param {string} path @returns {Steps} */
+  function* exists(path) {
+    return (yield* call(FS_EXISTS, [path])) > 0;
+  }
 
   const operations = OPERATIONS.map((name, number) => [
     name,
@@ -230,8 +260,7 @@ export function createSync(kernel) {
       number < FS_ONE_PATH ? call(number, [path, next], last) : call(number, [path], next, last),
   ]);
   const more = { readFile, writeFile, appendFile, exists, open, read, write, close };
-  const sync = /** @type {FsSync} */ ({ ...Object.fromEntries(operations), ...more });
-  return sync;
+  return { ...Object.fromEntries(operations), ...more };
 }
 
 /** @param {Uint8Array} bytes */

@@ -41,7 +41,7 @@ const NO_MODULE = -1;
  * @returns {Promise<Command | Guestable>}
  */
 export async function findProgram(system, command, name, cwd, env, options) {
-  const { kernel, commands, programs, sync } = system;
+  const { kernel, commands, programs } = system;
   const { tier = "auto", limits = {} } = options;
   const given = typeof command === "string" ? (commands.get(command) ?? command) : command;
   if (typeof given === "function") return /** @type {Command} */ (given);
@@ -52,12 +52,12 @@ export async function findProgram(system, command, name, cwd, env, options) {
     module ? COMPILED : typeof given === "string" ? NAMED : BYTES,
     Number((limits.fuel ?? limits.memory ?? limits.time) !== undefined),
   );
-  const bytes = () => (path ? sync.readFile(path) : /** @type {Uint8Array} */ (given));
+  const bytes = async () => (path ? system.fs.readFile(path) : /** @type {Uint8Array} */ (given));
   /** @type {ReturnType<typeof import("./interp.js").load> | undefined} */
   let loading;
   const load = () =>
-    (loading ??= import("./interp.js").then((interp) =>
-      interp.load(bytes(), system.engine, name, limits),
+    (loading ??= import("./interp.js").then(async (interp) =>
+      interp.load(await bytes(), system.engine, name, limits),
     ));
   /** @type {import("./process.js").Interpreted} */
   const later = {
@@ -68,8 +68,8 @@ export async function findProgram(system, command, name, cwd, env, options) {
   };
   if (way === INTERP) return later;
   try {
-    const compile = () =>
-      compileBytes(bytes(), name, (wrong) =>
+    const compile = async () =>
+      compileBytes(await bytes(), name, (wrong) =>
         kernel.ask("nidus_program_check", [name, wrong], NO_MODULE),
       );
     const compiled = module || (await keep(programs, key, compile));

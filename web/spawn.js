@@ -236,7 +236,7 @@ async function runCommand(command, base, places) {
       } catch (error) {
         if (/** @type {NidusError} */ (error).code !== "EAGAIN") throw error;
       }
-      await runner.park(pid).catch(() => {});
+      await (system.settle() ?? runner.park(pid).catch(() => {}));
     }
   };
 

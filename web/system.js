@@ -6,7 +6,7 @@
  */
 
 import { createFs } from "./fs-promises.js";
-import { createSync, decodeText } from "./fs.js";
+import { createSteps, createSync, decodeText } from "./fs.js";
 import { Host } from "./host.js";
 import { loadKernel } from "./kernel.js";
 import { loadArchive } from "./mounts.js";
@@ -80,11 +80,16 @@ export class System {
   constructor(kernel, host, options) {
     this.kernel = kernel;
     this.host = host;
-    this.sync = createSync(kernel);
-    const { exists, open, read, write, close, ...methods } = this.sync;
-    this.fs = createFs(Object.keys(methods), (name, ...values) =>
-      /** @type {Record<string, Function>} */ (methods)[name]?.(...values),
-    );
+    const steps = createSteps(kernel);
+    /** For who cannot wait, which files of a volume may need. */
+    this.sync = createSync(kernel, steps);
+    const { exists, open, read, write, close, ...methods } = steps;
+    this.fs = createFs(Object.keys(methods), async (name, ...values) => {
+      const run = /** @type {import("./fs.js").Steps} */ (methods[name]?.(...values));
+      let step = run.next();
+      for (; !step.done; step = run.next()) await this.settle();
+      return step.value;
+    });
     this.env = options.env ?? {};
     /** @type {Map<string, import("./programs.js").Program>} */
     this.commands = new Map();

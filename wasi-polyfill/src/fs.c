@@ -1,5 +1,6 @@
 #include "fs_call.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -277,11 +278,18 @@ int32_t fs_perform(struct nidus_system *system, uint32_t operation, const char *
   call.options = options;
   call.x = x;
   call.y = y;
+  call.copied = operation <= FS_CP ? y : (double)NAN;
   call.answer = reply;
   fs_about(&call, operations[operation].syscall, &call.path, has_two_paths(operation) ? &call.second : NULL);
   wasi_errno_t error = operations[operation].run(&call);
   if (!error && reply->failed) error = WASI_ENOMEM;
-  if (error && error != NIDUS_WOULD_BLOCK) answer_error(&call);
+  if (error == NIDUS_WOULD_BLOCK) {
+    const double on[2] = {operation == FS_CP ? call.step : call.x, call.copied};
+    reply->length = 0;
+    reply_text(reply, (const char *)on, sizeof on);
+  } else if (error) {
+    answer_error(&call);
+  }
   free(call.list.bytes);
   return error ? -(int32_t)error : (int32_t)call.kind;
 }

@@ -11,9 +11,13 @@
  *             copyFile             x 1: fail if it is there      write, close   x descriptor
  *             truncate             x size                        utimes         x atime, y mtime in seconds
  *
+ *             copyFile, cp         on: x and y are what the reply gave
+ *
  * Paths need no slash at their beginning. Descriptors are those of process 1, or for read, write and close those
  * of the process that `options` names, unless it is 0. Nothing outlives a call, and nothing recurses, however
- * deep the tree. What would block is EAGAIN.
+ * deep the tree. A stream that would block is EAGAIN. What waits for contents of files or for room answers
+ * -NIDUS_WOULD_BLOCK and is to be called again; of a copy, which then goes on where it was, the reply gives two doubles
+ * for x and y.
  */
 #ifndef NIDUS_FS_H
 #define NIDUS_FS_H

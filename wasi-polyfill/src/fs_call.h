@@ -16,6 +16,8 @@ struct fs_call {
   struct name path, second; /* as given */
   uint32_t options;         /* as fs.h says */
   double x, y;              /* not a number: not given */
+  uint32_t step;            /* of a copy that goes on: how many entries are done, and how much of the next, */
+  double copied;            /* not a number: it has not begun */
   uint32_t kind;            /* of the answer */
   struct reply *answer;
   struct reply list;        /* of fs_list_tree */

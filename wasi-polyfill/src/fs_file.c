@@ -234,15 +234,15 @@ static wasi_errno_t copy_between(struct fs_call *call, struct description *from,
   char *buffer = malloc(COPY_SIZE);
   if (!buffer) return WASI_ENOMEM;
   wasi_errno_t error = WASI_ESUCCESS;
-  uint64_t offset = 0;
-  for (uint32_t done = 0; is_file(from) || offset < from->inode->size; offset += done) {
+  uint64_t offset = call->copied > 0 ? (uint64_t)call->copied : 0;
+  for (uint32_t done = 0, written = 0; !error && (is_file(from) || offset < from->inode->size); offset += written) {
     error = move(from, call->system, false, offset, buffer, COPY_SIZE, &done);
+    written = 0;
     if (error || done == 0) break;
-    uint32_t written;
     error = write_all(to, call->system, offset, buffer, done, &written);
-    if (error) break;
   }
   free(buffer);
+  call->copied = (double)offset;
   return error;
 }
 
@@ -251,15 +251,15 @@ static wasi_errno_t copy_from(struct fs_call *call, struct inode *source, const 
                               const struct name *to, bool exclusive) {
   if (source->type == WASI_FILETYPE_DIRECTORY) return WASI_EISDIR;
   struct path_walk walk;
-  if (!exclusive && !fs_walk(call, &walk, to, WALK_FOLLOW)) {
+  bool begun = call->copied >= 0;
+  if (!exclusive && !begun && !fs_walk(call, &walk, to, WALK_FOLLOW)) {
     bool same = walk.inode == source || (walk.inode->fs == source->fs && walk.inode->ino == source->ino);
     path_walk_end(&walk);
     if (same) return WASI_ESUCCESS;
   }
   static const struct opening reading = {.access = NIDUS_ACCESS_READ};
-  struct opening writing = {.oflags = WASI_OFLAG_CREAT | WASI_OFLAG_TRUNC, .access = NIDUS_ACCESS_WRITE};
-  writing.may_create = true;
-  if (exclusive) writing.oflags |= WASI_OFLAG_EXCL;
+  struct opening writing = {.access = NIDUS_ACCESS_WRITE, .may_create = true};
+  if (!begun) writing.oflags = WASI_OFLAG_CREAT | WASI_OFLAG_TRUNC | (exclusive ? WASI_OFLAG_EXCL : 0);
   struct description *input, *output;
   wasi_errno_t error = open_at(call, from, &reading, -1, &input);
   if (error) return error;

@@ -7,6 +7,7 @@
  *
  *     one entry of the list:  the digit of its WASI file type, its path below the folder, NUL
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -303,7 +304,8 @@ wasi_errno_t fs_rm(struct fs_call *call) {
 static wasi_errno_t copy_entry(struct fs_call *call, const struct name *from, const struct name *to, uint8_t type) {
   struct path_walk walk;
   fs_about(call, "cp", from, to);
-  if (!fs_walk(call, &walk, to, WALK_FOLLOW)) {
+  bool begun = call->copied >= 0;
+  if (!begun && !fs_walk(call, &walk, to, WALK_FOLLOW)) {
     path_walk_end(&walk);
     if (fs_option(call, FS_ERROR_ON_EXIST, false)) return WASI_EEXIST;
     if (!fs_option(call, FS_FORCE, true)) return WASI_ESUCCESS;
@@ -336,6 +338,8 @@ wasi_errno_t fs_cp(struct fs_call *call) {
   uint8_t type;
   uint32_t first;
   bool made;
+  uint32_t done = call->x >= 0 && call->x <= UINT32_MAX ? (uint32_t)call->x : 0;
+  call->x = NAN; /* no mode */
   if (lies_in(to, from)) return WASI_EINVAL;
   fs_about(call, "lstat", from, NULL);
   wasi_errno_t error = fs_type(call, from, &type);
@@ -349,6 +353,10 @@ wasi_errno_t fs_cp(struct fs_call *call) {
     const char *record = call->list.bytes + at;
     uint32_t length = (uint32_t)strlen(record + 1);
     at += length + 2;
+    if (call->step < done) {
+      call->step++;
+      continue;
+    }
     fs_about(call, "cp", from, to);
     error = join(call, 0, from, record + 1, length);
     if (!error) error = join(call, 1, to, record + 1, length);
@@ -359,6 +367,9 @@ wasi_errno_t fs_cp(struct fs_call *call) {
     } else {
       error = copy_entry(call, &call->joined[0], &call->joined[1], (uint8_t)(record[0] - '0'));
     }
+    if (error) break;
+    call->step++;
+    call->copied = NAN;
   }
   return error;
 }
