@@ -10,6 +10,9 @@
  * a number, one more than the one before, and leaves it in `meta`. A flush adds the number after its own
  * and takes it away again: if a later mount has left it there, the add fails, and with it the
  * transaction. Chunks are read in a transaction that looks whether it is there.
+ *
+ * A view reads what somebody else writes, and leaves nothing. It gets chunks only while it knows the whole log, so that
+ * what it shows is one moment of the volume.
  */
 
 import { MOUNTS } from "./limits.js";
@@ -24,13 +27,16 @@ const ALL = ["log", "chunk", "meta"];
  * where the database must not be used, others where there is none to be had.
  * @param {IDBFactory} factory
  * @param {string} name
+ * @param {boolean} [view]
  * @returns {Promise<import("./volume.js").Store>}
  */
-export async function openDatabase(factory, name) {
+export async function openDatabase(factory, name, view) {
   /** @type {IDBDatabase | null} null: the connection was lost */
   let db = null;
   /** Which mount of the database this is; 0 before it is read. */
   let number = 0;
+  /** The number of the last segment that a view has read. */
+  let last = 0;
   /** @type {Migration | undefined} from schema 1, once it is needed */
   let migrate;
 
@@ -97,20 +103,36 @@ export async function openDatabase(factory, name) {
     }
   };
 
+  /** What of the log a view has not read. */
+  const refresh = () =>
+    transact("readonly", {}, async (store) => {
+      const range = IDBKeyRange.lowerBound(last, true);
+      const log = store("log");
+      const [keys, segments] = await Promise.all([
+        result(log.getAllKeys(range)),
+        result(log.getAll(range)),
+      ]);
+      last = Number(keys.at(-1) ?? last);
+      return segments;
+    });
+
   await connect();
   return {
     name,
+    refresh: view && refresh,
 
     open: () =>
-      transact("readwrite", {}, async (store) => {
-        const meta = store("meta");
-        // An early database has a text there, too; numbers come before texts, and the highest last.
-        const numbers = await result(meta.getAllKeys(IDBKeyRange.upperBound(Infinity)));
-        number = Number(numbers.at(-1) ?? 0) + 1;
-        meta.add(Date.now(), number);
-        meta.delete(IDBKeyRange.upperBound(number - MOUNTS));
-        return result(store("log").getAll());
-      }),
+      view
+        ? refresh()
+        : transact("readwrite", {}, async (store) => {
+            const meta = store("meta");
+            // An early database has a text there, too; numbers come before texts, and the highest last.
+            const numbers = await result(meta.getAllKeys(IDBKeyRange.upperBound(Infinity)));
+            number = Number(numbers.at(-1) ?? 0) + 1;
+            meta.add(Date.now(), number);
+            meta.delete(IDBKeyRange.upperBound(number - MOUNTS));
+            return result(store("log").getAll());
+          }),
 
     // With all that can be asked of durability.
     write: ({ restart, segments, cuts, chunks }) =>
@@ -130,11 +152,13 @@ export async function openDatabase(factory, name) {
 
     chunks: (ino, first, count) =>
       transact("readonly", {}, async (store) => {
-        const later = result(store("meta").count(IDBKeyRange.bound(number + 1, Infinity)));
+        const [guard, known] = view ? ["log", last] : ["meta", number];
+        const later = result(store(guard).count(IDBKeyRange.bound(known + 1, Infinity)));
         const chunk = store("chunk");
         const found = Array.from({ length: count }, (_, i) => result(chunk.get([ino, first + i])));
-        if ((await later) > 0) throw new DOMException("", "ConstraintError");
-        return Promise.all(found);
+        if ((await later) === 0) return Promise.all(found);
+        if (view) return null;
+        throw new DOMException("", "ConstraintError");
       }),
 
     keys: () =>

@@ -37,7 +37,9 @@ const EIO = 29;
  * @property {string} name for messages
  * @property {() => Promise<Uint8Array[]>} open answers the log, and makes this its writer
  * @property {(cut: Cut) => Promise<void>} write all of it or nothing; begins before it returns
- * @property {(ino: number, first: number, count: number) => Promise<(Uint8Array | undefined)[]>} chunks
+ * @property {(ino: number, first: number, count: number) => Promise<(Uint8Array | undefined)[] | null>} chunks
+ *   null on a view whose log has more by now
+ * @property {false | (() => Promise<Uint8Array[]>)} [refresh] of a view: what its log has more by now
  * @property {() => Promise<[ino: number, index: number][]>} [keys] of all chunks
  * @property {() => void} close
  */
@@ -66,6 +68,8 @@ export function createVolume(store, reason, on = () => {}) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   let delay = WRITE_BEHIND;
+  /** What a view reads comes one after the other. @type {Promise<unknown>} */
+  let turn = Promise.resolve();
 
   /**
    * Throws what a failure of the store means, in the kernel's words.
@@ -151,13 +155,47 @@ export function createVolume(store, reason, on = () => {}) {
   };
 
   /**
+   * Gives segments to the kernel, which makes a tree of them, or of the one that it has another.
+   * @param {Uint8Array[]} segments
+   * @param {number} [maxBytes]
+   */
+  const take = (segments, maxBytes = NaN) => {
+    for (const segment of segments) {
+      if (kernel.call("nidus_load", [segment], mount)[0] < 0) break;
+    }
+    kernel.ask("nidus_load_end", [], mount, maxBytes);
+  };
+
+  /** Brings a view up to date; answers whether there was more. */
+  const refresh = async () => {
+    const segments = (await (store.refresh && store.refresh().catch(refuse))) || [];
+    if (segments.length > 0) take(segments);
+    return segments.length > 0;
+  };
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} act
+   * @returns {Promise<T>}
+   */
+  const inTurn = (act) => {
+    const acted = turn.then(act);
+    turn = acted.catch(() => {});
+    return acted;
+  };
+
+  /**
    * Gets a range of chunks and gives them to the kernel, or tells it that they cannot be had.
    * @param {number} ino
    * @param {number} first
    * @param {number} count
    */
   const request = async (ino, first, count) => {
-    const chunks = await store.chunks(ino, first, count).catch(() => null);
+    /** @type {Awaited<ReturnType<Store["chunks"]>> | undefined} */
+    let chunks = null;
+    try {
+      while ((chunks = await store.chunks(ino, first, count)) === null) await refresh();
+    } catch {} // Who waits is told.
     for (let i = 0; i < count; i++) {
       const bytes = chunks?.[i] ?? new Uint8Array();
       kernel.call("nidus_chunk", [bytes], mount, ino, first + i, chunks ? 0 : EIO);
@@ -175,7 +213,8 @@ export function createVolume(store, reason, on = () => {}) {
     const ranges = new Float64Array(given.buffer);
     for (let at = 0; at < ranges.length; at += 3) {
       const range = /** @type {[number, number, number]} */ ([...ranges.subarray(at, at + 3)]);
-      const asked = request(...range).finally(() => requests.delete(asked));
+      const ask = () => request(...range);
+      const asked = (store.refresh ? inTurn(ask) : ask()).finally(() => requests.delete(asked));
       requests.add(asked);
     }
     const awaited = /** @type {Promise<unknown>[]} */ ([...requests]);
@@ -198,10 +237,7 @@ export function createVolume(store, reason, on = () => {}) {
     async load(of, at, maxBytes, whole = false) {
       kernel = of;
       mount = at;
-      for (const segment of await store.open().catch(refuse)) {
-        if (kernel.call("nidus_load", [segment], mount)[0] < 0) break;
-      }
-      kernel.ask("nidus_load_end", [], mount, /** @type {number} */ (maxBytes));
+      take(await store.open().catch(refuse), maxBytes);
       open = true;
       if (whole) for (let come; (come = settle(true)) !== null;) await come;
       schedule();
@@ -209,6 +245,8 @@ export function createVolume(store, reason, on = () => {}) {
 
     flush,
     settle,
+    /** Brings a view up to date with what its writer has stored; answers whether there was more. */
+    refresh: () => inTurn(refresh),
 
     /** Stores what changed and lets go of the store. */
     async close() {
