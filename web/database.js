@@ -169,6 +169,13 @@ export async function openDatabase(factory, name, view) {
           /** @type {[number, number][]} */ (await result(store("chunk").getAllKeys())),
       ),
 
+    delete: (keys) =>
+      transact("readwrite", {}, async (store) => {
+        store("meta").add(0, number + 1);
+        store("meta").delete(number + 1);
+        for (const key of keys) store("chunk").delete(key);
+      }),
+
     close() {
       db?.close();
       db = null;

@@ -17,6 +17,7 @@ import {
   RECORD_LENGTH,
   WANTS_ROOM,
 } from "./abi.js";
+import { decodeText } from "./fs.js";
 import { RETRY_LONGEST, WRITE_BEHIND } from "./limits.js";
 
 const EIO = 29;
@@ -41,6 +42,7 @@ const EIO = 29;
  *   null on a view whose log has more by now
  * @property {false | (() => Promise<Uint8Array[]>)} [refresh] of a view: what its log has more by now
  * @property {() => Promise<[ino: number, index: number][]>} [keys] of all chunks
+ * @property {(keys: [ino: number, index: number][]) => Promise<void>} [delete] these chunks
  * @property {() => void} close
  */
 /** @typedef {(name: "flush" | "flusherror" | "nopersist", error: NidusError | null) => void} Listener */
@@ -247,6 +249,28 @@ export function createVolume(store, reason, on = () => {}) {
     settle,
     /** Brings a view up to date with what its writer has stored; answers whether there was more. */
     refresh: () => inTurn(refresh),
+
+    /**
+     * Compares the files with the chunks that the store has: `missing` ones cannot be read, `stray` ones belong to
+     * nothing. With `repair`, the first become holes and the others are deleted.
+     * @param {{repair?: boolean}} [options]
+     * @returns {Promise<{kind: "missing" | "stray", ino: number, index: number}[]>}
+     */
+    async check({ repair = false } = {}) {
+      await flush();
+      const keys = new Float64Array((await (store.keys?.() ?? [])).flat());
+      const bytes = new Uint8Array(keys.buffer);
+      const [count, json] = kernel.call("nidus_volume_check", [bytes], mount, Number(repair));
+      kernel.check(count, "check");
+      /** @type {{kind: "missing" | "stray", ino: number, index: number}[]} */
+      const findings = JSON.parse(decodeText(json));
+      if (repair && count > 0) {
+        await flush();
+        const strays = findings.filter(({ kind }) => kind === "stray");
+        await store.delete?.(strays.map(({ ino, index }) => [ino, index])).catch(refuse);
+      }
+      return findings;
+    },
 
     /** Stores what changed and lets go of the store. */
     async close() {

@@ -165,6 +165,8 @@ MUST_CHECK wasi_errno_t content_load_size(struct mem_inode *inode, uint64_t size
 MUST_CHECK wasi_errno_t content_load_stored(struct mem_inode *inode, uint64_t index);
 MUST_CHECK wasi_errno_t content_load_inline(struct mem_inode *inode, const uint8_t *bytes, uint32_t length);
 void content_cut(struct mem_inode *inode, uint64_t from);
+/* A chunk that is not in memory is a hole from now on. */
+void content_lose(struct mem_inode *inode, uint64_t index);
 
 static inline bool content_is_inline(const struct mem_inode *inode) { return inode->base.size <= INLINE_LIMIT; }
 

@@ -421,6 +421,14 @@ wasi_errno_t content_reserve(struct mem_inode *inode, uint64_t offset, uint64_t 
   return WASI_ESUCCESS;
 }
 
+void content_lose(struct mem_inode *inode, uint64_t index) {
+  uint64_t before = content_allocated(inode);
+  *content_slot(inode, index) = 0;
+  inode->file.chunks--;
+  mem_volume(inode)->space_used -= before - content_allocated(inode);
+  journal_inode(inode);
+}
+
 /* ---- from a log ---- */
 
 wasi_errno_t content_load_size(struct mem_inode *inode, uint64_t size) {

@@ -10,6 +10,7 @@
 #include "lacks.h"
 #include "program.h"
 #include "spawn.h"
+#include "volume.h"
 #include "volume_failure.h"
 #include "wasm_give.h"
 
@@ -327,6 +328,18 @@ EXPORT("nidus_chunk")
 int32_t export_chunk(const void *bytes, uint32_t length, uint32_t mount, double ino, double index, uint32_t error) {
   (void)give(0, NULL, 0);
   return nidus_chunk(the_system, mount, (uint64_t)ino, (uint64_t)index, bytes, length, (wasi_errno_t)error);
+}
+
+/* The keys are pairs of numbers, as JavaScript has them. */
+EXPORT("nidus_volume_check")
+int32_t export_volume_check(const double *numbers, uint32_t length, uint32_t mount, uint32_t repair) {
+  struct reply reply = {0};
+  uint32_t count = length / (2 * sizeof *numbers);
+  struct nidus_chunk_key *keys = malloc(length + 1);
+  for (uint32_t i = 0; keys && i < count; i++) keys[i] = (struct nidus_chunk_key){(uint64_t)numbers[2 * i], (uint64_t)numbers[2 * i + 1]};
+  int32_t result = keys ? volume_check(the_system, mount, keys, count, repair, &reply) : -WASI_ENOMEM;
+  free(keys);
+  return reply_give(&reply, result);
 }
 
 EXPORT("nidus_load") int32_t export_load(const void *bytes, uint32_t length, uint32_t mount) {
