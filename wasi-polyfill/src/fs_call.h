@@ -67,6 +67,9 @@ wasi_errno_t fs_rm(struct fs_call *call);
 wasi_errno_t fs_cp(struct fs_call *call);
 
 /* ---- fs_file.c: contents ---- */
+/* Reads or writes the kernel's own memory at an offset of a file; `done` bytes have been moved when it succeeds. */
+MUST_CHECK wasi_errno_t fs_move(struct description *description, struct nidus_system *system, bool writes,
+                                uint64_t offset, void *bytes, uint32_t length, uint32_t *done);
 wasi_errno_t fs_open(struct fs_call *call);
 wasi_errno_t fs_read(struct fs_call *call);
 wasi_errno_t fs_write(struct fs_call *call);

@@ -47,9 +47,8 @@ static bool is_file(const struct description *description) {
   return description->inode->type == WASI_FILETYPE_REGULAR_FILE;
 }
 
-/* Reads or writes at an offset; `done` bytes have been moved when it succeeds. */
-static wasi_errno_t move(struct description *description, struct nidus_system *system, bool writes, uint64_t offset,
-                         void *bytes, uint32_t length, uint32_t *done) {
+wasi_errno_t fs_move(struct description *description, struct nidus_system *system, bool writes, uint64_t offset,
+                     void *bytes, uint32_t length, uint32_t *done) {
   struct transfer transfer;
   struct process own;
   wasi_errno_t error = transfer_own(&transfer, &own, system, bytes, length);
@@ -67,7 +66,7 @@ static wasi_errno_t write_all(struct description *description, struct nidus_syst
                               char *bytes, uint32_t length, uint32_t *written) {
   *written = 0;
   for (uint32_t at = 0, done; at < length; *written = at += done) {
-    wasi_errno_t error = move(description, system, true, offset + at, bytes + at, length - at, &done);
+    wasi_errno_t error = fs_move(description, system, true, offset + at, bytes + at, length - at, &done);
     if (error) return error;
     if (done == 0) return WASI_EIO;
   }
@@ -185,7 +184,7 @@ wasi_errno_t fs_read(struct fs_call *call) {
   if (length > left) length = (uint32_t)left;
   if (!reply_room(call->answer, length + 1)) return WASI_ENOMEM; /* an address, even for nothing */
   uint32_t done = 0;
-  error = move(description, call->system, false, offset, call->answer->bytes + call->answer->length, length, &done);
+  error = fs_move(description, call->system, false, offset, call->answer->bytes + call->answer->length, length, &done);
   if (error) return error;
   if (is_file(description)) description->offset += done;
   call->answer->length += done;
@@ -236,7 +235,7 @@ static wasi_errno_t copy_between(struct fs_call *call, struct description *from,
   wasi_errno_t error = WASI_ESUCCESS;
   uint64_t offset = call->copied > 0 ? (uint64_t)call->copied : 0;
   for (uint32_t done = 0, written = 0; !error && (is_file(from) || offset < from->inode->size); offset += written) {
-    error = move(from, call->system, false, offset, buffer, COPY_SIZE, &done);
+    error = fs_move(from, call->system, false, offset, buffer, COPY_SIZE, &done);
     written = 0;
     if (error || done == 0) break;
     error = write_all(to, call->system, offset, buffer, done, &written);

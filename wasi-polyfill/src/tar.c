@@ -1,10 +1,9 @@
 /*
  * tar.c: a tar archive as a read-only filesystem, used in place.
  *
- * Mounting reads the headers once and makes a node per file; names and contents stay in the archive,
- * at `archive + offset`. Understood: ustar with prefixes, GNU long names, pax path, linkpath and
- * size, base-256 sizes. Anything else (sparse files, devices) is passed over. The archive is not
- * trusted: every field is checked against its length, once, here.
+ * Mounting reads the headers (tar_header.h) once and makes a node per file; names and contents stay in the
+ * archive, at `archive + offset`. Sparse files and devices are passed over. The archive is not trusted: every
+ * entry is checked against its length, once, here.
  *
  * Nodes are numbered in the order of the archive; the children of a folder form a list in that order,
  * so that a readdir cookie is the number of the next child.
@@ -15,8 +14,9 @@
 #include "guest.h"
 #include "path.h"
 #include "system.h"
+#include "tar_header.h"
 
-enum { BLOCK = 512, NO_NODE = UINT32_MAX };
+enum { NO_NODE = UINT32_MAX };
 
 struct tar_node {
   struct inode base;
@@ -38,16 +38,6 @@ struct tar_filesystem {
   uint64_t next_ino;
   uint32_t *buckets; /* first node, by hash of (parent, name) */
   uint32_t bucket_count; /* a power of two */
-};
-
-/* One header's view of the file that follows it. */
-struct tar_entry {
-  struct name prefix, name, link;
-  const char *contents;
-  uint64_t size;
-  uint64_t mtime;
-  uint32_t mode;
-  char type;
 };
 
 static const struct inode_ops folder_ops, file_ops, link_ops;
@@ -135,90 +125,6 @@ static void node_become(struct tar_node *node, uint8_t type) {
   if (!node->base.mode) node->base.mode = type == WASI_FILETYPE_DIRECTORY ? 0755 : 0644;
 }
 
-/* ---- headers ---- */
-
-static uint32_t field_length(const char *field, uint32_t size) {
-  const char *end = memchr(field, 0, size);
-  return end ? (uint32_t)(end - field) : size;
-}
-
-/* Octal digits with blanks around them, or GNU's base-256. False when it is neither or too large. */
-static bool parse_number(const char *field, uint32_t size, uint64_t *value) {
-  const uint8_t *at = (const uint8_t *)field;
-  uint64_t number = 0;
-  if (at[0] & 0x80) {
-    if (at[0] != 0x80) return false;
-    for (uint32_t i = 1; i < size; i++) {
-      if (number >> 55) return false;
-      number = number << 8 | at[i];
-    }
-  } else {
-    uint32_t i = 0;
-    while (i < size && at[i] == ' ') i++;
-    for (; i < size && at[i] >= '0' && at[i] <= '7'; i++) {
-      if (number >> 60) return false;
-      number = number << 3 | (uint64_t)(at[i] - '0');
-    }
-    for (; i < size; i++) {
-      if (at[i] != ' ' && at[i] != 0) return false;
-    }
-  }
-  *value = number;
-  return true;
-}
-
-static bool checksum_matches(const char *header) {
-  uint64_t stated;
-  uint64_t sum = 8 * ' ';
-  if (!parse_number(header + 148, 8, &stated)) return false;
-  for (uint32_t i = 0; i < BLOCK; i++) {
-    if (i < 148 || i >= 156) sum += (uint8_t)header[i];
-  }
-  return sum == stated;
-}
-
-static bool block_is_zero(const char *block) {
-  for (uint32_t i = 0; i < BLOCK; i++) {
-    if (block[i]) return false;
-  }
-  return true;
-}
-
-static bool key_is(const char *key, uint32_t length, const char *wanted) {
-  return strlen(wanted) == length && memcmp(key, wanted, length) == 0;
-}
-
-/* pax records: "LENGTH KEY=VALUE\n", LENGTH counting all of it. POSIX.1-2017 pax, extended header. */
-static bool parse_pax(const char *at, uint64_t size, struct name *path, struct name *link, uint64_t *file_size,
-                      bool *has_size) {
-  const char *end = at + size;
-  while (at < end) {
-    uint64_t length = 0;
-    const char *digit = at;
-    while (digit < end && *digit >= '0' && *digit <= '9' && length < UINT32_MAX) length = length * 10 + (uint64_t)(*digit++ - '0');
-    if (digit == at || digit == end || *digit != ' ' || length > (uint64_t)(end - at)) return false;
-    const char *key = digit + 1, *next = at + length;
-    if (next <= key || next[-1] != '\n') return false;
-    const char *equals = memchr(key, '=', (size_t)(next - key));
-    if (!equals) return false;
-    uint32_t key_length = (uint32_t)(equals - key);
-    struct name value = {equals + 1, (uint32_t)(next - 1 - (equals + 1))};
-    if (key_is(key, key_length, "path")) *path = value;
-    if (key_is(key, key_length, "linkpath")) *link = value;
-    if (key_is(key, key_length, "size")) {
-      uint64_t number = 0;
-      for (uint32_t i = 0; i < value.length; i++) {
-        if (value.bytes[i] < '0' || value.bytes[i] > '9' || number > UINT32_MAX) return false;
-        number = number * 10 + (uint64_t)(value.bytes[i] - '0');
-      }
-      *file_size = number;
-      *has_size = true;
-    }
-    at = next;
-  }
-  return true;
-}
-
 /* ---- from entries to nodes ---- */
 
 /* The child folder of that name, made where it is missing or was something else. */
@@ -265,17 +171,17 @@ static struct tar_node *hard_link_target(struct tar_filesystem *fs, struct name 
 }
 
 /* False only when memory is short. */
-static bool entry_add(struct tar_filesystem *fs, const struct tar_entry *entry) {
+static bool entry_add(struct tar_filesystem *fs, const struct tar_entry *entry, const char *contents) {
   struct tar_node *folder = fs->nodes[0];
   struct name last = {NULL, 0};
   if (!path_descend(fs, entry->prefix, &folder, &last)) return folder != NULL;
   if (!path_descend(fs, entry->name, &folder, &last)) return folder != NULL;
   if (last.length == 0) return true;
-  uint8_t type = entry->type == '5'   ? WASI_FILETYPE_DIRECTORY
-                 : entry->type == '2' ? WASI_FILETYPE_SYMBOLIC_LINK
-                                      : WASI_FILETYPE_REGULAR_FILE;
-  struct tar_node *target = entry->type == '1' ? hard_link_target(fs, entry->link) : NULL;
-  if (entry->type == '1' && !target) return true;
+  uint8_t type = entry->kind == TAR_FOLDER          ? WASI_FILETYPE_DIRECTORY
+                 : entry->kind == TAR_SYMBOLIC_LINK ? WASI_FILETYPE_SYMBOLIC_LINK
+                                                    : WASI_FILETYPE_REGULAR_FILE;
+  struct tar_node *target = entry->kind == TAR_HARD_LINK ? hard_link_target(fs, entry->link) : NULL;
+  if (entry->kind == TAR_HARD_LINK && !target) return true;
   if (type == WASI_FILETYPE_SYMBOLIC_LINK && (entry->link.length == 0 || entry->link.length >= PATH_LIMIT)) return true;
   struct tar_node *node = node_find(fs, folder->number, last);
   /* A folder that already has children stays one, whatever a later entry says; a link to itself says nothing. */
@@ -285,15 +191,16 @@ static bool entry_add(struct tar_filesystem *fs, const struct tar_entry *entry) 
   if (node && type != WASI_FILETYPE_DIRECTORY) node->base.ino = ++fs->next_ino;
   if (!node) node = node_add(fs, folder, last, type);
   if (!node) return false;
-  node->base.mode = entry->mode & 07777;
+  node->base.mode = entry->mode;
   node_become(node, type);
-  node->base.atime = node->base.mtime = node->base.ctime = entry->mtime;
+  node->base.atime = entry->atime;
+  node->base.mtime = node->base.ctime = entry->mtime;
   if (target) {
     node->contents = target->contents;
     node->base.size = target->base.size;
     node->base.ino = target->base.ino;
   } else if (type == WASI_FILETYPE_REGULAR_FILE) {
-    node->contents = entry->contents;
+    node->contents = contents;
     node->base.size = entry->size;
   } else if (type == WASI_FILETYPE_SYMBOLIC_LINK) {
     node->contents = entry->link.bytes;
@@ -316,55 +223,28 @@ static bool count_links(struct tar_filesystem *fs) {
   return true;
 }
 
-static void parse_header(const char *header, struct tar_entry *entry) {
-  uint64_t number;
-  bool ustar = memcmp(header + 257, "ustar", 5) == 0 && header[262] == 0;
-  entry->name = (struct name){header, field_length(header, 100)};
-  entry->prefix = (struct name){header + 345, ustar ? field_length(header + 345, 155) : 0};
-  entry->link = (struct name){header + 157, field_length(header + 157, 100)};
-  entry->mode = parse_number(header + 100, 8, &number) ? (uint32_t)number : 0;
-  entry->mtime = parse_number(header + 136, 12, &number) && number < UINT32_MAX * 4ull ? number * 1000000000u : 0;
-  entry->type = header[156] ? header[156] : '0';
-}
-
 static wasi_errno_t read_archive(struct tar_filesystem *fs) {
-  struct name long_path = {NULL, 0}, long_link = {NULL, 0};
-  uint64_t pax_size = 0;
-  bool has_pax_size = false;
+  struct tar_extra extra = {0};
   uint32_t at = 0;
-  while (fs->length - at >= BLOCK) {
-    const char *header = fs->archive + at;
-    if (block_is_zero(header)) return count_links(fs) ? WASI_ESUCCESS : WASI_ENOMEM;
+  while (fs->length - at >= TAR_BLOCK) {
+    const char *contents = fs->archive + at + TAR_BLOCK;
     struct tar_entry entry;
-    uint64_t size;
-    if (!checksum_matches(header) || !parse_number(header + 124, 12, &size)) return WASI_EINVAL;
-    parse_header(header, &entry);
-    bool describes_next = entry.type == 'L' || entry.type == 'K' || entry.type == 'x' || entry.type == 'g';
-    if (has_pax_size && !describes_next) size = pax_size;
-    /* Symbolic links, devices, folders and FIFOs have no contents; some archivers give a size all the same. */
-    if (entry.type >= '2' && entry.type <= '6') size = 0;
-    at += BLOCK;
-    if (size > fs->length - at) return WASI_EINVAL;
-    entry.contents = fs->archive + at;
-    entry.size = size;
-    uint64_t padded = (size + BLOCK - 1) / BLOCK * BLOCK;
+    if (tar_block_is_zero(fs->archive + at)) return count_links(fs) ? WASI_ESUCCESS : WASI_ENOMEM;
+    if (!tar_header_read(fs->archive + at, &entry)) return WASI_EINVAL;
+    if (!tar_is_extra(entry.kind)) tar_entry_complete(&entry, &extra);
+    at += TAR_BLOCK;
+    if (entry.size > fs->length - at) return WASI_EINVAL;
+    uint64_t padded = entry.size + tar_padding(entry.size);
     at = padded > fs->length - at ? fs->length : at + (uint32_t)padded;
-    if (entry.type == 'L') {
-      long_path = (struct name){entry.contents, field_length(entry.contents, (uint32_t)size)};
-    } else if (entry.type == 'K') {
-      long_link = (struct name){entry.contents, field_length(entry.contents, (uint32_t)size)};
-    } else if (entry.type == 'x') {
-      if (!parse_pax(entry.contents, size, &long_path, &long_link, &pax_size, &has_pax_size)) return WASI_EINVAL;
-    } else if (entry.type != 'g') {
-      if (long_path.bytes) {
-        entry.name = long_path;
-        entry.prefix.length = 0;
-      }
-      if (long_link.bytes) entry.link = long_link;
-      bool known = entry.type == '0' || entry.type == '7' || entry.type == '1' || entry.type == '2' || entry.type == '5';
-      if (known && !entry_add(fs, &entry)) return WASI_ENOMEM;
-      long_path = long_link = (struct name){NULL, 0};
-      has_pax_size = false;
+    if (entry.kind == TAR_LONG_NAME) {
+      extra.path = tar_long_name(contents, (uint32_t)entry.size);
+    } else if (entry.kind == TAR_LONG_LINK) {
+      extra.link = tar_long_name(contents, (uint32_t)entry.size);
+    } else if (entry.kind == TAR_PAX) {
+      if (!tar_pax_read(contents, (uint32_t)entry.size, &extra)) return WASI_EINVAL;
+    } else if (entry.kind != TAR_PAX_GLOBAL) {
+      if (entry.kind < TAR_LONG_NAME && !entry_add(fs, &entry, contents)) return WASI_ENOMEM;
+      extra = (struct tar_extra){0};
     }
   }
   /* An archive without its closing zero blocks was cut at a border of entries: not a whole one. */

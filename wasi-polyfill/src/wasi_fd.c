@@ -48,10 +48,12 @@ wasi_errno_t wasi_fd_allocate(struct process *process, uint32_t fd, uint64_t off
 
 wasi_errno_t wasi_fd_close(struct process *process, uint32_t fd) { return descriptor_close(process, fd); }
 
-static wasi_errno_t sync_descriptor(struct process *process, uint32_t fd, uint64_t right, bool data_only) {
+/* One of the rights is enough. */
+static wasi_errno_t sync_descriptor(struct process *process, uint32_t fd, uint64_t rights, bool data_only) {
   struct descriptor *descriptor;
-  wasi_errno_t error = descriptor_get(process, fd, right, &descriptor);
+  wasi_errno_t error = descriptor_get(process, fd, 0, &descriptor);
   if (error) return error;
+  if (!(descriptor->rights_base & rights)) return WASI_ENOTCAPABLE;
   struct description *description = descriptor->description;
   if (!description->inode->ops->sync) return WASI_EINVAL;
   error = description->inode->ops->sync(description, data_only, &process->flush_awaited);
@@ -59,7 +61,9 @@ static wasi_errno_t sync_descriptor(struct process *process, uint32_t fd, uint64
 }
 
 wasi_errno_t wasi_fd_datasync(struct process *process, uint32_t fd) {
-  return sync_descriptor(process, fd, WASI_RIGHT_FD_DATASYNC, true);
+  /* wasi-libc asks for the one right only where it opens for writing, for the other always; and who may sync all
+   * may sync a part. */
+  return sync_descriptor(process, fd, WASI_RIGHT_FD_DATASYNC | WASI_RIGHT_FD_SYNC, true);
 }
 
 wasi_errno_t wasi_fd_sync(struct process *process, uint32_t fd) {

@@ -15,7 +15,10 @@ int main(int argc, char **argv) {
   SUCCEEDS(fd_datasync(fd));
   FAILS(EBADF, fd_datasync(closed()));
   FAILS(EBADF, fd_datasync(~0u));
-  i32 limited = open_file("closed", 0, 0);
+  i32 limited = without(open_file("closed", 0, 0), RIGHT(FD_DATASYNC));
+  SUCCEEDS(fd_datasync(limited));
+  must(fd_close(limited), "fd_close");
+  limited = without(open_file("closed", 0, 0), RIGHT(FD_SYNC));
   LACKS(limited, FD_DATASYNC, fd_datasync(limited));
   return done();
 }

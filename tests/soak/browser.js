@@ -1,0 +1,150 @@
+/**
+ * A Chromium whose processes are ours to kill, with a profile that outlives it: what the soak tests run in.
+ *
+ * Playwright's own launcher hides the process; this one starts the browser in a process group of its own and
+ * attaches to it through the DevTools protocol.
+ */
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { serve } from "../../scripts/lib/static-server.mjs";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const args = [
+  "--headless=new",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--no-first-run",
+  "--remote-debugging-port=0",
+];
+/** How long a browser may take until it can be talked to, and to be gone after it was killed. */
+const PATIENCE = 60_000;
+
+/** @typedef {import("playwright-core").Page} Page */
+/** @typedef {import("playwright-core").BrowserContext} BrowserContext */
+/**
+ * @typedef {object} Running
+ * @property {BrowserContext} context of the profile
+ * @property {() => Promise<void>} kill all its processes, by SIGKILL; resolves when they are gone
+ */
+
+/** A folder of the test's own, and what removes it. */
+export function ownFolder() {
+  const folder = mkdtempSync(join(tmpdir(), "nidus-soak-"));
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true, maxRetries: 20 }) };
+}
+
+/** Serves the repository, so that all browsers of one test see one origin. */
+export function serveRepository() {
+  return serve({ folder: root.replace(/\/$/, "") });
+}
+
+/**
+ * Starts a browser on a profile.
+ * @param {string} profile a folder
+ * @param {string[]} [more] further flags
+ * @returns {Promise<Running>}
+ */
+export async function launch(profile, more = []) {
+  const child = spawn(executablePath, [...args, ...more, `--user-data-dir=${profile}`], {
+    detached: true,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const group = -(/** @type {number} */ (child.pid));
+  const closed = new Promise((resolve) => child.once("exit", resolve));
+  const kill = async () => {
+    signal(group, "SIGKILL");
+    await closed;
+    // The others of the group are not our children: there is no event to wait for.
+    const until = Date.now() + PATIENCE;
+    while (signal(group, "SIGKILL")) {
+      if (Date.now() > until) throw new Error("The browser's processes do not end.");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  try {
+    const address = await devtools(child);
+    const browser = await chromium.connectOverCDP(address);
+    return { context: browser.contexts()[0], kill };
+  } catch (error) {
+    await kill();
+    throw error;
+  }
+}
+
+/**
+ * False when there is no such process any more.
+ * @param {number} pid
+ * @param {NodeJS.Signals} name
+ */
+function signal(pid, name) {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The address at which a browser that starts can be talked to.
+ * @param {import("node:child_process").ChildProcess} child
+ * @returns {Promise<string>}
+ */
+function devtools(child) {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    const fail = (/** @type {string} */ why) =>
+      reject(new Error(`${executablePath} ${why}:\n${said.slice(-2000)}`));
+    const timer = setTimeout(() => fail("gave no DevTools address"), PATIENCE);
+    child.stderr?.on("data", (bytes) => {
+      if (said.length < 1e6) said += bytes;
+      const address = /^DevTools listening on (\S+)$/m.exec(said)?.[1];
+      if (!address) return;
+      clearTimeout(timer);
+      resolve(address);
+    });
+    child.once("exit", () => {
+      clearTimeout(timer);
+      fail("ended");
+    });
+    child.once("error", (error) => {
+      clearTimeout(timer);
+      fail(error.message);
+    });
+  });
+}
+
+/**
+ * A page with nothing but the package, as `Nidus`.
+ * @param {BrowserContext} context
+ * @param {string} url of the server
+ * @param {Page} [page] one that is open already
+ */
+export async function blankPage(context, url, page) {
+  const blank = page ?? (await context.newPage());
+  await blank.goto(`${url}tests/browser/pages/blank.html`);
+  await blank.waitForFunction(() => document.title === "loaded");
+  return blank;
+}
+
+/**
+ * Numbers that are random and can be had again: `next(n)` is below n.
+ * @param {number} seed
+ */
+export function createRandom(seed) {
+  let state = seed >>> 0;
+  return (/** @type {number} */ below) => {
+    // Mulberry32.
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
