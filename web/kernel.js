@@ -169,6 +169,21 @@ export class Kernel {
   }
 
   /**
+   * The same of one that may refuse: throws what it says then.
+   * @param {string} which
+   * @param {Uint8Array[]} values
+   * @param {number[]} numbers
+   */
+  request(which, values, ...numbers) {
+    const answer = this.call(which, values, ...numbers);
+    const [result, given] = answer;
+    if (result >= 0) return answer;
+    const [sentence, syscall = which, path] = decoder.decode(given).split("\0");
+    const error = NidusError.fromErrno(-result, syscall, path || undefined);
+    throw sentence ? new NidusError(error.code, sentence, error) : error;
+  }
+
+  /**
    * Calls a function of the kernel that is asked with strings. Answers its number and the strings that it
    * answers, or throws what it refuses.
    * @param {string} which
@@ -178,12 +193,8 @@ export class Kernel {
    */
   ask(which, strings, ...numbers) {
     const bytes = encoder.encode(strings.map(plain).join("\0") + "\0");
-    const [result, given] = this.call(which, [bytes], ...numbers);
-    const reply = decoder.decode(given).split("\0");
-    if (result >= 0) return [result, ...reply];
-    const [sentence, syscall = which, path] = reply;
-    const error = NidusError.fromErrno(-result, syscall, path || undefined);
-    throw sentence ? new NidusError(error.code, sentence, error) : error;
+    const [result, given] = this.request(which, [bytes], ...numbers);
+    return [result, ...decoder.decode(given).split("\0")];
   }
 
   /**

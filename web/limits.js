@@ -28,3 +28,5 @@ export const LOCK_PATIENCE = 1000;
 export const MOUNTS = 256;
 /** How much the host writes to a file at a time: 256 KiB. */
 export const FS_PIECE = 0x4_0000;
+/** Bytes of an archive that an import is given at a time: 256 KiB. */
+export const ARCHIVE_PIECE = 0x4_0000;

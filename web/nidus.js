@@ -17,7 +17,7 @@ import { createFs } from "./fs-promises.js";
 import { createKept } from "./kept-volume.js";
 import { createProcess } from "./page-process.js";
 import { revive } from "./stats.js";
-import { toBytes } from "./streams.js";
+import { exportTar, importTar, toBytes } from "./streams.js";
 import { lockVolume } from "./volume-lock.js";
 
 export { NidusError };
@@ -291,6 +291,26 @@ export class Nidus {
      * @returns {Promise<void>}
      */
     this.flush = () => ask("flush");
+
+    /** @type {import("./archive.js").Step} */
+    const archive = (...step) => ask("archive", ...step);
+
+    /**
+     * The tree below a folder as a tar archive: names, modes, times in nanoseconds, hard and symbolic links,
+     * empty folders; holes as zeros, without devices.
+     * @param {string} path
+     * @returns {ReadableStream<Uint8Array>}
+     */
+    this.exportTar = (path) => exportTar(archive, path);
+
+    /**
+     * Makes the files of a tar archive below a folder, which is made if it is missing, and replaces what has
+     * their names. Rejects, saying where, if the archive is damaged, is cut off, or leads out of the folder.
+     * @param {string} path
+     * @param {import("./archive.js").TarSource} source
+     * @returns {Promise<void>}
+     */
+    this.importTar = (path, source) => importTar(archive, path, source);
 
     /**
      * @param {EventName} name

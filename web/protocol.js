@@ -67,6 +67,7 @@
  * @property {(process: number, word: number, value: number | Uint8Array) => void} tell
  * @property {(method: string, ...values: unknown[]) => Promise<unknown>} fs
  * @property {(end?: import("./stdio.js").Inherited) => Promise<unknown>} pipe makes one, or closes an end
+ * @property {import("./archive.js").Step} archive
  * @property {() => Promise<unknown>} prepare
  * @property {() => Promise<unknown>} flush
  * @property {() => Promise<unknown>} close

@@ -57,3 +57,27 @@ export function createCollector() {
     bytes: () => concat(pieces),
   };
 }
+
+/**
+ * What archive.js does, which is loaded for it.
+ * @param {import("./archive.js").Step} step
+ * @param {string} path
+ * @returns {ReadableStream<Uint8Array>}
+ */
+export function exportTar(step, path) {
+  const { readable, writable } = new TransformStream();
+  import("./archive.js")
+    .then(({ exportTo }) => exportTo(step, path, writable))
+    .catch((error) => writable.abort(error));
+  return readable;
+}
+
+/**
+ * @param {import("./archive.js").Step} step
+ * @param {string} path
+ * @param {import("./archive.js").TarSource} source
+ * @returns {Promise<void>}
+ */
+export async function importTar(step, path, source) {
+  return (await import("./archive.js")).importFrom(step, path, source);
+}

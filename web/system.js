@@ -13,7 +13,7 @@ import { loadArchive } from "./mounts.js";
 import { Runner } from "./process.js";
 import { launch } from "./spawn.js";
 import { planStdio } from "./stdio.js";
-import { createCollector } from "./streams.js";
+import { createCollector, exportTar, importTar } from "./streams.js";
 
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
 /** @typedef {import("./spawn.js").Process} Process */
@@ -90,6 +90,13 @@ export class System {
       for (; !step.done; step = run.next()) await this.settle();
       return step.value;
     });
+    /** @type {Promise<import("./archive.js").Step> | undefined} */
+    let archives;
+    /** @type {import("./archive.js").Step} */
+    this.archive = async (...step) => {
+      archives ??= import("./archive.js").then(({ createArchives }) => createArchives(kernel));
+      return (await archives)(...step);
+    };
     this.env = options.env ?? {};
     /** @type {Map<string, import("./programs.js").Program>} */
     this.commands = new Map();
@@ -150,6 +157,28 @@ export class System {
   settle() {
     const coming = [...this.#volumes.values()].flatMap(({ settle }) => settle?.() ?? []);
     return coming.length > 0 ? Promise.race(coming) : null;
+  }
+
+  /**
+   * The tree below a folder as a tar archive (pax): names, modes, times in nanoseconds, hard and symbolic links,
+   * empty folders; holes as zeros, without devices. Files that change meanwhile are there as they were read.
+   * @param {string} path
+   * @returns {ReadableStream<Uint8Array>}
+   */
+  exportTar(path) {
+    return exportTar(this.archive, path);
+  }
+
+  /**
+   * Makes the files of a tar archive below a folder, which is made if it is missing, and replaces what has their
+   * names. Rejects, saying where, if the archive is damaged, is cut off, or leads out of the folder; what came
+   * before is there then.
+   * @param {string} path
+   * @param {import("./archive.js").TarSource} source
+   * @returns {Promise<void>}
+   */
+  importTar(path, source) {
+    return importTar(this.archive, path, source);
   }
 
   /**

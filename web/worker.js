@@ -98,6 +98,12 @@ const verbs = {
     return value;
   },
 
+  async archive(step, ...values) {
+    const answer = await system.archive(step, ...values);
+    if (jobs.size > 0 && step === "import_finish") await flush();
+    return answer;
+  },
+
   async spawn(id, command, args, settings, ring) {
     /** @type {Job} */
     const job = pageStreams(

@@ -9,14 +9,16 @@ static uint32_t field_length(const char *field, uint32_t size) {
   return end ? (uint32_t)(end - field) : size;
 }
 
-/* Octal digits with blanks around them, or GNU's base-256. False when it is neither or too large. */
+/* Octal digits with blanks around them, or GNU's base-256, which may be negative. False when it is neither or
+ * too large. */
 static bool parse_number(const char *field, uint32_t size, uint64_t *value) {
   const uint8_t *at = (const uint8_t *)field;
   uint64_t number = 0;
   if (at[0] & 0x80) {
-    if (at[0] != 0x80) return false;
+    if (at[0] != 0x80 && at[0] != 0xFF) return false;
+    if (at[0] == 0xFF) number = UINT64_MAX;
     for (uint32_t i = 1; i < size; i++) {
-      if (number >> 55) return false;
+      if ((int64_t)number >> 55 != (int64_t)number >> 63) return false;
       number = number << 8 | at[i];
     }
   } else {
@@ -79,12 +81,16 @@ static bool has_contents(enum tar_kind kind) {
 bool tar_header_read(const char *block, struct tar_entry *entry) {
   uint64_t number;
   bool ustar = memcmp(block + 257, "ustar", 5) == 0 && block[262] == 0;
-  if (!checksum_matches(block) || !parse_number(block + 124, 12, &entry->size)) return false;
+  if (!checksum_matches(block) || !parse_number(block + 124, 12, &entry->size) || entry->size > INT64_MAX) {
+    return false;
+  }
   entry->name = (struct name){block, field_length(block, 100)};
   entry->prefix = (struct name){block + 345, ustar ? field_length(block + 345, 155) : 0};
   entry->link = (struct name){block + 157, field_length(block + 157, 100)};
   entry->mode = parse_number(block + 100, 8, &number) ? (uint32_t)number & 07777 : 0;
-  entry->mtime = parse_number(block + 136, 12, &number) && number < UINT32_MAX * 4ull ? number * second : 0;
+  /* Seconds that 64 bits of nanoseconds cannot hold are those of 1970. */
+  bool has_time = parse_number(block + 136, 12, &number) && number + INT64_MAX / second <= INT64_MAX / second * 2;
+  entry->mtime = has_time ? number * second : 0;
   entry->atime = entry->mtime;
   entry->kind = kind_of(block[156]);
   /* Before ustar a folder was a file whose name ends in a slash. */

@@ -24,6 +24,10 @@ enum { EXTRA_LIMIT = 1 << 20 };
 
 enum state { HEADER, CONTENTS, EXTRA, PADDING, ENDED };
 
+/* BODY: of the entry about the next one; PATH, LINK: names that such entries gave; NAME: of the entry at hand,
+ * whole, ended by a NUL; FOLDERS: struct folder_times. */
+enum { BODY, PATH, LINK, NAME, FOLDERS, TEXTS };
+
 struct folder_times {
   struct inode *folder; /* pinned */
   uint64_t atime, mtime;
@@ -37,12 +41,9 @@ struct tar_import {
   char header[TAR_BLOCK];
   struct tar_entry entry; /* names in `header` and in `extra` */
   struct tar_extra extra; /* names in those two */
-  struct reply body;      /* of the entry about the next one */
-  struct reply path, link; /* names that such entries gave */
-  struct reply name;      /* of the entry at hand, whole, ended by a NUL */
+  struct reply texts[TEXTS];
   struct description *file; /* whose contents come; NULL: they are passed over */
   uint64_t offset;
-  struct reply folders; /* struct folder_times */
 };
 
 static const char damaged[] = "the header after it is damaged, or this is no tar archive";
@@ -51,10 +52,9 @@ static const char through_link[] = "its path goes through a symbolic link, which
 
 /* Refuses with a sentence, or in the errno's own words. */
 static int32_t refuse(struct tar_import *import, wasi_errno_t error, const char *sentence, struct reply *reply) {
-  const char *name = import->name.length > 0 ? import->name.bytes : "";
+  const char *name = import->texts[NAME].length > 0 ? import->texts[NAME].bytes : "the beginning of the archive";
   if (sentence[0] == 0) return reply_refuse(reply, error, "import", name, "");
-  const char *after = name[0] ? name : "the beginning of the archive";
-  return reply_refuse(reply, error, "import", name, "Cannot import ", after, ": ", sentence, ".");
+  return reply_refuse(reply, error, "import", name, "Cannot import ", name, ": ", sentence, ".");
 }
 
 static void keep_name(struct reply *reply, struct name *name) {
@@ -106,7 +106,7 @@ static wasi_errno_t look(struct path_walk *walk) {
   return WASI_ESUCCESS;
 }
 
-/* Walks to a name of the archive. Without a name: the folder of the import. On success path_walk_end must follow. */
+/* Walks to a name of the archive. Without a name it is the folder of the import. On success path_walk_end must follow. */
 static wasi_errno_t walk_to(struct tar_import *import, struct name path, bool makes, struct path_walk *walk,
                             const char **sentence) {
   *walk = (struct path_walk){.parent = inode_hold(import->root)};
@@ -117,7 +117,10 @@ static wasi_errno_t walk_to(struct tar_import *import, struct name path, bool ma
   }
   while (!error) {
     struct name part = take_part(&path);
-    if (part.length == 0) return WASI_ESUCCESS;
+    if (part.length == 0) {
+      if (walk->name.length == 0) walk->inode = inode_hold(walk->parent);
+      return WASI_ESUCCESS;
+    }
     if (walk->name.length > 0) error = enter(walk, makes, sentence);
     walk->name = part;
     if (!error && !name_is_valid(part)) {
@@ -140,23 +143,28 @@ static wasi_errno_t set_attributes(struct inode *inode, uint32_t mode, uint64_t 
   return error == WASI_ENOTSUP ? WASI_ESUCCESS : error;
 }
 
+/* What has the entry's name goes, unless it is a folder. */
+static wasi_errno_t clear_name(struct path_walk *walk) {
+  if (!walk->inode) return WASI_ESUCCESS;
+  wasi_errno_t error = tree_unlink(walk);
+  if (error) return error;
+  inode_drop(walk->inode);
+  walk->inode = NULL;
+  return WASI_ESUCCESS;
+}
+
 static wasi_errno_t make_folder(struct tar_import *import, struct path_walk *walk) {
-  struct inode *folder = walk->name.length > 0 ? walk->inode : walk->parent;
   wasi_errno_t error = WASI_ESUCCESS;
-  if (folder && folder->type != WASI_FILETYPE_DIRECTORY) {
-    error = tree_unlink(walk);
-    inode_drop(folder);
-    folder = walk->inode = NULL;
-  }
-  if (!folder) {
+  if (!walk->inode || walk->inode->type != WASI_FILETYPE_DIRECTORY) {
+    error = clear_name(walk);
     if (!error) error = tree_mkdir(walk);
-    folder = walk->inode;
   }
+  struct inode *folder = walk->inode;
   if (!error) error = fs_set_new_mode(folder, import->entry.mode);
   if (error) return error;
   struct folder_times times = {folder, import->entry.atime, import->entry.mtime};
-  reply_text(&import->folders, (const char *)&times, sizeof times);
-  if (import->folders.failed) return WASI_ENOMEM;
+  reply_text(&import->texts[FOLDERS], (const char *)&times, sizeof times);
+  if (import->texts[FOLDERS].failed) return WASI_ENOMEM;
   (void)inode_pin(folder);
   return WASI_ESUCCESS;
 }
@@ -164,8 +172,10 @@ static wasi_errno_t make_folder(struct tar_import *import, struct path_walk *wal
 static wasi_errno_t make_file(struct tar_import *import, struct path_walk *walk) {
   static const struct opening opening = {
       .oflags = WASI_OFLAG_CREAT | WASI_OFLAG_EXCL, .access = NIDUS_ACCESS_WRITE, .may_create = true};
+  wasi_errno_t error = clear_name(walk);
+  if (error) return error;
   struct description *description = description_create();
-  wasi_errno_t error = description ? tree_open(walk, &opening, description) : WASI_ENOMEM;
+  error = description ? tree_open(walk, &opening, description) : WASI_ENOMEM;
   if (error) return error;
   import->file = description;
   import->offset = 0;
@@ -176,44 +186,32 @@ static wasi_errno_t make_hard_link(struct tar_import *import, struct path_walk *
   struct path_walk from;
   wasi_errno_t error = walk_to(import, import->entry.link, false, &from, sentence);
   if (!error) {
-    error = from.inode ? tree_link(&from, walk) : WASI_ENOENT;
+    if (!from.inode) error = WASI_ENOENT;
+    /* A link to itself: clearing the name would lose it. */
+    else if (from.inode != walk->inode) error = clear_name(walk);
+    if (!error && !walk->inode) error = tree_link(&from, walk);
     path_walk_end(&from);
   }
   if (error == WASI_ENOENT) *sentence = "it is a link to a file that is not there";
   return error;
 }
 
-/* Is it a link to itself? Replacing it would lose it. */
-static bool names_itself(struct tar_import *import, const struct path_walk *walk) {
-  struct path_walk from;
-  const char *sentence;
-  if (import->entry.kind != TAR_HARD_LINK || !walk->inode) return false;
-  if (walk_to(import, import->entry.link, false, &from, &sentence)) return false;
-  bool same = from.inode == walk->inode || (from.inode && from.inode->fs == walk->inode->fs && from.inode->ino == walk->inode->ino);
-  path_walk_end(&from);
-  return same;
+static wasi_errno_t make_symbolic_link(struct tar_import *import, struct path_walk *walk) {
+  const struct tar_entry *entry = &import->entry;
+  if (entry->link.length >= PATH_LIMIT) return WASI_ENAMETOOLONG;
+  wasi_errno_t error = path_check(entry->link.bytes, entry->link.length);
+  if (!error) error = clear_name(walk);
+  if (!error) error = tree_create(walk, WASI_FILETYPE_SYMBOLIC_LINK, entry->link);
+  return error ? error : set_attributes(walk->inode, 0, entry->atime, entry->mtime);
 }
 
 static wasi_errno_t make_at(struct tar_import *import, struct path_walk *walk, const char **sentence) {
-  const struct tar_entry *entry = &import->entry;
-  if (entry->kind == TAR_FOLDER) return make_folder(import, walk);
-  if (walk->name.length == 0) {
-    *sentence = "it has the name of the folder itself, and is none";
-    return WASI_EISDIR;
+  switch (import->entry.kind) {
+    case TAR_FOLDER: return make_folder(import, walk);
+    case TAR_HARD_LINK: return make_hard_link(import, walk, sentence);
+    case TAR_SYMBOLIC_LINK: return make_symbolic_link(import, walk);
+    default: return make_file(import, walk);
   }
-  if (names_itself(import, walk)) return WASI_ESUCCESS;
-  if (walk->inode) {
-    wasi_errno_t error = tree_unlink(walk);
-    if (error) return error;
-    inode_drop(walk->inode);
-    walk->inode = NULL;
-  }
-  if (entry->kind == TAR_HARD_LINK) return make_hard_link(import, walk, sentence);
-  if (entry->kind == TAR_FILE) return make_file(import, walk);
-  wasi_errno_t error = entry->link.length < PATH_LIMIT ? path_check(entry->link.bytes, entry->link.length)
-                                                       : WASI_ENAMETOOLONG;
-  if (!error) error = tree_create(walk, WASI_FILETYPE_SYMBOLIC_LINK, entry->link);
-  return error ? error : set_attributes(walk->inode, 0, entry->atime, entry->mtime);
 }
 
 /* The entry at hand is whole but for its contents: makes what it is about. */
@@ -221,20 +219,20 @@ static wasi_errno_t make_entry(struct tar_import *import, const char **sentence)
   struct tar_entry *entry = &import->entry;
   struct path_walk walk;
   tar_entry_complete(entry, &import->extra);
-  import->name.length = 0;
+  import->texts[NAME].length = 0;
   if (entry->prefix.length > 0) {
-    reply_text(&import->name, entry->prefix.bytes, entry->prefix.length);
-    reply_text(&import->name, "/", 1);
+    reply_text(&import->texts[NAME], entry->prefix.bytes, entry->prefix.length);
+    reply_text(&import->texts[NAME], "/", 1);
   }
-  reply_text(&import->name, entry->name.bytes, entry->name.length);
-  reply_text(&import->name, "", 1);
-  if (import->name.failed) return WASI_ENOMEM;
+  reply_text(&import->texts[NAME], entry->name.bytes, entry->name.length);
+  reply_text(&import->texts[NAME], "", 1);
+  if (import->texts[NAME].failed) return WASI_ENOMEM;
   if (entry->kind == TAR_UNKNOWN) {
     *sentence = "it is of a kind that cannot be imported, such as a sparse file";
     return WASI_ENOTSUP;
   }
   if (entry->kind != TAR_SPECIAL) {
-    struct name name = {import->name.bytes, import->name.length - 1};
+    struct name name = {import->texts[NAME].bytes, import->texts[NAME].length - 1};
     wasi_errno_t error = walk_to(import, name, true, &walk, sentence);
     if (error) return error;
     error = make_at(import, &walk, sentence);
@@ -253,16 +251,16 @@ static wasi_errno_t make_entry(struct tar_import *import, const char **sentence)
 /* The entry about the next one is there in whole. */
 static wasi_errno_t take_extra(struct tar_import *import, const char **sentence) {
   struct tar_extra *extra = &import->extra;
-  const struct reply *body = &import->body;
+  const struct reply *body = &import->texts[BODY];
   if (import->entry.kind == TAR_LONG_NAME) extra->path = tar_long_name(body->bytes, body->length);
   if (import->entry.kind == TAR_LONG_LINK) extra->link = tar_long_name(body->bytes, body->length);
   if (import->entry.kind == TAR_PAX && !tar_pax_read(body->bytes, body->length, extra)) {
     *sentence = damaged;
     return WASI_EINVAL;
   }
-  keep_name(&import->path, &extra->path);
-  keep_name(&import->link, &extra->link);
-  return import->path.failed || import->link.failed ? WASI_ENOMEM : WASI_ESUCCESS;
+  keep_name(&import->texts[PATH], &extra->path);
+  keep_name(&import->texts[LINK], &extra->link);
+  return import->texts[PATH].failed || import->texts[LINK].failed ? WASI_ENOMEM : WASI_ESUCCESS;
 }
 
 static wasi_errno_t take_header(struct tar_import *import, const char **sentence) {
@@ -278,9 +276,9 @@ static wasi_errno_t take_header(struct tar_import *import, const char **sentence
   if (!tar_is_extra(entry->kind)) return make_entry(import, sentence);
   import->state = EXTRA;
   import->left = entry->size;
-  import->body.length = 0;
+  import->texts[BODY].length = 0;
   /* An address, even for nothing. */
-  return reply_room(&import->body, (uint32_t)entry->size + 1) ? WASI_ESUCCESS : WASI_ENOMEM;
+  return reply_room(&import->texts[BODY], (uint32_t)entry->size + 1) ? WASI_ESUCCESS : WASI_ENOMEM;
 }
 
 static wasi_errno_t close_file(struct tar_import *import) {
@@ -311,7 +309,7 @@ static wasi_errno_t state_end(struct tar_import *import, const char **sentence) 
 static wasi_errno_t state_take(struct tar_import *import, const char *bytes, uint32_t *length) {
   if (import->left < *length) *length = (uint32_t)import->left;
   if (import->state == HEADER) memcpy(import->header + TAR_BLOCK - import->left, bytes, *length);
-  if (import->state == EXTRA) reply_text(&import->body, bytes, *length);
+  if (import->state == EXTRA) reply_text(&import->texts[BODY], bytes, *length);
   if (import->state == CONTENTS && import->file) {
     /* They are only read: transfers have one direction of const. */
     wasi_errno_t error = fs_move(import->file, import->system, true, import->offset, (char *)(uintptr_t)bytes, *length, length);
@@ -373,9 +371,8 @@ int32_t tar_import_finish(struct tar_import *import, struct reply *reply) {
                                                    : "the archive was cut off in the middle of it";
     return refuse(import, WASI_EINVAL, sentence, reply);
   }
-  struct folder_times *times = (struct folder_times *)(void *)import->folders.bytes;
-  uint32_t count = import->folders.length / sizeof *times;
-  for (uint32_t i = 0; i < count; i++) {
+  struct folder_times *times = (struct folder_times *)(void *)import->texts[FOLDERS].bytes;
+  for (uint32_t i = 0; i < import->texts[FOLDERS].length / sizeof *times; i++) {
     struct inode *folder = times[i].folder;
     wasi_errno_t error = folder->ops->set_times ? folder->ops->set_times(folder, times[i].atime, times[i].mtime) : WASI_ESUCCESS;
     if (error && error != WASI_ENOTSUP) return refuse(import, error, "", reply);
@@ -385,14 +382,10 @@ int32_t tar_import_finish(struct tar_import *import, struct reply *reply) {
 
 void tar_import_end(struct tar_import *import) {
   if (!import) return;
-  struct folder_times *times = (struct folder_times *)(void *)import->folders.bytes;
-  for (uint32_t i = 0; i < import->folders.length / sizeof *times; i++) inode_unpin(times[i].folder);
+  struct folder_times *times = (struct folder_times *)(void *)import->texts[FOLDERS].bytes;
+  for (uint32_t i = 0; i < import->texts[FOLDERS].length / sizeof *times; i++) inode_unpin(times[i].folder);
   if (import->file) description_drop(import->file);
   if (import->root) inode_unpin(import->root);
-  free(import->folders.bytes);
-  free(import->body.bytes);
-  free(import->path.bytes);
-  free(import->link.bytes);
-  free(import->name.bytes);
+  for (uint32_t i = 0; i < TEXTS; i++) free(import->texts[i].bytes);
   free(import);
 }

