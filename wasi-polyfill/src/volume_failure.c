@@ -11,7 +11,10 @@ int32_t volume_failure(const char *bytes, uint32_t length, struct reply *reply) 
     return reply_refuse(reply, WASI_EBUSY, "flush", "", "Volume \"", volume,
                         "\" was opened or deleted elsewhere: what changes here is no longer stored; reload the page.");
   }
-  if (strcmp(name, "QuotaExceededError") == 0) {
+  /* Chromium's words where a full disk comes before the browser's own limit: it has large values in files. */
+  static const char blobs[] = "DataError: Failed to write blobs";
+  bool disk_full = strlen(text) >= sizeof blobs && memcmp(text, blobs, sizeof blobs - 1) == 0;
+  if (disk_full || strcmp(name, "QuotaExceededError") == 0) {
     return reply_refuse(reply, WASI_ENOSPC, "flush", "", "The browser has no more storage for volume \"", volume,
                         "\": delete files or free disk space.");
   }
