@@ -15,7 +15,7 @@ import { compileGuest } from "./guests.js";
 /** The disk's size, what is taken of it until room is made, and the size of one of the guest's files. */
 const DISK = 256 * 1024 * 1024;
 const BALLAST = 128 * 1024 * 1024;
-const FILE = 512 * 1024;
+const FILE = 8 * 1024 * 1024;
 
 /**
  * Runs `test` where this process may mount; answers false where that is not to be had.

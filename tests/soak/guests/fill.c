@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SIZE = 512 * 1024, MOST = 1000 };
+enum { SIZE = 8 * 1024 * 1024, MOST = 1000 };
 
 static char bytes[SIZE];
 

@@ -1,0 +1,27 @@
+/** The soak tests (tests/soak) for some seconds each: enough to see that they and what they test work. */
+
+import { test } from "node:test";
+import { killTest } from "../soak/kill.js";
+import { tabsTest } from "../soak/tabs.js";
+
+/** One that takes longer hangs; it is minutes where a whole test run shares two cores. */
+const LIMIT = { timeout: 600_000 };
+const SEED = Date.now() % 1_000_000;
+
+test(
+  "what was synced is there after the browser was killed, and the tree is that of one moment",
+  LIMIT,
+  async (t) => {
+    t.diagnostic(`seed ${SEED}`);
+    await killTest({ rounds: 4, seed: SEED, log: (line) => t.diagnostic(line) });
+  },
+);
+
+test(
+  "tabs that write to one volume in turn, and go away anyhow, lose nothing that was stored",
+  LIMIT,
+  async (t) => {
+    t.diagnostic(`seed ${SEED}`);
+    await tabsTest({ tabs: 3, seconds: 10, seed: SEED, log: (line) => t.diagnostic(line) });
+  },
+);
