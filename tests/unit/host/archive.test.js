@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { Nidus } from "../../../node/index.js";
+import { createArchives } from "../../../web/archive.js";
 
 /** @typedef {import("../../../node/system.js").System} System */
 
@@ -241,5 +242,17 @@ test("large files pass in pieces, as streams of node have them", async (t) => {
   await writeFile(out, Readable.fromWeb(/** @type {any} */ (system.exportTar("/home"))));
   execFileSync("tar", ["-C", folder, "-xf", out, "big"]);
   assert.ok(bytes.equals(fs.readFileSync(join(folder, "big"))));
+  await system.close();
+});
+
+test("a system that was started anew meanwhile knows nothing of an export, and says so", async () => {
+  const system = await Nidus.boot();
+  const step = createArchives(system.kernel);
+  await assert.rejects(step("export_next", 1), {
+    code: "ECANCELED",
+    message:
+      "The export or import was interrupted: the system had to be started anew meanwhile; begin again.",
+  });
+  await step("export_end", 1);
   await system.close();
 });
