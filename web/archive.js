@@ -19,11 +19,12 @@ import { ARCHIVE_PIECE } from "./limits.js";
 let lastId = 0;
 
 /**
- * Takes the steps in a kernel.
- * @param {import("./kernel.js").Kernel} kernel
+ * Takes the steps in a system.
+ * @param {Pick<import("./system.js").System, "kernel" | "settle">} system
  * @returns {Step}
  */
-export function createArchives(kernel) {
+export function createArchives(system) {
+  const { kernel } = system;
   /** @type {Map<number, number>} the kernel's handles */
   const handles = new Map();
   return async (name, id, value = new Uint8Array()) => {
@@ -49,9 +50,9 @@ export function createArchives(kernel) {
         at += taken;
         if (name !== "import_take" || at >= value.length) return given;
       } catch (error) {
-        if (/** @type {NidusError} */ (error).code !== "EAGAIN") throw error;
-        // Contents come from the store, or room is made, in turns of this thread.
-        await new Promise((resolve) => setTimeout(resolve));
+        const coming = /** @type {NidusError} */ (error).code === "EAGAIN" && system.settle();
+        if (!coming) throw error;
+        await coming;
       }
     }
   };

@@ -94,7 +94,7 @@ export class System {
     let archives;
     /** @type {import("./archive.js").Step} */
     this.archive = async (...step) => {
-      archives ??= import("./archive.js").then(({ createArchives }) => createArchives(kernel));
+      archives ??= import("./archive.js").then(({ createArchives }) => createArchives(this));
       return (await archives)(...step);
     };
     this.env = options.env ?? {};
