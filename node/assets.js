@@ -12,6 +12,9 @@ export const kernelBytes = () => assetBytes("kernel.wasm");
 /** What stands behind `cc`. */
 export const toolchainBytes = () => assetBytes("toolchain.wasm");
 
+/** The part of the kernel that exports and imports trees. */
+export const archiveBytes = () => assetBytes("archive.wasm");
+
 /** The engine's module. */
 export const engineBytes = () => assetBytes("engine.wasm");
 

@@ -9,7 +9,7 @@
  */
 
 import { NidusError } from "../web/errors.js";
-import { engineBytes, kernelBytes } from "./assets.js";
+import { archiveBytes, engineBytes, kernelBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
 import { sleep } from "./stdio.js";
 import { System } from "./system.js";
@@ -57,6 +57,7 @@ async function boot({ mounts = {}, env, toolchain = false, signal } = {}) {
     kernel: kernelBytes(),
     folders: new HostFolders(),
     env,
+    archives: archiveBytes,
     engine: engineBytes,
     stdio: planWebStreams,
     waitSync: waitForClock,

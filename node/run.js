@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { NidusError, signalNumber } from "../web/errors.js";
-import { engineBytes, kernelBytes } from "./assets.js";
+import { archiveBytes, engineBytes, kernelBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
 import { endAfter, lowerMemory, parseLimit } from "./limits.js";
 import { FdInput, FdOutput, waitFor } from "./stdio.js";
@@ -142,6 +142,7 @@ export async function bootCommandLine(env, trace = false) {
   const stderr = new FdOutput(2, broken);
   const system = await System.create({
     kernel: kernelBytes(),
+    archives: archiveBytes,
     engine: engineBytes,
     folders: new HostFolders(),
     env,

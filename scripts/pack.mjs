@@ -7,7 +7,13 @@ import { join } from "node:path";
 import { ScriptError, must, root, script } from "./lib/process.mjs";
 
 await script(async () => {
-  for (const name of ["kernel.wasm", "kernel.shared.wasm", "toolchain.wasm", "engine.wasm"]) {
+  for (const name of [
+    "kernel.wasm",
+    "kernel.shared.wasm",
+    "archive.wasm",
+    "toolchain.wasm",
+    "engine.wasm",
+  ]) {
     if (!existsSync(join(root, "web", name))) {
       throw new ScriptError(`web/${name} has not been built; run npm run setup first.`);
     }

@@ -1,10 +1,13 @@
 /**
- * A tree as a tar archive in a stream, and back. The kernel writes and reads the archive (tar.h); this file
- * moves its pieces, between a kernel and a stream (`createArchives`), and where the stream is in the page
- * and the kernel in a worker, across (`exportTo`, `importFrom`). Loaded when it is first used.
+ * A tree as a tar archive in a stream, and back. archive.wasm, a part of the kernel that comes later, writes and
+ * reads the archive (tar.h); this file moves its pieces, between the kernel and a stream (`createArchives`), and where
+ * the stream is in the page and the kernel in a worker, across (`exportTo`, `importFrom`). Loaded when it is first
+ * used.
  */
 
+import { compileAsset } from "./assets.js";
 import { NidusError } from "./errors.js";
+import { Kernel } from "./kernel.js";
 import { ARCHIVE_PIECE } from "./limits.js";
 
 /** @typedef {"export_begin" | "export_next" | "export_end" | "import_begin" | "import_take" | "import_finish" | "import_end"} StepName */
@@ -19,18 +22,43 @@ import { ARCHIVE_PIECE } from "./limits.js";
 let lastId = 0;
 
 /**
- * Takes the steps in a system.
- * @param {Pick<import("./system.js").System, "kernel" | "settle">} system
- * @returns {Step}
+ * An instance of archive.wasm in the memory of a kernel, asked as the kernel is.
+ * @param {Kernel} kernel
+ * @param {import("./interp.js").EngineSource} [source] left out: the package's own file
  */
-export function createArchives(system) {
-  const { kernel } = system;
+async function loadArchives(kernel, source = () => new URL("./archive.wasm", import.meta.url)) {
+  if (kernel.shared) {
+    throw new NidusError(
+      "ENOTSUP",
+      "ENOTSUP: trees are not exported or imported in a system whose memory other threads share",
+    );
+  }
+  const { exports: own, memory, table } = kernel;
+  const instance = await WebAssembly.instantiate(await compileAsset(source(), "archive.wasm"), {
+    kernel: own,
+    env: { ...own, memory },
+  });
+  const archives = new Kernel(instance, memory);
+  // What the kernel's files do stands in its table, at places that never change.
+  archives.table.grow(Math.max(0, table.length - archives.table.length));
+  for (let i = 1; i < table.length; i++) archives.table.set(i, table.get(i));
+  archives.raw._initialize?.();
+  return archives;
+}
+
+/**
+ * Takes the steps in a system.
+ * @param {Pick<import("./system.js").System, "kernel" | "settle" | "archives">} system
+ * @returns {Promise<Step>}
+ */
+export async function createArchives(system) {
+  const archives = await loadArchives(system.kernel, system.archives);
   /** @type {Map<number, number>} the kernel's handles */
   const handles = new Map();
   return async (name, id, value = new Uint8Array()) => {
     const which = `nidus_${name}`;
     if (typeof value === "string") {
-      handles.set(id, kernel.ask(which, [value])[0]);
+      handles.set(id, archives.ask(which, [value], system.kernel.exports.nidus_system())[0]);
       return new Uint8Array();
     }
     const handle = handles.get(id);
@@ -46,7 +74,7 @@ export function createArchives(system) {
     for (let at = 0; ;) {
       try {
         const piece = value.subarray(at, at + ARCHIVE_PIECE);
-        const [taken, given] = kernel.request(which, [piece], handle);
+        const [taken, given] = archives.request(which, [piece], handle);
         at += taken;
         if (name !== "import_take" || at >= value.length) return given;
       } catch (error) {

@@ -46,7 +46,7 @@ export { NidusError };
  *   out; the rest is read when it is needed
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
- * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
+ * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, archive?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
  *   addresses of the package's own files, where a bundler or server moved them
  * @property {string | URL | {compiler: URL | string | WebAssembly.Module, resources: URL | string | Blob}} [toolchain]
  *   where `llvm.core.wasm` and `llvm-resources.tar` of `@yowasp/clang` are served (the folder they lie
@@ -293,7 +293,7 @@ export class Nidus {
     this.flush = () => ask("flush");
 
     /** @type {import("./archive.js").Step} */
-    const archive = (...step) => ask("archive", ...step);
+    const archive = (...step) => ask("archive", sent(assets?.archive), ...step);
 
     /**
      * The tree below a folder as a tar archive: names, modes, times in nanoseconds, hard and symbolic links,

@@ -67,7 +67,8 @@
  * @property {(process: number, word: number, value: number | Uint8Array) => void} tell
  * @property {(method: string, ...values: unknown[]) => Promise<unknown>} fs
  * @property {(end?: import("./stdio.js").Inherited) => Promise<unknown>} pipe makes one, or closes an end
- * @property {import("./archive.js").Step} archive
+ * @property {(source: string | WebAssembly.Module | undefined, ...step: Parameters<import("./archive.js").Step>) => Promise<unknown>} archive
+ *   `source`: archive.wasm, where it is not beside worker.js
  * @property {() => Promise<unknown>} prepare
  * @property {() => Promise<unknown>} flush
  * @property {() => Promise<unknown>} close

@@ -42,6 +42,8 @@ import { createCollector, exportTar, importTar } from "./streams.js";
  * @property {boolean} [multiMemory] let system calls copy without JavaScript; left out: where possible
  * @property {(options: import("./stdio.js").StdioOptions, patient: boolean) => import("./stdio.js").Stdio | Promise<import("./stdio.js").Stdio>} [stdio]
  *   what callers may give a process as its standard streams; left out: `planStdio`
+ * @property {import("./interp.js").EngineSource} [archives] archive.wasm, for exports and imports; left out: the
+ *   package's own file
  * @property {import("./interp.js").EngineSource} [engine] engine.wasm, for the interp tier;
  *   left out: the package's own file
  */
@@ -90,12 +92,13 @@ export class System {
       for (; !step.done; step = run.next()) await this.settle();
       return step.value;
     });
+    this.archives = options.archives;
     /** @type {Promise<import("./archive.js").Step> | undefined} */
-    let archives;
+    let loaded;
     /** @type {import("./archive.js").Step} */
     this.archive = async (...step) => {
-      archives ??= import("./archive.js").then(({ createArchives }) => createArchives(this));
-      return (await archives)(...step);
+      loaded ??= import("./archive.js").then(({ createArchives }) => createArchives(this));
+      return (await loaded)(...step);
     };
     this.env = options.env ?? {};
     /** @type {Map<string, import("./programs.js").Program>} */

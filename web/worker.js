@@ -98,9 +98,10 @@ const verbs = {
     return value;
   },
 
-  async archive(step, ...values) {
-    const answer = await system.archive(step, ...values);
-    if (jobs.size > 0 && step === "import_finish") await flush();
+  async archive(source, ...step) {
+    if (source) system.archives = () => source;
+    const answer = await system.archive(...step);
+    if (jobs.size > 0 && step[0] === "import_finish") await flush();
     return answer;
   },
 

@@ -13,6 +13,7 @@ const KB = 1000;
 const MODULES = [
   { file: "kernel.wasm", limit: 100 * KB },
   { file: "kernel.shared.wasm", limit: undefined },
+  { file: "archive.wasm", limit: 15 * KB },
   { file: "toolchain.wasm", limit: 40 * KB },
   { file: "engine.wasm", limit: 220 * KB },
 ];

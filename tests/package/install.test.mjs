@@ -70,7 +70,13 @@ describe("the packed package", () => {
     for (const path of [...paths(manifest.exports), ...paths(manifest.bin)]) {
       assert.ok(files.includes(path.replace(/^\.\//, "")), `${path} is packed`);
     }
-    for (const name of ["kernel.wasm", "kernel.shared.wasm", "toolchain.wasm", "engine.wasm"])
+    for (const name of [
+      "kernel.wasm",
+      "kernel.shared.wasm",
+      "archive.wasm",
+      "toolchain.wasm",
+      "engine.wasm",
+    ])
       assert.ok(files.includes(`web/${name}`), name);
   });
 

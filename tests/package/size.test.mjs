@@ -10,6 +10,7 @@ const web = fileURLToPath(new URL("../../web/", import.meta.url));
 for (const [name, limit] of /** @type {const} */ ([
   ["kernel.wasm", 100_000],
   ["kernel.shared.wasm", 100_000],
+  ["archive.wasm", 15_000],
   ["toolchain.wasm", 40_000],
   ["engine.wasm", 320_000],
 ])) {

@@ -11,7 +11,6 @@
 #include "program.h"
 #include "spawn.h"
 #include "volume.h"
-#include "tar.h"
 #include "volume_failure.h"
 #include "wasm_give.h"
 
@@ -161,55 +160,8 @@ int32_t export_fs(const char *values, uint32_t length, uint32_t operation, uint3
   return reply_give(&reply, fs_perform(the_system, operation, values, first, length - first, options, x, y, &reply));
 }
 
-/* Archives (tar.h): what begins is given a path, the one string, and answers a handle, which is good until the end;
- * all others are called alike. */
-EXPORT("nidus_export_begin") int32_t export_export_begin(const char *path, uint32_t length) {
-  struct reply reply = {0};
-  struct tar_writer *writer;
-  int32_t result = tar_write_begin(the_system, path, length - 1, &writer, &reply);
-  return reply_give(&reply, result < 0 ? result : (int32_t)writer);
-}
-
-EXPORT("nidus_export_next")
-int32_t export_export_next(const char *none, uint32_t length, struct tar_writer *writer) {
-  (void)none, (void)length;
-  struct reply reply = {0};
-  return reply_give(&reply, tar_write_next(writer, &reply));
-}
-
-EXPORT("nidus_export_end")
-int32_t export_export_end(const char *none, uint32_t length, struct tar_writer *writer) {
-  (void)none, (void)length;
-  tar_write_end(writer);
-  return 0;
-}
-
-EXPORT("nidus_import_begin") int32_t export_import_begin(const char *path, uint32_t length) {
-  struct reply reply = {0};
-  struct tar_import *import;
-  int32_t result = tar_import_begin(the_system, path, length - 1, &import, &reply);
-  return reply_give(&reply, result < 0 ? result : (int32_t)import);
-}
-
-EXPORT("nidus_import_take")
-int32_t export_import_take(const char *bytes, uint32_t length, struct tar_import *import) {
-  struct reply reply = {0};
-  return reply_give(&reply, tar_import_take(import, bytes, length, &reply));
-}
-
-EXPORT("nidus_import_finish")
-int32_t export_import_finish(const char *none, uint32_t length, struct tar_import *import) {
-  (void)none, (void)length;
-  struct reply reply = {0};
-  return reply_give(&reply, tar_import_finish(import, &reply));
-}
-
-EXPORT("nidus_import_end")
-int32_t export_import_end(const char *none, uint32_t length, struct tar_import *import) {
-  (void)none, (void)length;
-  tar_import_end(import);
-  return 0;
-}
+/* For archive.wasm, whose calls are about a system. */
+EXPORT("nidus_system") struct nidus_system *export_system(void) { return the_system; }
 
 /* Mounts at a path, the one string. */
 static int32_t mounted(const char *path, int32_t mount) {

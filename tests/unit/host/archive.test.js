@@ -247,7 +247,7 @@ test("large files pass in pieces, as streams of node have them", async (t) => {
 
 test("a system that was started anew meanwhile knows nothing of an export, and says so", async () => {
   const system = await Nidus.boot();
-  const step = createArchives(system);
+  const step = await createArchives(system);
   await assert.rejects(step("export_next", 1), {
     code: "ECANCELED",
     message:

@@ -425,7 +425,7 @@ static void dialects_are_read(struct guest *guest) {
 
 static void no_room_is_an_error(struct guest *guest) {
   struct archive archive = {0};
-  int32_t mount = nidus_mount_mem(guest->system, "/box/in", 7, 0);
+  int32_t mount = nidus_mount_mem(guest->system, "/box/in", 7);
   require(mount > 0 && nidus_mount_limit(guest->system, (uint32_t)mount, 100000) == 0);
   add_header(&archive, "big", '0', 200000, "");
   add_blocks(&archive, 200000);
