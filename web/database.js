@@ -9,33 +9,43 @@
  * first lives. Where there are no Web Locks (plain http), and against every other surprise, each mount has
  * a number, one more than the one before, and leaves it in `meta`. A flush adds the number after its own
  * and takes it away again: if a later mount has left it there, the add fails, and with it the
- * transaction. Chunks are read in a transaction that looks whether it is there.
+ * transaction. Chunks are read in a transaction that looks whether it is there, and on a view whether the log
+ * has grown.
  *
- * A view reads what somebody else writes, and leaves nothing. It gets chunks only while it knows the whole log, so that
- * what it shows is one moment of the volume.
+ * A flush that fails may be there all the same, when the connection was lost. So it is done again under the same numbers,
+ * which changes nothing then, and those numbers are never used for anything else.
  */
 
 import { MOUNTS } from "./limits.js";
 
 const SCHEMA = 2;
 const ALL = ["log", "chunk", "meta"];
+/** What errors are called that may mean no more than a lost connection. */
+const LOSSES = /Abort|InvalidState|Unknown/;
 
 /** @typedef {(db: IDBDatabase, tx: IDBTransaction) => Promise<void>} Migration */
+
+/**
+ * A volume `idb:NAME`.
+ * @type {import("./volume-kinds.js").Kind["openStore"]}
+ */
+export const openStore = (name) => openDatabase(indexedDB, name);
 
 /**
  * Opens the database of a volume. Rejects with the browser's own error, as all here does: `VersionError`
  * where the database must not be used, others where there is none to be had.
  * @param {IDBFactory} factory
  * @param {string} name
- * @param {boolean} [view]
  * @returns {Promise<import("./volume.js").Store>}
  */
-export async function openDatabase(factory, name, view) {
+export async function openDatabase(factory, name) {
   /** @type {IDBDatabase | null} null: the connection was lost */
   let db = null;
   /** Which mount of the database this is; 0 before it is read. */
   let number = 0;
-  /** The number of the last segment that a view has read. */
+  /** It is a view of another one's. */
+  let view = false;
+  /** The last segment that was read or written. */
   let last = 0;
   /** @type {Migration | undefined} from schema 1, once it is needed */
   let migrate;
@@ -43,8 +53,11 @@ export async function openDatabase(factory, name, view) {
   const connect = async () => {
     const request = factory.open(`nidus:${name}`, SCHEMA);
     let older = false;
+    let gone = false;
     request.onupgradeneeded = ({ oldVersion }) => {
       const tx = /** @type {IDBTransaction} */ (request.transaction);
+      // One that was mounted and is gone was deleted, and stays so.
+      if ((gone = oldVersion === 0 && number > 0)) return tx.abort();
       if ((older = oldVersion > 0) && !migrate) return tx.abort();
       request.result.createObjectStore("log", { autoIncrement: true });
       if (older) return void migrate?.(request.result, tx).catch(() => abort(tx));
@@ -55,6 +68,7 @@ export async function openDatabase(factory, name, view) {
     try {
       opened = await result(request);
     } catch (error) {
+      if (gone) throw new DOMException("", "ConstraintError");
       if (!older || migrate) throw error;
       // A transaction does not outlive waiting for the module.
       ({ migrate } = await import("./volume-migrate.js"));
@@ -85,7 +99,7 @@ export async function openDatabase(factory, name, view) {
    *   at once
    * @returns {Promise<T>}
    */
-  const transact = async (mode, options, use) => {
+  const attempt = async (mode, options, use) => {
     const tx = (db ?? (await connect())).transaction(ALL, mode, options);
     const completed = new Promise((resolve, reject) => {
       tx.oncomplete = resolve;
@@ -103,60 +117,91 @@ export async function openDatabase(factory, name, view) {
     }
   };
 
-  /** What of the log a view has not read. */
-  const refresh = () =>
-    transact("readonly", {}, async (store) => {
-      const range = IDBKeyRange.lowerBound(last, true);
-      const log = store("log");
-      const [keys, segments] = await Promise.all([
-        result(log.getAllKeys(range)),
-        result(log.getAll(range)),
-      ]);
-      last = Number(keys.at(-1) ?? last);
-      return segments;
+  const close = () => {
+    db?.close();
+    db = null;
+  };
+
+  /**
+   * `attempt`, and once more on a new connection when the one that was there proves to be of no use any more:
+   * browsers say so in several ways, some only when a transaction has failed.
+   * @type {typeof attempt}
+   */
+  const transact = (mode, options, use) =>
+    attempt(mode, options, use).catch((error) => {
+      if (!LOSSES.test(error.name)) throw error;
+      close();
+      return attempt(mode, options, use);
     });
 
   await connect();
-  return {
-    name,
-    refresh: view && refresh,
+  /** Other tabs' views are told here. */
+  const channel = new BroadcastChannel(`nidus:${name}`);
+  channel.onmessage = () => store.onchange?.();
+  // In Node it alone keeps no program alive.
+  /** @type {{unref?: () => void}} */ (/** @type {unknown} */ (channel)).unref?.();
 
-    open: () =>
-      view
-        ? refresh()
-        : transact("readwrite", {}, async (store) => {
-            const meta = store("meta");
-            // An early database has a text there, too; numbers come before texts, and the highest last.
-            const numbers = await result(meta.getAllKeys(IDBKeyRange.upperBound(Infinity)));
-            number = Number(numbers.at(-1) ?? 0) + 1;
-            meta.add(Date.now(), number);
-            meta.delete(IDBKeyRange.upperBound(number - MOUNTS));
-            return result(store("log").getAll());
-          }),
+  /** @type {import("./volume.js").Store} */
+  const store = {
+    name,
+    onchange: null,
+
+    async open(asView) {
+      let [mount, end] = [0, last];
+      const log = await transact(asView ? "readonly" : "readwrite", {}, async (store) => {
+        const meta = store("meta");
+        const behind = IDBKeyRange.lowerBound(last, true);
+        const [numbers, keys, segments] = await Promise.all([
+          // An early database has a text there, too; numbers come before texts, and the highest last.
+          result(meta.getAllKeys(IDBKeyRange.upperBound(Infinity))),
+          result(store("log").getAllKeys(behind)),
+          result(store("log").getAll(behind)),
+        ]);
+        mount = Number(numbers.at(-1) ?? 0);
+        end = Number(keys.at(-1) ?? last);
+        if (!asView) {
+          meta.add(Date.now(), ++mount);
+          meta.delete(IDBKeyRange.upperBound(mount - MOUNTS));
+        }
+        return segments;
+      });
+      [number, last, view] = [mount, end, asView];
+      return log;
+    },
 
     // With all that can be asked of durability.
-    write: ({ restart, segments, cuts, chunks }) =>
-      transact("readwrite", { durability: "strict" }, async (store, commit) => {
+    async write({ restart, segments, cuts, chunks }) {
+      const before = last;
+      last += segments.length;
+      await transact("readwrite", { durability: "strict" }, async (store, commit) => {
         const [log, chunk, meta] = /** @type {[IDBObjectStore, IDBObjectStore, IDBObjectStore]} */ (
           ALL.map(store)
         );
         meta.add(0, number + 1);
         meta.delete(number + 1);
         if (restart) log.clear();
-        for (const segment of segments) log.add(segment);
+        segments.forEach((segment, i) => log.put(segment, before + 1 + i));
         // A list comes after all numbers.
         for (const [ino, from] of cuts) chunk.delete(IDBKeyRange.bound([ino, from], [ino, []]));
         for (const { key, bytes } of chunks) chunk.put(bytes, key);
         commit();
-      }),
+      });
+      channel.postMessage(last);
+    },
 
     chunks: (ino, first, count) =>
       transact("readonly", {}, async (store) => {
-        const [guard, known] = view ? ["log", last] : ["meta", number];
-        const later = result(store(guard).count(IDBKeyRange.bound(known + 1, Infinity)));
+        // Of a view's writer, or of who took the volume over.
+        const later = result(
+          view
+            ? store("log").count(IDBKeyRange.lowerBound(last, true))
+            : store("meta").count(IDBKeyRange.bound(number + 1, Infinity)),
+        );
         const chunk = store("chunk");
         const found = Array.from({ length: count }, (_, i) => result(chunk.get([ino, first + i])));
-        if ((await later) === 0) return Promise.all(found);
+        // Together, for all of them fail if one does.
+        const [more, ...chunks] = await Promise.all([later, ...found]);
+        if (more === 0) return chunks;
         if (view) return null;
         throw new DOMException("", "ConstraintError");
       }),
@@ -177,10 +222,11 @@ export async function openDatabase(factory, name, view) {
       }),
 
     close() {
-      db?.close();
-      db = null;
+      channel.close();
+      close();
     },
   };
+  return store;
 }
 
 /** @param {IDBTransaction} tx */

@@ -14,11 +14,10 @@
 
 import { NidusError } from "./errors.js";
 import { createFs } from "./fs-promises.js";
-import { createKept } from "./kept-volume.js";
 import { createProcess } from "./page-process.js";
+import { createPageVolume } from "./page-volume.js";
 import { revive } from "./stats.js";
 import { exportTar, importTar, toBytes } from "./streams.js";
-import { lockVolume } from "./volume-lock.js";
 
 export { NidusError };
 
@@ -26,7 +25,9 @@ export { NidusError };
 /** @typedef {import("./protocol.js").Capabilities} Capabilities */
 /** @typedef {import("./protocol.js").Verbs} Verbs */
 /** @typedef {import("./protocol.js").Progress} Progress */
-/** @typedef {import("./protocol.js").VolumeState} VolumeState */
+/** @typedef {import("./page-volume.js").PageVolume} PageVolume */
+/** @typedef {import("./page-volume.js").VolumeOptions} VolumeOptions */
+/** @typedef {import("./page-volume.js").VolumeSource} VolumeSource */
 /** @typedef {import("./protocol.js").ExitStatus} ExitStatus */
 /** @typedef {import("./page-process.js").PageProcess} PageProcess */
 /** @typedef {URL | string | (() => Worker)} WorkerSource */
@@ -37,13 +38,12 @@ export { NidusError };
  */
 
 /**
- * @typedef {object} BootOptions
+ * @typedef {object} Options
  * @property {string} [volume] `idb:NAME`: what lies under /home is kept in this browser; `mem` (the
  *   default): it is gone with the page
+ * @property {Record<string, string | VolumeSource>} [volumes] the same for other paths, each with its own options
+ *   instead of those that are given for all
  * @property {Record<string, string>} [env] of every process, instead of `HOME`, `PATH`, `TERM` and `LANG`
- * @property {number} [maxBytes] the most that /home may hold; beyond it programs see `ENOSPC`
- * @property {number} [memory] how many bytes of the contents of an `idb:` volume may lie in memory, 128 MiB when left
- *   out; the rest is read when it is needed
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
  * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, archive?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
@@ -52,6 +52,8 @@ export { NidusError };
  *   where `llvm.core.wasm` and `llvm-resources.tar` of `@yowasp/clang` are served (the folder they lie
  *   in, or each by itself); left out, the system has no `cc`
  */
+
+/** @typedef {Options & VolumeOptions} BootOptions */
 
 /**
  * @typedef {object} SpawnOptions
@@ -75,10 +77,11 @@ export { NidusError };
  */
 
 /**
- * What a system tells without being asked: `restart` (the worker was replaced), `flush` (all changes
- * are stored), `flusherror` (storing failed and is tried again), `nopersist` (the volume belongs to
- * another tab now).
- * @typedef {"restart" | "flush" | "flusherror" | "nopersist"} EventName
+ * What a system tells without being asked: `restart` (the worker was replaced); and of a volume, whose path it gives:
+ * `flush` (all changes are stored), `flusherror` (storing failed and is tried again), `nopersist` (it is not stored
+ * any more: it belongs to another tab now), `refresh` (a view shows what its writer stored).
+ * @typedef {"restart" | import("./protocol.js").VolumeEvent} EventName
+ * @typedef {(error: NidusError | null, path: string) => void} Listener
  */
 
 /**
@@ -105,26 +108,21 @@ export class Nidus {
    * @returns {Promise<Nidus>}
    */
   static async boot(options = {}) {
-    const { volume = "mem" } = options;
-    const match = /^(?:mem|idb:(.+))$/s.exec(volume);
-    if (!match) throw new NidusError("EINVAL", `volume is "${volume}": say "idb:NAME" or "mem".`);
-    const { locks } = navigator;
-    // Held by the page, since a worker that is ended may take its time.
-    const unlock = match[1] && locks ? await lockVolume(locks, match[1]) : () => {};
-    return new Nidus(options, match[1], unlock).#booted;
+    return new Nidus(options).#booted;
   }
 
-  /**
-   * @param {BootOptions} options
-   * @param {string | undefined} volume its name
-   * @param {() => void} unlock gives it back
-   */
-  constructor(
-    { env, onProgress, signal: giveUp, assets, toolchain, maxBytes, memory },
-    volume,
-    unlock,
-  ) {
-    const { keep, kept } = createKept();
+  /** @param {BootOptions} options */
+  constructor(options) {
+    const {
+      env,
+      onProgress,
+      signal: giveUp,
+      assets,
+      toolchain,
+      access,
+      maxBytes,
+      memory,
+    } = options;
     // An address has neither of the two.
     const folder = String(toolchain).replace(/\/?$/, "/llvm");
     const { compiler = `${folder}.core.wasm`, resources = `${folder}-resources.tar` } =
@@ -139,12 +137,12 @@ export class Nidus {
     let lastId = 0;
     /** @type {Map<number, Target>} */
     const targets = new Map();
-    /** @type {Set<(event: EventName, error: NidusError | null) => void>} */
+    /** @type {Set<(event: EventName, error: NidusError | null, path: string) => void>} */
     const listeners = new Set();
 
-    /** @type {(event: EventName, error: NidusError | null) => void} */
-    const emit = (event, error) => {
-      for (const listener of listeners) listener(event, error);
+    /** @type {(event: EventName, error?: NidusError | null, path?: string) => void} */
+    const emit = (event, error = null, path = "/home") => {
+      for (const listener of listeners) listener(event, error, path);
     };
 
     const hidden = () => {
@@ -173,15 +171,12 @@ export class Nidus {
         };
         /** @type {Parameters<Verbs["boot"]>} */
         const boot = [
-          volume,
-          kept,
+          managed.map(({ settings }) => settings()),
           parts,
           .../** @type {[any, any, any, any]} */ (
             [assets?.kernel, compiler, resources, assets?.toolchain].map(sent)
           ),
           env,
-          maxBytes,
-          memory,
         ];
         its.postMessage([0, "boot", boot]);
         for (const { message } of targets.values()) if (message) its.postMessage(message);
@@ -314,13 +309,13 @@ export class Nidus {
 
     /**
      * @param {EventName} name
-     * @param {(error: NidusError | null) => void} listener
+     * @param {Listener} listener
      * @returns {() => void} stops listening
      */
     this.on = (name, listener) => {
-      /** @type {typeof emit} */
-      const told = (event, error) => {
-        if (event === name) listener(error);
+      /** @type {(event: EventName, error: NidusError | null, path: string) => void} */
+      const told = (event, error, path) => {
+        if (event === name) listener(error, path);
       };
       listeners.add(told);
       return () => void listeners.delete(told);
@@ -339,36 +334,58 @@ export class Nidus {
       }
     };
 
+    const managed = Object.entries({ "/home": options.volume ?? "mem", ...options.volumes }).map(
+      ([path, source]) => {
+        const own = typeof source === "string" ? { from: source } : source;
+        return createPageVolume(path, { access, maxBytes, memory, ...own }, ask);
+      },
+    );
+    /**
+     * The volumes by the paths they lie at.
+     * @type {Record<string, PageVolume>}
+     */
+    this.volumes = Object.fromEntries(managed.map(({ path, volume }) => [path, volume]));
+    /** The one at /home. */
+    this.volume = /** @type {PageVolume} */ (this.volumes["/home"]);
+
+    const lock = async () => {
+      // All pages in one order, so that no two wait for each other.
+      const order = [...managed].sort((a, b) => (a.from < b.from ? -1 : 1));
+      for (const each of order) await each.lock(giveUp);
+      // The locks are held by the page, since a worker that is ended may take its time.
+      if (dead === undefined) start();
+      else unlock();
+    };
+    const unlock = () => {
+      for (const each of managed) each.unlock();
+    };
+
     document?.addEventListener("visibilitychange", hidden);
     /** @type {Promise<Nidus>} */
     const booted = new Promise((resolve, reject) => {
       /** @type {SystemTarget} */
       const system = {
         progress: (progress) => onProgress?.(progress),
-        keep,
+        keep: (path, changes) => managed.find((each) => each.path === path)?.keep(changes),
         part: (source, part) => parts.set(source, part),
-        event: (event, record, volume) => {
-          this.volume = volume;
-          emit(event, record && NidusError.fromJSON(record));
+        event: (event, record, path, state) => {
+          Object.assign(/** @type {PageVolume} */ (this.volumes[path]), state);
+          emit(event, record && NidusError.fromJSON(record), path);
         },
-        resolve: ({ capabilities, volume, fs }) => {
+        resolve: ({ capabilities, volumes, fs }) => {
           /**
            * What this browser, on this page, lets a system do, and what each thing missing costs.
            * @type {Capabilities}
            */
           this.capabilities = capabilities;
-          /**
-           * Whether files outlive the page, and why not.
-           * @type {VolumeState}
-           */
-          this.volume = volume;
+          managed.forEach(({ volume }, i) => Object.assign(volume, volumes[i]));
           /**
            * The files, in the shape of `node:fs/promises`.
            * @type {Fs}
            */
           this.fs = this.fs ?? createFs(fs, async (...call) => revive(await ask("fs", ...call)));
           // Nobody listens yet to the first one.
-          emit("restart", null);
+          emit("restart");
           resolve(this);
         },
         reject(error) {
@@ -378,7 +395,7 @@ export class Nidus {
         },
       };
       targets.set(0, system);
-      start();
+      lock().catch(stop);
     });
     this.#booted = watch(giveUp, stop, booted);
   }

@@ -17,6 +17,7 @@ const AUTO = 0;
 const INTERP = 2;
 const READS = 1;
 const POLLS = 2;
+const SYNCS = 4;
 /** Instead of a number of imports: the module is none. */
 const NO_MODULE = -1;
 
@@ -81,6 +82,7 @@ export async function findProgram(system, command, name, cwd, env, options) {
     // May it come to wait for something for which this host cannot hold it on the direct tier?
     const waits =
       (needs & POLLS && !system.canWait) ||
+      (needs & SYNCS && !system.canWaitForFlush) ||
       (needs & READS && !system.canWaitForInput && hasInputLater(options)) ||
       (!system.runner.patient && hasPipe(options));
     return way === AUTO && waits ? later : { module: compiled, entry };

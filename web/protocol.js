@@ -29,6 +29,17 @@
  * @typedef {object} VolumeState whether files outlive the page
  * @property {boolean} persistent
  * @property {string | null} reason why not
+ * @property {boolean} readonly it is a view: another page or worker may write
+ */
+
+/**
+ * @typedef {object} VolumeSettings
+ * @property {string} path where it lies
+ * @property {string} from its kind and name, as `idb:lab`; `mem`
+ * @property {boolean} readonly
+ * @property {number} [maxBytes] the most it may hold
+ * @property {number} [memory] bytes of it that are kept in memory, if more is stored
+ * @property {import("./kept-volume.js").Kept} kept what the page keeps of a volume in memory
  */
 
 /** @typedef {{phase: "download" | "compile" | "mount", file: string, loaded: number, total: number}} Progress */
@@ -55,12 +66,12 @@
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
 /** @typedef {import("./errors.js").ErrorRecord} ErrorRecord */
 
-/** @typedef {{capabilities: Capabilities, volume: VolumeState, fs: string[]}} Booted `fs`: its methods */
+/** @typedef {{capabilities: Capabilities, volumes: VolumeState[], fs: string[]}} Booted `fs`: its methods */
 
 /**
  * What a page asks for.
  * @typedef {object} Verbs
- * @property {(volume: string | undefined, records: import("./kept-volume.js").Kept, kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, env?: Record<string, string>, maxBytes?: number, memory?: number) => Promise<Booted>} boot
+ * @property {(volumes: VolumeSettings[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, env?: Record<string, string>) => Promise<Booted>} boot
  *   without `kernel`, it comes from beside worker.js; without `compiler`, the system has no `cc`
  * @property {(process: number, command: string, args: string[], settings: SpawnSettings, ring: ArrayBufferLike) => Promise<number>} spawn
  *   answers the process number in the system
@@ -69,6 +80,7 @@
  * @property {(end?: import("./stdio.js").Inherited) => Promise<unknown>} pipe makes one, or closes an end
  * @property {(source: string | WebAssembly.Module | undefined, ...step: Parameters<import("./archive.js").Step>) => Promise<unknown>} archive
  *   `source`: archive.wasm, where it is not beside worker.js
+ * @property {(path: string, method: string, ...values: unknown[]) => Promise<unknown>} volume of the one that lies there
  * @property {() => Promise<unknown>} prepare
  * @property {() => Promise<unknown>} flush
  * @property {() => Promise<unknown>} close
@@ -90,9 +102,15 @@
 /**
  * @typedef {object} SystemEvents
  * @property {(progress: Progress) => void} progress
- * @property {(cut: import("./volume.js").Cut) => void} keep of a volume in memory
+ * @property {(path: string, cut: import("./volume.js").Cut) => void} keep of a volume in memory
  * @property {(source: unknown, part: WebAssembly.Module | Blob) => void} part what came from an address
- * @property {(name: "flush" | "flusherror" | "nopersist", error: ErrorRecord | null, volume: VolumeState) => void} event
+ * @property {(name: VolumeEvent, error: ErrorRecord | null, path: string, volume: VolumeState) => void} event
+ */
+
+/**
+ * What a volume tells: all changes are stored; storing failed and is tried again; it is not stored any more; a view
+ * shows what its writer stored.
+ * @typedef {"flush" | "flusherror" | "nopersist" | "refresh"} VolumeEvent
  */
 
 /**

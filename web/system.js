@@ -51,10 +51,10 @@ import { createCollector, exportTar, importTar } from "./streams.js";
 /**
  * What is mounted at a path:
  * `mem`, an empty volume in memory; `tar`, an archive, used in place and read-only; `volume`, one whose changes `flush`
- * stores, and whose contents `settle` gets where not more than `memory` bytes of them may lie in memory.
+ * stores, and whose contents `settle` gets where not more than `memory` bytes of them may lie in memory; `flags`: 1, a view.
  * @typedef {{type: "mem"}
  *   | {type: "tar", from: import("./mounts.js").ArchiveSource, size?: number}
- *   | {type: "volume", flush: () => Promise<void>, settle?: () => Promise<unknown> | null, memory?: number}} MountSpec
+ *   | {type: "volume", flush: () => Promise<void>, settle?: () => Promise<unknown> | null, flags?: number, memory?: number}} MountSpec
  */
 
 /** @typedef {ExitStatus & {stdout: string, stderr: string, diagnostics?: unknown[]}} ExecResult */
@@ -114,6 +114,8 @@ export class System {
     });
     this.engine = options.engine;
     this.planStdio = options.stdio ?? planStdio;
+    /** No volume stores in this thread, or it is not held up while a process waits for that. */
+    this.canWaitForFlush = true;
     /** Processes can wait, holding up this thread or not. */
     this.canWait = this.runner.patient || options.waitSync !== undefined;
     /** A program on the direct tier can be held until its input comes. */
@@ -132,10 +134,11 @@ export class System {
       type === "tar"
         ? await loadArchive(this.kernel, spec.from, spec.size)
         : type === "volume"
-          ? [0, spec.memory ?? NaN]
+          ? [spec.flags ?? 0, spec.memory ?? NaN]
           : [];
     const [mount] = this.kernel.ask(`nidus_mount_${type}`, [path], ...numbers);
     if (type === "volume") this.#volumes.set(mount, spec);
+    this.canWaitForFlush = this.runner.patient || this.#volumes.size === 0;
     return mount;
   }
 
@@ -150,7 +153,10 @@ export class System {
 
   /** Resolves when everything written to volumes is stored. */
   async flush() {
-    await Promise.all(Array.from(this.#volumes.values(), ({ flush }) => flush()));
+    // All of them end before one's failure is told.
+    const flushes = Array.from(this.#volumes.values(), ({ flush }) => flush());
+    await Promise.allSettled(flushes);
+    await Promise.all(flushes);
   }
 
   /**

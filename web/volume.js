@@ -4,6 +4,7 @@
  * The kernel holds the tree and knows what changed and which contents are in memory; this file moves bytes. Mounting
  * reads the log of the store, contents come when they are needed; a flush writes one consistent cut of the
  * kernel's, whole or not at all, so the store always holds the state of some completed flush, whenever the worker dies.
+ * view.js has those that another one writes.
  *
  * Stores: the browser's database (database.js); for a volume in memory the page (kept-volume.js), which
  * so survives a worker that had to be ended.
@@ -21,6 +22,8 @@ import { decodeText } from "./fs.js";
 import { RETRY_LONGEST, WRITE_BEHIND } from "./limits.js";
 
 const EIO = 29;
+/** What no later flush makes good: another one writes here now, or the layout is that of a newer version. */
+const LOST = /EBUSY|ENOTSUP/;
 
 /** @typedef {import("./kernel.js").Kernel} Kernel */
 /** @typedef {import("./errors.js").NidusError} NidusError */
@@ -36,16 +39,17 @@ const EIO = 29;
 /**
  * @typedef {object} Store
  * @property {string} name for messages
- * @property {() => Promise<Uint8Array[]>} open answers the log, and makes this its writer
+ * @property {(view: boolean) => Promise<Uint8Array[]>} open answers what the log has that it has not answered yet, and
+ *   makes this its writer, or a view of it
  * @property {(cut: Cut) => Promise<void>} write all of it or nothing; begins before it returns
- * @property {(ino: number, first: number, count: number) => Promise<(Uint8Array | undefined)[] | null>} chunks
- *   null on a view whose log has more by now
- * @property {false | (() => Promise<Uint8Array[]>)} [refresh] of a view: what its log has more by now
+ * @property {(ino: number, first: number, count: number) => Promise<(Uint8Array | undefined)[] | null>} chunks null:
+ *   the log has more than it has answered
  * @property {() => Promise<[ino: number, index: number][]>} [keys] of all chunks
  * @property {(keys: [ino: number, index: number][]) => Promise<void>} [delete] these chunks
+ * @property {(() => void) | null} [onchange] told when its writer has written; set by a view
  * @property {() => void} close
  */
-/** @typedef {(name: "flush" | "flusherror" | "nopersist", error: NidusError | null) => void} Listener */
+/** @typedef {(name: import("./protocol.js").VolumeEvent, error: NidusError | null) => void} Listener */
 
 /** @typedef {ReturnType<typeof createVolume>} Volume */
 
@@ -59,8 +63,12 @@ export function createVolume(store, reason, on = () => {}) {
   /** @type {Kernel} from `load` on */
   let kernel;
   let mount = -1;
+  let maxBytes = NaN;
   /** It is loaded, and may be stored. */
   let open = false;
+  let whole = false;
+  /** @type {NidusError | null} why nothing of it is stored any more */
+  let lost = null;
   /** @type {Promise<void> | null} the flush under way */
   let running = null;
   /** @type {Promise<void> | null} the one that starts when it ends, shared by all who ask */
@@ -70,8 +78,6 @@ export function createVolume(store, reason, on = () => {}) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   let delay = WRITE_BEHIND;
-  /** What a view reads comes one after the other. @type {Promise<unknown>} */
-  let turn = Promise.resolve();
 
   /**
    * Throws what a failure of the store means, in the kernel's words.
@@ -116,7 +122,7 @@ export function createVolume(store, reason, on = () => {}) {
 
   const write = async () => {
     clearTimeout(timer);
-    if (!open) return;
+    if (!open && !lost) return;
     const k = kernel.exports;
     if (k.nidus_volume_dirty(mount) === 0) return schedule();
     /** @type {NidusError | null} */
@@ -124,13 +130,18 @@ export function createVolume(store, reason, on = () => {}) {
     try {
       // Without a pause between: a store completes by itself what it was given, even if a program keeps
       // this thread busy from now on.
-      await store.write(takeCut()).catch(refuse);
+      const cut = takeCut();
+      if (lost) throw lost;
+      await store.write(cut).catch(refuse);
     } catch (thrown) {
       error = /** @type {NidusError} */ (thrown);
     }
+    // Whoever waits in fd_sync is told, too.
     k.nidus_flush_end(mount, error ? (error.errno ?? EIO) : 0);
+    if (lost) throw lost;
     delay = error ? Math.min(delay * 2, RETRY_LONGEST) : WRITE_BEHIND;
-    if (error?.code === "EBUSY") {
+    if (error && LOST.test(error.code)) {
+      lost = error;
       open = false;
       reason = error.message;
     }
@@ -140,9 +151,9 @@ export function createVolume(store, reason, on = () => {}) {
   };
 
   /**
-   * Resolves when all that changed before the call is stored for good. Rejects with `ENOSPC`, `EBUSY`
-   * (another tab took the volume over) or `EIO`; nothing is dropped from memory then, and storing is
-   * tried again.
+   * Resolves when all that changed before the call is stored for good. Rejects with `ENOSPC` or `EIO`, when
+   * storing is tried again, and with `EBUSY` (another tab took the volume over) or `ENOTSUP` (a newer version
+   * did) for good; nothing is dropped from memory.
    * @returns {Promise<void>}
    */
   const flush = () => {
@@ -157,33 +168,27 @@ export function createVolume(store, reason, on = () => {}) {
   };
 
   /**
-   * Gives segments to the kernel, which makes a tree of them, or of the one that it has another.
-   * @param {Uint8Array[]} segments
-   * @param {number} [maxBytes]
+   * Takes in what the log has more than was taken; answers whether that is anything.
+   * @param {boolean} view whether to be no more than a view
    */
-  const take = (segments, maxBytes = NaN) => {
+  const take = async (view) => {
+    const segments = await store.open(view).catch(refuse);
     for (const segment of segments) {
       if (kernel.call("nidus_load", [segment], mount)[0] < 0) break;
     }
     kernel.ask("nidus_load_end", [], mount, maxBytes);
-  };
-
-  /** Brings a view up to date; answers whether there was more. */
-  const refresh = async () => {
-    const segments = (await (store.refresh && store.refresh().catch(refuse))) || [];
-    if (segments.length > 0) take(segments);
     return segments.length > 0;
   };
 
-  /**
-   * @template T
-   * @param {() => Promise<T>} act
-   * @returns {Promise<T>}
-   */
-  const inTurn = (act) => {
-    const acted = turn.then(act);
-    turn = acted.catch(() => {});
-    return acted;
+  /** Gets all contents, where all are to be in memory. */
+  const fill = async () => {
+    if (whole) for (let come; (come = settle(true)) !== null;) await come;
+  };
+
+  /** From now on, what changes is stored. */
+  const begin = () => {
+    open = true;
+    schedule();
   };
 
   /**
@@ -193,11 +198,7 @@ export function createVolume(store, reason, on = () => {}) {
    * @param {number} count
    */
   const request = async (ino, first, count) => {
-    /** @type {Awaited<ReturnType<Store["chunks"]>> | undefined} */
-    let chunks = null;
-    try {
-      while ((chunks = await store.chunks(ino, first, count)) === null) await refresh();
-    } catch {} // Who waits is told.
+    const chunks = await store.chunks(ino, first, count).catch(() => null);
     for (let i = 0; i < count; i++) {
       const bytes = chunks?.[i] ?? new Uint8Array();
       kernel.call("nidus_chunk", [bytes], mount, ino, first + i, chunks ? 0 : EIO);
@@ -215,8 +216,7 @@ export function createVolume(store, reason, on = () => {}) {
     const ranges = new Float64Array(given.buffer);
     for (let at = 0; at < ranges.length; at += 3) {
       const range = /** @type {[number, number, number]} */ ([...ranges.subarray(at, at + 3)]);
-      const ask = () => request(...range);
-      const asked = (store.refresh ? inTurn(ask) : ask()).finally(() => requests.delete(asked));
+      const asked = request(...range).finally(() => requests.delete(asked));
       requests.add(asked);
     }
     const awaited = /** @type {Promise<unknown>[]} */ ([...requests]);
@@ -226,30 +226,29 @@ export function createVolume(store, reason, on = () => {}) {
 
   return {
     /** Whether files outlive the page. */
-    state: () => ({ persistent: reason === null, reason }),
+    state: () => ({ persistent: reason === null, reason, readonly: false }),
 
     /**
      * Fills the persistent mount `at` of a kernel with what is stored, and from then on stores what
      * changes. Call once, before anything touches the mount.
      * @param {Kernel} of
      * @param {number} at
-     * @param {number} [maxBytes] the most it may hold from then on
-     * @param {boolean} [whole] with all contents: nothing is waited for later, if the mount has no budget
+     * @param {number} [most] bytes it may hold from then on
+     * @param {boolean} [all] with all contents: nothing is waited for later, if the mount has no budget
+     * @param {boolean} [view] stores nothing
      */
-    async load(of, at, maxBytes, whole = false) {
+    async load(of, at, most, all = false, view = false) {
       kernel = of;
       mount = at;
-      take(await store.open().catch(refuse), maxBytes);
-      open = true;
-      if (whole) for (let come; (come = settle(true)) !== null;) await come;
-      schedule();
+      maxBytes = /** @type {number} */ (most);
+      whole = all;
+      await take(view);
+      await fill();
+      if (!view) begin();
     },
 
     flush,
     settle,
-    /** Brings a view up to date with what its writer has stored; answers whether there was more. */
-    refresh: () => inTurn(refresh),
-
     /**
      * Compares the files with the chunks that the store has: `missing` ones cannot be read, `stray` ones belong to
      * nothing. With `repair`, the first become holes and the others are deleted.
@@ -272,12 +271,16 @@ export function createVolume(store, reason, on = () => {}) {
       return findings;
     },
 
+    /** For views (view.js). */
+    inside: { take, fill, begin },
+
     /** Stores what changed and lets go of the store. */
     async close() {
       try {
         await flush();
       } finally {
         open = false;
+        lost = null;
         clearTimeout(timer);
         store.close();
       }

@@ -18,15 +18,12 @@ import {
 } from "./abi.js";
 import { compileAsset } from "./assets.js";
 import { hasMultiMemory } from "./bridge.js";
-import { openDatabase } from "./database.js";
 import { NidusError } from "./errors.js";
-import { keptStore } from "./kept-volume.js";
-import { MEMORY } from "./limits.js";
 import { hasJSPI } from "./process.js";
 import { WAKE } from "./ring.js";
 import { System } from "./system.js";
-import { createVolume } from "./volume.js";
 import { pageStreams, tookTurn } from "./worker-streams.js";
+import { openVolume } from "./worker-volumes.js";
 
 /** @typedef {import("./protocol.js").Capabilities} Capabilities */
 /** @typedef {import("./protocol.js").Verbs} Verbs */
@@ -46,8 +43,8 @@ const jspi = hasJSPI();
 const waiting = jspi ? "jspi" : isolated ? "shared" : "interp";
 /** @type {System} */
 let system;
-/** @type {import("./volume.js").Volume} */
-let volume;
+/** The volumes by the paths they lie at. @type {Map<string, import("./volume.js").Volume>} */
+const volumes = new Map();
 /** Makes the toolchain ready. @type {() => unknown} */
 let prepare = () => lacks(NO_TOOLCHAIN);
 /** What comes before the system is there waits for it. @type {Promise<unknown>} */
@@ -58,7 +55,7 @@ const post = (...message) => globalThis.postMessage(message);
 
 /** @type {Verbs} */
 const verbs = {
-  async boot(name, records, kept, kernel, compiler, resources, tools, env, maxBytes, memory) {
+  async boot(settings, kept, kernel, compiler, resources, tools, env) {
     /** @type {(source: any) => any} what the page kept of it, else itself */
     const part = (source) => kept.get(source) ?? source;
     const source = kernel ?? new URL("./kernel.wasm", import.meta.url).href;
@@ -74,21 +71,20 @@ const verbs = {
       },
       waitSync: waiting === "shared" ? waitSync : undefined,
     });
-    volume = await openVolume(name, records);
-    // Who cannot wait has all of it in memory.
-    const whole = name === undefined || waiting !== "jspi";
-    const mount = await system.mount("/home", {
-      type: "volume",
-      flush: () => volume.flush(),
-      settle: () => volume.settle(),
-      memory: whole ? undefined : (memory ?? MEMORY),
-    });
-    await volume.load(system.kernel, mount, maxBytes, whole);
+    // One may lie in another.
+    for (const each of [...settings].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+      volumes.set(each.path, await openVolume(system, each, post));
+    }
     if (compiler && resources) {
       const { addToolchain } = await import("./worker-toolchain.js");
       prepare = addToolchain(system, part(compiler), part(resources), tools, post);
     }
-    return { capabilities: capabilities(), volume: volume.state(), fs: Object.keys(system.fs) };
+    const states = settings.map(({ path }) => volumes.get(path)?.state());
+    return {
+      capabilities: capabilities(),
+      volumes: /** @type {import("./protocol.js").VolumeState[]} */ (states),
+      fs: Object.keys(system.fs),
+    };
   },
 
   async fs(method, ...values) {
@@ -150,13 +146,19 @@ const verbs = {
   },
 
   pipe: async (end) => (end ? system.closeEnd(end) : system.pipe()),
+
+  async volume(path, method, ...values) {
+    const volume = /** @type {Record<string, any> | undefined} */ (volumes.get(path));
+    return volume?.[method]?.(...values);
+  },
+
   async prepare() {
     await prepare();
   },
   flush: () => system.flush(),
   async close() {
     await system.close();
-    await volume.close();
+    await Promise.all(Array.from(volumes.values(), (volume) => volume.close()));
   },
 };
 
@@ -182,31 +184,7 @@ globalThis.onmessage = async (/** @type {MessageEvent} */ { data: [id, verb, arg
 
 /** A volume that cannot be stored now has said so by event; what runs goes on. */
 async function flush() {
-  await volume.flush().catch(() => {});
-}
-
-/**
- * @param {string | undefined} name
- * @param {import("./kept-volume.js").Kept} records
- */
-async function openVolume(name, records) {
-  /** @type {import("./volume.js").Store} */
-  let store = keptStore(records, (cut) => post(0, "keep", cut));
-  /** @type {string | null} */
-  let reason = "they were asked for in memory";
-  if (name !== undefined) {
-    try {
-      store = await openDatabase(indexedDB, name);
-      reason = null;
-    } catch (error) {
-      const { name: thrown } = /** @type {DOMException} */ (error);
-      if (thrown === "VersionError") system.kernel.ask("nidus_volume_failure", [name, thrown]);
-      reason = `the browser denies storage (${error})`;
-    }
-  }
-  return createVolume(store, reason, (event, error) =>
-    post(0, "event", event, error && error.toJSON(), volume.state()),
-  );
+  await system.flush().catch(() => {});
 }
 
 /** @type {NonNullable<import("./system.js").SystemOptions["waitSync"]>} */

@@ -9,8 +9,8 @@ int32_t lacks_tell(uint32_t lacks, struct reply *reply) {
   }
   if (lacks & LACKS_FLUSH) {
     return reply_refuse(reply, WASI_ENOTSUP, "", "",
-                        "ENOTSUP: a program cannot wait for its files to be stored in a browser without JSPI; "
-                        "leave fsync out, files are stored when it ends.");
+                        "ENOTSUP: a program on the direct tier cannot wait for its files to be stored in a browser without "
+                        "JSPI: leave the tier to auto, which takes the interpreter for it.");
   }
   int32_t count = 0;
   if (lacks & LACKS_JSPI) {

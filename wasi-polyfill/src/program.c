@@ -131,6 +131,7 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
     if (strcmp(name, "poll_oneoff") == 0) needs |= PROGRAM_POLLS;
     static const char *const reads[] = {"fd_read", "sock_recv", "sock_accept"};
     for (int r = 0; r < 3; r++) needs |= strcmp(name, reads[r]) == 0 ? PROGRAM_READS : 0;
+    if (strcmp(name, "fd_sync") == 0 || strcmp(name, "fd_datasync") == 0) needs |= PROGRAM_SYNCS;
   }
   bool memory = false, starts = false, initializes = false;
   for (; left > 1; left -= 2) {

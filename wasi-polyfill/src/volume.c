@@ -188,12 +188,21 @@ bool nidus_flush_record(struct nidus_system *system, uint32_t number, uint32_t i
 
 void nidus_flush_end(struct nidus_system *system, uint32_t number, wasi_errno_t error) {
   struct mem_filesystem *fs = volume_at(system, number);
+  /* The host's other reasons are no errno of fd_sync's. */
+  if (error && error != WASI_ENOSPC) error = WASI_EIO;
   if (fs && fs->volume->flushing) flush_end(fs, error);
 }
 
 int32_t nidus_load(struct nidus_system *system, uint32_t number, const void *bytes, uint32_t length) {
   struct mem_filesystem *fs = volume_at(system, number);
   return fs ? -(int32_t)volume_take_segment(fs, bytes, length) : -WASI_EINVAL;
+}
+
+void nidus_volume_writable(struct nidus_system *system, uint32_t number) {
+  struct mem_filesystem *fs = volume_at(system, number);
+  if (!fs || fs->volume->refused) return;
+  fs->volume->view = false;
+  fs->base.read_only = false;
 }
 
 int32_t nidus_load_end(struct nidus_system *system, uint32_t number) {

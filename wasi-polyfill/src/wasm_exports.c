@@ -312,6 +312,8 @@ EXPORT("nidus_flush_end") void export_flush_end(uint32_t mount, uint32_t error) 
 }
 
 /* Gives three numbers for each range. */
+EXPORT("nidus_volume_writable") void export_volume_writable(uint32_t mount) { nidus_volume_writable(the_system, mount); }
+
 EXPORT("nidus_volume_wants") int32_t export_volume_wants(uint32_t mount, uint32_t all) {
   static double fields[3 * NIDUS_WANTS];
   struct nidus_want wants[NIDUS_WANTS];

@@ -168,17 +168,27 @@ export function loops() {
  * Opens a file of its first preopen for writing and puts `text` into it; ends with the errno.
  * @param {string} path
  * @param {string} text
+ * @param {string} [sync] what else it does with the file
  */
-export function writesFile(path, text) {
+export function writesFile(path, text, sync = "") {
   const from = 1024 + path.length;
   return guest(
     `(call $check (call $path_open (i32.const 3) (i32.const 1) (i32.const 1024)
        (i32.const ${path.length}) (i32.const 9) (i64.const 0x7ffffff) (i64.const 0x7ffffff)
        (i32.const 0) (i32.const 32)))
      (call $put (i32.load (i32.const 32)) (i32.const ${from}) (i32.const ${text.length}))
+     ${sync}
      (call $check (call $fd_close (i32.load (i32.const 32))))`,
-    { uses: ["path_open", "fd_close"], data: path + text },
+    {
+      uses: ["path_open", "fd_close", ...(sync ? /** @type {const} */ (["fd_sync"]) : [])],
+      data: path + text,
+    },
   );
+}
+
+/** The same, and waits until it is stored. @param {string} path @param {string} text */
+export function syncsFile(path, text) {
+  return writesFile(path, text, "(call $check (call $fd_sync (i32.load (i32.const 32))))");
 }
 
 /**

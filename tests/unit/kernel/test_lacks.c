@@ -41,7 +41,7 @@ static void what_cannot_be_done_is_refused(struct guest *guest) {
   require(lacks_tell(LACKS_TOOLCHAIN, &reply) == -WASI_ENOENT);
   require(strstr(part(&reply, 0), "no toolchain: give the address") != NULL);
   require(lacks_tell(LACKS_FLUSH | LACKS_JSPI, &reply) == -WASI_ENOTSUP);
-  require(strstr(part(&reply, 0), "leave fsync out") != NULL);
+  require(strstr(part(&reply, 0), "leave the tier to auto") != NULL);
   free(reply.bytes);
 }
 

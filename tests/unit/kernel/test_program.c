@@ -142,6 +142,8 @@ static void programs_are_seen_through(struct guest *guest) {
   expect_needs(BLOCK("p" CALL("fd_read") CALL("proc_exit") MEMORY "\0_initialize\0function" START), 2, PROGRAM_READS,
                "_start");
   expect_needs(BLOCK("p" CALL("poll_oneoff") CALL("fd_read") START MEMORY), 2, PROGRAM_READS | PROGRAM_POLLS, "_start");
+  expect_needs(BLOCK("p" CALL("fd_sync") START MEMORY), 1, PROGRAM_SYNCS, "_start");
+  expect_needs(BLOCK("p" CALL("fd_datasync") START MEMORY), 1, PROGRAM_SYNCS, "_start");
   expect_needs(BLOCK("p" CALL("sock_shutdown") START MEMORY), 1, 0, "_start");
 }
 

@@ -9,9 +9,12 @@ import { openDatabase } from "../../../web/database.js";
 import { createSync } from "../../../web/fs.js";
 import { Host } from "../../../web/host.js";
 import { loadKernel } from "../../../web/kernel.js";
+import { createView } from "../../../web/view.js";
 import { createVolume } from "../../../web/volume.js";
 
-const kernelBytes = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
+const kernelModule = new WebAssembly.Module(
+  readFileSync(new URL("../../../web/kernel.wasm", import.meta.url)),
+);
 
 /** A database of its own for each test; browsers have the key ranges as a global. */
 export function newDatabase() {
@@ -23,21 +26,22 @@ export function newDatabase() {
  * Boots a kernel and mounts a store at /home: volume `test` of a database, or the store given.
  * @param {IDBFactory | import("../../../web/volume.js").Store} source
  * @param {import("../../../web/volume.js").Listener} [on]
+ * @param {{view?: boolean, memory?: number}} [how] as a view; with a budget, so not with all contents
  */
-export async function mount(source, on) {
+export async function mount(source, on, { view = false, memory } = {}) {
   const surroundings = new Host();
   const kernel = await loadKernel({
-    source: kernelBytes,
+    source: kernelModule,
     host: surroundings,
   });
   /** As the worker does. @param {Error} error */
   const newer = ({ name }) => {
     throw kernel.ask("nidus_volume_failure", ["test", name]);
   };
-  const [number] = kernel.ask("nidus_mount_volume", ["/home"], 0, NaN);
+  const [number] = kernel.ask("nidus_mount_volume", ["/home"], Number(view), memory ?? NaN);
   const store = "chunks" in source ? source : await openDatabase(source, "test").catch(newer);
-  const volume = createVolume(store, null, on);
-  await volume.load(kernel, number, undefined, true);
+  const volume = view ? createView(store, on ?? (() => {})) : createVolume(store, null, on);
+  await volume.load(kernel, number, undefined, memory === undefined);
   return {
     volume,
     kernel,
@@ -83,15 +87,16 @@ export class Locks {
 
   /**
    * @param {string} name
-   * @param {{signal: AbortSignal}} options
+   * @param {{signal?: AbortSignal}} options
    * @param {() => Promise<unknown>} callback
    */
   async request(name, { signal }, callback) {
+    signal?.throwIfAborted();
     while (this.#held.has(name)) {
       await Promise.race([
         this.#held.get(name),
         new Promise((_, reject) => {
-          signal.addEventListener("abort", () => reject(signal.reason));
+          signal?.addEventListener("abort", () => reject(signal.reason));
         }),
       ]);
     }

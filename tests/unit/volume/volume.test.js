@@ -13,7 +13,7 @@ const pattern = (size) => Uint8Array.from({ length: size }, (_, i) => (i * 7 + (
 test("a new volume is an empty, writable folder that outlives its kernel", async () => {
   const db = newDatabase();
   const first = await mount(db);
-  assert.deepEqual(first.volume.state(), { persistent: true, reason: null });
+  assert.deepEqual(first.volume.state(), { persistent: true, reason: null, readonly: false });
   assert.deepEqual(snapshot(first.fs), {});
   first.fs.writeFile("/home/main.c", "int main;");
   await first.volume.close();
@@ -197,23 +197,43 @@ test("a failed flush is tried again by itself", async () => {
 
 test("while one page has the volume, another is refused with what to do", async () => {
   const locks = /** @type {any} */ (new Locks());
-  const unlock = await lockVolume(locks, "lab");
+  const unlock = await lockVolume(locks, "lab", false);
   const alive = setInterval(() => {}, 100); // The time-out alone lets Node go.
-  await assert.rejects(lockVolume(locks, "lab", 20), {
+  await assert.rejects(lockVolume(locks, "lab", false, undefined, 20), {
     code: "EBUSY",
     message: /Volume "lab" is open in another tab or window: close that one, then reload/,
   });
   clearInterval(alive);
   unlock();
-  (await lockVolume(locks, "lab"))();
+  (await lockVolume(locks, "lab", false))();
 });
 
 test("a lock that is given back soon is waited for", async () => {
   const locks = /** @type {any} */ (new Locks());
-  const unlock = await lockVolume(locks, "lab");
-  const second = lockVolume(locks, "lab", 5000);
+  const unlock = await lockVolume(locks, "lab", false);
+  const second = lockVolume(locks, "lab", false, undefined, 5000);
   unlock();
   (await second)();
+});
+
+test("who waits for a lock has it when it is given back, or gives up and is passed over", async () => {
+  const locks = /** @type {any} */ (new Locks());
+  const unlock = await lockVolume(locks, "lab", true);
+  const giving = new AbortController();
+  const first = lockVolume(locks, "lab", true, giving.signal);
+  const second = lockVolume(locks, "lab", true);
+  giving.abort(new Error("given up"));
+  await assert.rejects(first, /given up/);
+  unlock();
+  (await second)();
+  await assert.rejects(lockVolume(locks, "lab", true, giving.signal), /given up/);
+  (await lockVolume(locks, "lab", false))();
+});
+
+test("where there are no locks, or they are denied, nobody is held up by one", async () => {
+  (await lockVolume(undefined, "lab", true))();
+  const locks = /** @type {any} */ ({ request: () => Promise.reject(new Error("denied")) });
+  (await lockVolume(locks, "lab", false))();
 });
 
 test("without locks, the writer that was overtaken is told and changes nothing", async () => {

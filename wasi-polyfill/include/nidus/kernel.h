@@ -224,11 +224,13 @@ uint32_t nidus_trace(struct nidus_system *system, uint32_t pid, uint32_t number,
  * After mounting, the host gives all segments to nidus_load, then calls nidus_load_end, which accepts the
  * tree or answers -EIO: then the volume is empty and is not written. A view (NIDUS_VOLUME_VIEW) is read-only; the
  * same two calls bring it up to date, with all segments of the transactions that its writer has added, in one turn.
+ * Brought up to date in the transaction that makes the host the writer, it becomes writable.
  */
 int32_t nidus_mount_volume(struct nidus_system *system, const char *path, uint32_t length, uint32_t flags,
                            uint64_t budget);
 int32_t nidus_load(struct nidus_system *system, uint32_t mount, const void *bytes, uint32_t length);
 int32_t nidus_load_end(struct nidus_system *system, uint32_t mount);
+void nidus_volume_writable(struct nidus_system *system, uint32_t mount);
 
 /* One record of a flush. All of them are applied together or not at all, in their order: the log starts anew with what
  * follows; a segment of it; the chunks of `ino` from `index` on are deleted; a chunk is put. */
