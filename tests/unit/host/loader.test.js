@@ -137,3 +137,15 @@ test("random bytes of any number come from the host", async () => {
   const zeros = bytes.reduce((count, byte) => count + (byte === 0 ? 1 : 0), 0);
   assert.ok(zeros < 2000, "all of it is filled");
 });
+
+test("the kernel's memory grows in steps that grow with it, since each costs a garbage collection", async () => {
+  const { kernel, sync } = await System.create({ kernel: KERNEL });
+  let steps = 0;
+  let buffer = kernel.memory.buffer;
+  for (let i = 0; i < 2000; i++) {
+    sync.writeFile(`/tmp/${i}`, new Uint8Array(10_000));
+    if (buffer !== kernel.memory.buffer) steps += 1;
+    buffer = kernel.memory.buffer;
+  }
+  assert.ok(buffer.byteLength > 20e6 && steps < 60, `${steps} steps`);
+});
