@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "path_store.h"
 #include "volume_log.h"
 #include "volume_state.h"
 
@@ -27,6 +28,7 @@ static struct volume *noting(const struct mem_inode *inode) {
 }
 
 void journal_inode(struct mem_inode *inode) {
+  path_store_changed(inode);
   struct volume *volume = noting(inode);
   if (!volume || inode->dirty) return;
   inode->dirty = true;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "guest.h"
+#include "path_store.h"
 
 static const struct inode_ops directory_ops, file_ops, link_ops;
 
@@ -223,7 +224,8 @@ static wasi_errno_t mem_allocate(struct description *description, uint64_t offse
 /* In memory there is nothing to wait for; on a persistent volume the data must reach the store. */
 static wasi_errno_t mem_sync(struct description *description, bool data_only, uint64_t *awaited) {
   (void)data_only;
-  return journal_sync((struct mem_filesystem *)description->inode->fs, awaited);
+  struct mem_filesystem *fs = (struct mem_filesystem *)description->inode->fs;
+  return fs->paths ? path_store_sync(fs->paths, awaited) : journal_sync(fs, awaited);
 }
 
 static uint64_t mem_allocated(struct inode *inode) {
@@ -307,6 +309,8 @@ static void mem_empty(struct mem_inode *root) {
 static void mem_destroy(struct filesystem *base) {
   struct mem_filesystem *fs = (struct mem_filesystem *)base;
   if (fs->volume) volume_abandon(fs);
+  free(fs->paths);
+  fs->paths = NULL;
   if (base->root) {
     mem_empty(mem_of(base->root));
     inode_drop(base->root);

@@ -100,6 +100,7 @@ struct mem_inode {
       uint32_t length;
     } target;
   };
+  uint64_t change; /* volumes stored by path: the number of the last one */
   /* Persistent volumes. */
   struct mem_inode *by_ino;     /* the next in its place of the volume's table */
   struct mem_inode *dirty_next; /* also links the inodes that are gone, and those held while a log is taken in */
@@ -115,13 +116,15 @@ struct mem_inode {
 };
 
 struct volume;
+struct path_store;
 
 struct mem_filesystem {
   struct filesystem base;
   uint64_t next_ino;
   uint64_t space_used; /* content_allocated of all files, and INODE_SPACE for each inode */
   uint64_t space_limit;
-  struct volume *volume; /* NULL: not persistent */
+  struct volume *volume;    /* NULL: not persistent, or */
+  struct path_store *paths; /* stored by path (path_store.h) */
 };
 
 static inline struct mem_inode *mem_of(struct inode *inode) { return (struct mem_inode *)inode; }

@@ -8,6 +8,7 @@
 #include "fs.h"
 #include "handlers.h"
 #include "lacks.h"
+#include "path_store.h"
 #include "program.h"
 #include "spawn.h"
 #include "volume.h"
@@ -176,6 +177,10 @@ int32_t export_mount_volume(const char *path, uint32_t length, uint32_t flags, d
 
 EXPORT("nidus_mount_mem") int32_t export_mount_mem(const char *path, uint32_t length) {
   return mounted(path, nidus_mount_mem(the_system, path, length - 1));
+}
+
+EXPORT("nidus_mount_paths") int32_t export_mount_paths(const char *path, uint32_t length) {
+  return mounted(path, nidus_mount_paths(the_system, path, length - 1));
 }
 
 EXPORT("nidus_mount_tar")
@@ -359,6 +364,19 @@ int32_t export_load_end(const char *strings, uint32_t length, uint32_t mount, do
   int32_t end = nidus_load_end(the_system, mount);
   (void)nidus_mount_limit(the_system, mount, limit_of(bytes));
   return reply_give(&reply, end < 0 ? volume_damaged((wasi_errno_t)-end, &reply) : end);
+}
+
+EXPORT("nidus_paths_dirty") int32_t export_paths_dirty(uint32_t mount) {
+  return nidus_paths_dirty(the_system, mount);
+}
+
+EXPORT("nidus_paths_begin") int32_t export_paths_begin(uint32_t mount) {
+  struct reply reply = {0};
+  return reply_give(&reply, nidus_paths_begin(the_system, mount, &reply));
+}
+
+EXPORT("nidus_paths_end") void export_paths_end(uint32_t mount, uint32_t error) {
+  nidus_paths_end(the_system, mount, error);
 }
 
 /* ---- wasi_snapshot_preview1, with its exact core signatures ---- */
