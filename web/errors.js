@@ -12,6 +12,7 @@
  * | `NIDUS_CSP` | the page's content security policy forbids WebAssembly |
  * | `NIDUS_KERNEL` | the kernel and the host library come from different versions |
  * | `NIDUS_ENGINE` | engine.wasm and the host library come from different versions |
+ * | `NIDUS_CONFLICT` | another program changed files of an idbfs mount that were changed here, too |
  * | `ENOEXEC` | a program is not a WebAssembly module that Nidus can run |
  */
 

@@ -79,7 +79,8 @@ export { NidusError };
 /**
  * What a system tells without being asked: `restart` (the worker was replaced); and of a volume, whose path it gives:
  * `flush` (all changes are stored), `flusherror` (storing failed and is tried again), `nopersist` (it is not stored
- * any more: it belongs to another tab now), `refresh` (a view shows what its writer stored).
+ * any more: it belongs to another tab now), `refresh` (a view shows what its writer stored), `conflict` (a program built by
+ * Emscripten changed files that were changed here, too; the error says which were kept).
  * @typedef {"restart" | import("./protocol.js").VolumeEvent} EventName
  * @typedef {(error: NidusError | null, path: string) => void} Listener
  */

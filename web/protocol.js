@@ -109,8 +109,8 @@
 
 /**
  * What a volume tells: all changes are stored; storing failed and is tried again; it is not stored any more; a view
- * shows what its writer stored.
- * @typedef {"flush" | "flusherror" | "nopersist" | "refresh"} VolumeEvent
+ * shows what its writer stored; another program changed files that were changed here, too.
+ * @typedef {"flush" | "flusherror" | "nopersist" | "refresh" | "conflict"} VolumeEvent
  */
 
 /**

@@ -51,17 +51,19 @@ import { createCollector, exportTar, importTar } from "./streams.js";
 /**
  * What is mounted at a path:
  * `mem`, an empty volume in memory; `tar`, an archive, used in place and read-only; `volume`, one whose changes `flush`
- * stores, and whose contents `settle` gets where not more than `memory` bytes of them may lie in memory; `flags`: 1, a view.
+ * stores, and whose contents `settle` gets where not more than `memory` bytes of them may lie in memory; `flags`: 1, a view;
+ * `paths`, one in memory that numbers its changes for `flush` to store by path.
  * @typedef {{type: "mem"}
  *   | {type: "tar", from: import("./mounts.js").ArchiveSource, size?: number}
- *   | {type: "volume", flush: () => Promise<void>, settle?: () => Promise<unknown> | null, flags?: number, memory?: number}} MountSpec
+ *   | {type: "volume", flush: () => Promise<void>, settle?: () => Promise<unknown> | null, flags?: number, memory?: number}
+ *   | {type: "paths", flush: () => Promise<void>, settle?: undefined}} MountSpec
  */
 
 /** @typedef {ExitStatus & {stdout: string, stderr: string, diagnostics?: unknown[]}} ExecResult */
 /** @typedef {{reader: import("./stdio.js").Inherited, writer: import("./stdio.js").Inherited}} Pipe */
 
 export class System {
-  /** @type {Map<number, MountSpec & {type: "volume"}>} by mount */
+  /** @type {Map<number, MountSpec & {type: "volume" | "paths"}>} by mount */
   #volumes = new Map();
 
   /**
@@ -137,7 +139,7 @@ export class System {
           ? [spec.flags ?? 0, spec.memory ?? NaN]
           : [];
     const [mount] = this.kernel.ask(`nidus_mount_${type}`, [path], ...numbers);
-    if (type === "volume") this.#volumes.set(mount, spec);
+    if ("flush" in spec) this.#volumes.set(mount, spec);
     this.canWaitForFlush = this.runner.patient || this.#volumes.size === 0;
     return mount;
   }

@@ -3,6 +3,7 @@
  * not store.
  */
 
+import { NidusError } from "./errors.js";
 import { keptStore } from "./kept-volume.js";
 import { MEMORY } from "./limits.js";
 import { KINDS } from "./volume-kinds.js";
@@ -20,13 +21,20 @@ export async function openVolume(system, settings, post) {
   let store = keptStore(kept, (cut) => post(0, "keep", path, cut));
   /** @type {string | null} */
   let reason = "they were asked for in memory";
+  /** @type {import("./volume-kinds.js").Mounted} */
+  let volume;
+  /** @type {import("./volume.js").Listener} */
+  const tell = (event, error) =>
+    post(0, "event", event, error && error.toJSON(), path, volume.state());
   if (from !== "mem") {
     const opened = await KINDS[kind]?.();
     if (!opened) throw system.kernel.ask("nidus_volume_failure", [from, "KindError"]);
     try {
+      if ("mount" in opened) return (volume = await opened.mount(system, name, settings, tell));
       store = await opened.openStore(name, settings);
       reason = null;
     } catch (error) {
+      if (error instanceof NidusError) throw error;
       const { name: thrown } = /** @type {DOMException} */ (error);
       if (thrown === "VersionError") system.kernel.ask("nidus_volume_failure", [name, thrown]);
       reason = `the browser denies storage (${error})`;
@@ -35,20 +43,17 @@ export async function openVolume(system, settings, post) {
   const view = readonly && reason === null;
   // Where programs cannot wait for them, all contents are in memory from the start.
   const whole = reason !== null || !system.runner.patient;
-  /** @type {import("./volume.js").Listener} */
-  const tell = (event, error) =>
-    post(0, "event", event, error && error.toJSON(), path, volume.state());
-  /** @type {import("./volume.js").Volume} */
-  const volume = view
+  const stored = view
     ? (await import("./view.js")).createView(store, tell)
     : createVolume(store, reason, tell);
   const mount = await system.mount(path, {
     type: "volume",
-    flush: volume.flush,
-    settle: volume.settle,
+    flush: stored.flush,
+    settle: stored.settle,
     flags: Number(view),
     memory: whole ? undefined : memory,
   });
-  await volume.load(system.kernel, mount, maxBytes, whole);
-  return volume;
+  volume = stored;
+  await stored.load(system.kernel, mount, maxBytes, whole);
+  return stored;
 }

@@ -43,7 +43,7 @@ const jspi = hasJSPI();
 const waiting = jspi ? "jspi" : isolated ? "shared" : "interp";
 /** @type {System} */
 let system;
-/** The volumes by the paths they lie at. @type {Map<string, import("./volume.js").Volume>} */
+/** The volumes by the paths they lie at. @type {Map<string, import("./volume-kinds.js").Mounted>} */
 const volumes = new Map();
 /** Makes the toolchain ready. @type {() => unknown} */
 let prepare = () => lacks(NO_TOOLCHAIN);

@@ -42,6 +42,10 @@ async function javascript() {
     logLevel: "silent",
   });
   const { outputs } = metafile;
+  // Kinds of volumes that only those pages load which ask for them (web/volume-kinds.js).
+  for (const [path, { entryPoint = "" }] of Object.entries(outputs)) {
+    if (/(^|\/)web\/idbfs\.js$/.test(entryPoint)) delete outputs[path];
+  }
   const boot = new Set(Object.keys(outputs).filter((path) => /\/(nidus|worker)\.js$/.test(path)));
   for (const path of boot) {
     for (const { kind, path: imported } of outputs[path].imports) {
