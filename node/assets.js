@@ -15,6 +15,9 @@ export const toolchainBytes = () => assetBytes("toolchain.wasm");
 /** The part of the kernel that exports and imports trees. */
 export const archiveBytes = () => assetBytes("archive.wasm");
 
+/** Volumes in one file. */
+export const imageBytes = () => assetBytes("image.wasm");
+
 /** The engine's module. */
 export const engineBytes = () => assetBytes("engine.wasm");
 

@@ -9,6 +9,7 @@ import { NidusError } from "../web/errors.js";
 const USAGE = `usage: nidus run [options] PROGRAM.wasm [arguments]
        nidus cc|c++|… [arguments of the tool]
        nidus inspect MODULE.wasm
+       nidus fsck [--repair] FILE
        nidus help [run|cc] | --version
 `;
 
@@ -18,6 +19,8 @@ const HELP = `nidus runs WASI programs and a C and C++ compiler that is one.
       Runs a program. Its exit code is that of nidus; 134 when it trapped.
       --dir HOST[::GUEST]  gives it the folder HOST of this machine, as GUEST
                            (the same name, if left out); may be repeated
+      --volume FILE[::PATH]  gives it the volume that lies in FILE, which is made if it is not
+                           there, as PATH (/home, if left out); may be repeated
       --env NAME=VALUE     sets a variable; --env NAME hands this one's on; may be repeated
       --tier TIER          direct: on the host's own WebAssembly; interp: on Nidus's
                            interpreter; auto (the default): whichever fits
@@ -39,6 +42,9 @@ const HELP = `nidus runs WASI programs and a C and C++ compiler that is one.
       Prints what a module is made of: sections, types, imports, exports, the features it
       uses, and which browsers and Nodes can run it directly.
 
+  nidus fsck [--repair] FILE
+      Checks the volume in FILE. Exit code 0: it is whole; 1: it was repaired; 2: it is damaged.
+
   nidus help               this text
   nidus --version          the version
 `;
@@ -59,6 +65,10 @@ async function main(args) {
       const { inspect } = await import("./inspect.js");
       write(1, await inspect(rest));
       return 0;
+    }
+    case "fsck": {
+      const { fsck } = await import("./fsck.js");
+      return fsck(rest, write);
     }
     case "help":
     case "--help":

@@ -24,6 +24,11 @@ import { listen } from "./wire.js";
 
 /**
  * @typedef {object} BootOptions
+ * @property {string} [volume] `image:PATH`: what lies under /home is kept in that file; `mem` (the default): it is
+ *   gone with the system. Close the system, so that all is stored
+ * @property {Record<string, string>} [volumes] the same for other paths
+ * @property {number} [memory] bytes of each volume's contents that are kept in memory
+ * @property {number} [maxBytes] the most that each volume may hold; beyond it programs see `ENOSPC`
  * @property {Record<string, MountSpec>} [mounts] by path; `/tmp` and `/home` are there without
  * @property {Record<string, string>} [env] of every process
  * @property {boolean} [toolchain] give the system `cc` and `c++`, from `@yowasp/clang`
@@ -51,8 +56,23 @@ function waitForClock(_pid, kinds, deadline) {
  * @param {BootOptions} [options]
  * @returns {Promise<System>}
  */
-async function boot({ mounts = {}, env, toolchain = false, signal } = {}) {
+async function boot(options = {}) {
+  const {
+    mounts = {},
+    env,
+    toolchain = false,
+    signal,
+    volume,
+    volumes,
+    memory,
+    maxBytes,
+  } = options;
   signal?.throwIfAborted();
+  /** @type {Record<string, MountSpec>} */
+  const kept = {};
+  for (const [path, from] of Object.entries({ "/home": volume ?? "mem", ...volumes })) {
+    kept[path] = volumeSpec(from, memory, maxBytes);
+  }
   const system = await System.create({
     kernel: kernelBytes(),
     folders: new HostFolders(),
@@ -64,16 +84,34 @@ async function boot({ mounts = {}, env, toolchain = false, signal } = {}) {
     waitsForInput: false,
   });
   system.sync.mkdir("/home", { recursive: true });
-  for (const [path, spec] of Object.entries(mounts)) {
+  try {
+    for (const [path, spec] of Object.entries({ ...kept, ...mounts })) {
+      signal?.throwIfAborted();
+      await system.mount(path, spec);
+    }
+    if (toolchain) {
+      const { addToolchain } = await import("./toolchain.js");
+      await addToolchain(system);
+    }
     signal?.throwIfAborted();
-    await system.mount(path, spec);
+    return system;
+  } catch (error) {
+    await system.close();
+    throw error;
   }
-  if (toolchain) {
-    const { addToolchain } = await import("./toolchain.js");
-    await addToolchain(system);
-  }
-  signal?.throwIfAborted();
-  return system;
+}
+
+/**
+ * @param {string} from
+ * @param {number | undefined} memory
+ * @param {number | undefined} maxBytes
+ * @returns {MountSpec}
+ */
+function volumeSpec(from, memory, maxBytes) {
+  const file = /^image:(.+)$/s.exec(from)?.[1];
+  if (file !== undefined) return { type: "image", file, memory, maxBytes };
+  if (from === "mem") return { type: "mem", maxBytes };
+  throw new NidusError("EINVAL", `volume is "${from}": say "image:PATH" or "mem".`);
 }
 
 export const Nidus = Object.freeze({ boot });

@@ -23,6 +23,7 @@ const BROKEN_PIPE = 141;
 /**
  * @typedef {object} RunArguments
  * @property {{host: string, guest: string}[]} dirs
+ * @property {{file: string, guest: string}[]} volumes
  * @property {Record<string, string>} env
  * @property {string[]} listens addresses
  * @property {"direct" | "interp" | "auto"} tier
@@ -47,6 +48,7 @@ export function parseRun(args) {
   /** @type {RunArguments} */
   const parsed = {
     dirs: [],
+    volumes: [],
     env: {},
     listens: [],
     tier: "auto",
@@ -63,7 +65,9 @@ export function parseRun(args) {
       continue;
     } else if (arg.startsWith("-") && arg !== "-") {
       const [name = "", attached] = splitOnce(arg, "=");
-      if (!["--dir", "--env", "--tier", "--fuel", "--limit", "--listen"].includes(name)) {
+      if (
+        !["--dir", "--volume", "--env", "--tier", "--fuel", "--limit", "--listen"].includes(name)
+      ) {
         throw usage(`there is no option ${name} of nidus run`);
       }
       const value = attached ?? rest.shift();
@@ -83,12 +87,18 @@ export function parseRun(args) {
  * @param {string} value
  */
 function takeOption(parsed, name, value) {
-  const separator = name === "--dir" ? "::" : "=";
+  const separator = name === "--dir" || name === "--volume" ? "::" : "=";
   const [left = "", right] = splitOnce(value, separator);
   switch (name) {
     case "--dir":
       if (left === "" || right === "") throw usage(`--dir ${value} lacks a folder: HOST::GUEST`);
       parsed.dirs.push({ host: left, guest: right ?? left });
+      return;
+    case "--volume":
+      if (left === "" || right?.startsWith("/") === false) {
+        throw usage(`--volume takes FILE or FILE::PATH, with an absolute PATH, not ${value}`);
+      }
+      parsed.volumes.push({ file: left, guest: right ?? "/home" });
       return;
     case "--env":
       if (left === "") throw usage(`--env ${value} lacks a name: NAME=VALUE`);
@@ -140,6 +150,7 @@ export async function bootCommandLine(env, trace = false) {
   const stdin = new FdInput(0);
   const broken = () => process.exit(BROKEN_PIPE);
   const stderr = new FdOutput(2, broken);
+  /** @type {System} */
   const system = await System.create({
     kernel: kernelBytes(),
     archives: archiveBytes,
@@ -147,8 +158,11 @@ export async function bootCommandLine(env, trace = false) {
     folders: new HostFolders(),
     env,
     jspi: false,
-    waitSync: (_pid, kinds, deadline) =>
-      waitFor(stdin, kinds, kinds & CLOCK ? Number(deadline) / 1e6 - performance.now() : Infinity),
+    waitSync: (_pid, kinds, deadline) => {
+      // Who waits for input alone may wait for ever.
+      system.storeImages((kinds & CLOCK) !== 0);
+      waitFor(stdin, kinds, kinds & CLOCK ? Number(deadline) / 1e6 - performance.now() : Infinity);
+    },
   });
   if (trace) {
     traceCalls(system.kernel, (line) => {
@@ -198,7 +212,17 @@ function stopped(name, limit) {
  * @returns {Promise<number>} the exit code
  */
 export async function run(args) {
-  const { dirs, env, listens, tier, trace, program, args: guestArgs, ...parsed } = parseRun(args);
+  const {
+    dirs,
+    volumes,
+    env,
+    listens,
+    tier,
+    trace,
+    program,
+    args: guestArgs,
+    ...parsed
+  } = parseRun(args);
   /** @type {Uint8Array<ArrayBuffer>} */
   let bytes = readProgram(program);
   let { limits } = parsed;
@@ -234,6 +258,10 @@ export async function run(args) {
     await system.mount(path, { type: "host", folder: host });
     preopens[guest] = path;
   }
+  for (const { file, guest } of volumes) {
+    await system.mount(guest, { type: "image", file });
+    preopens[guest] = guest;
+  }
   const options = { preopens, streams, sockets, argv0: basename(program), tier, limits };
   const guest = await system.spawn((await direct) ?? bytes, guestArgs, options);
   // The interpreter ends a program by itself, unless that is held up by a write that nobody takes.
@@ -243,6 +271,8 @@ export async function run(args) {
   calledOff();
   streams[0].close();
   for (const socket of sockets) socket.close();
+  // What cannot be stored is an error of this command, whatever the program said.
+  await system.close();
   return report(status, program);
 }
 

@@ -18,12 +18,14 @@ import { writeTree } from "../web/tree.js";
 
 /**
  * What is mounted at a path, besides what web/system.js can:
- * `tree`, files given as a literal, written to what lies there; `host`, a folder of the host.
+ * `tree`, files given as a literal, written to what lies there; `host`, a folder of the host; `image`, a volume
+ * in one file, which is made if it is not there.
  * A volume in memory may have a limit: beyond `maxBytes` programs see `ENOSPC`.
  * @typedef {import("../web/system.js").MountSpec
  *   | {type: "mem", maxBytes?: number}
  *   | {type: "tree", tree: import("../web/tree.js").Tree}
- *   | {type: "host", folder: string, readOnly?: boolean}} MountSpec
+ *   | {type: "host", folder: string, readOnly?: boolean}
+ *   | ({type: "image", file: string} & import("../web/image-volume.js").ImageOptions)} MountSpec
  */
 
 /** The variables of every process, where nothing else is said. */
@@ -32,6 +34,8 @@ const ENVIRONMENT = { HOME: "/home", PATH: "/usr/local/bin:/usr/bin:/bin", LANG:
 export class System extends WebSystem {
   /** @type {import("./host.js").HostFolders | undefined} */
   #folders;
+  /** @type {Set<import("./image.js").ImageVolume>} */
+  #images = new Set();
 
   /**
    * Boots a system.
@@ -76,11 +80,42 @@ export class System extends WebSystem {
         if (maxBytes !== undefined) this.kernel.exports.nidus_mount_limit(mount, maxBytes);
         return mount;
       }
+      case "image": {
+        const { mountImageFile } = await import("./image.js");
+        const volume = await mountImageFile(this, path, spec.file, spec);
+        this.#images.add(volume);
+        return volume.mount;
+      }
       case "tree":
         writeTree(this.sync, path, spec.tree);
         return this.sync.stat(path).mount;
       default:
         return super.mount(path, spec);
+    }
+  }
+
+  /**
+   * Stores what changed in volumes in files: while this thread is held up, no clock does.
+   * @param {boolean} ifDue unless that has been done just now
+   */
+  storeImages(ifDue) {
+    for (const volume of this.#images) {
+      try {
+        volume.flush(ifDue);
+      } catch {} // It is tried again, and whoever syncs is told.
+    }
+  }
+
+  /**
+   * Kills what runs, stores what is to be kept and closes volumes in files; the system is of no use afterwards.
+   * @override
+   */
+  async close() {
+    try {
+      await super.close();
+    } finally {
+      for (const volume of this.#images) volume.close();
+      this.#images.clear();
     }
   }
 }

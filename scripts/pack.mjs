@@ -12,6 +12,7 @@ await script(async () => {
     "kernel.shared.wasm",
     "archive.wasm",
     "toolchain.wasm",
+    "image.wasm",
     "engine.wasm",
   ]) {
     if (!existsSync(join(root, "web", name))) {

@@ -5,7 +5,8 @@
  *   system packages   gcc, cmake, ninja, emscripten, clang, chromium (Debian 12 or 13)
  *   npm packages      npm ci
  *   native build      build/native: the libraries, the program `nidus`, the C tests
- *   wasm build        build/wasm: kernel.wasm, kernel.shared.wasm, archive.wasm, toolchain.wasm, engine.wasm, copied to web/
+ *   wasm build        build/wasm: kernel.wasm, kernel.shared.wasm, archive.wasm, toolchain.wasm, image.wasm, engine.wasm,
+ *                     copied to web/
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -73,6 +74,7 @@ const modules = [
   "web/kernel.shared.wasm",
   "web/archive.wasm",
   "web/toolchain.wasm",
+  "web/image.wasm",
   "web/engine.wasm",
 ];
 

@@ -1,6 +1,6 @@
 /**
- * What the kernel imports from JavaScript: streams, clocks, randomness, and host folders where
- * there are some.
+ * What the kernel imports from JavaScript: streams, stores of volumes that answer at once, clocks,
+ * randomness, and host folders where there are some.
  *
  * A stream is an object with synchronous `read` and `write`, since the kernel calls in the middle of
  * a system call; whatever is asynchronous waits at the stream's other end (streams.js) and says
@@ -27,6 +27,15 @@ const CLOSE = 4;
  */
 
 /**
+ * A store of a volume that answers in the same call (image-volume.js). All answer a number or -errno and do not throw.
+ * @typedef {object} HostStore
+ * @property {(out: number) => number} segment of the log, the next one, into memory of the kernel; 0: no more
+ * @property {(ino: number, index: number, ptr: number) => number} load a chunk: its length
+ * @property {(records: number) => number} commit those of the flush under way
+ * @property {() => number} close
+ */
+
+/**
  * Folders of the host, as the `fs_…` imports of docs/kernel-abi.md.
  * @typedef {Record<`fs_${string}`, (...values: any[]) => number | void>} FolderImports
  */
@@ -37,6 +46,8 @@ const CLOSE = 4;
 export class Host {
   /** @type {Map<number, HostStream>} */
   #streams = new Map();
+  /** @type {Map<number, HostStore>} */
+  #stores = new Map();
   #last = 0;
   /**
    * Whose memory the addresses mean, from before anything of it is called.
@@ -71,6 +82,14 @@ export class Host {
         if (how === CLOSE) this.remove(stream);
         return result;
       },
+      store_segment: (store, out) => this.#stores.get(store)?.segment(out) ?? BADF,
+      store_load: (store, ino, index, ptr) =>
+        this.#stores.get(store)?.load(ino, index, ptr) ?? BADF,
+      store_commit: (store, records) => this.#stores.get(store)?.commit(records) ?? BADF,
+      store_close: (store) => {
+        this.#stores.get(store)?.close();
+        this.#stores.delete(store);
+      },
       ...folders,
     };
   }
@@ -81,6 +100,15 @@ export class Host {
    */
   add(stream) {
     this.#streams.set(++this.#last, stream);
+    return this.#last;
+  }
+
+  /**
+   * Gives a store a number; the kernel closes it.
+   * @param {HostStore} store
+   */
+  addStore(store) {
+    this.#stores.set(++this.#last, store);
     return this.#last;
   }
 

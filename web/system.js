@@ -65,6 +65,11 @@ import { createCollector, exportTar, importTar } from "./streams.js";
 export class System {
   /** @type {Map<number, MountSpec & {type: "volume" | "paths"}>} by mount */
   #volumes = new Map();
+  /**
+   * What volumes store that mount themselves (image-volume.js).
+   * @type {Set<() => void>}
+   */
+  stores = new Set();
 
   /**
    * Boots a system.
@@ -155,6 +160,7 @@ export class System {
 
   /** Resolves when everything written to volumes is stored. */
   async flush() {
+    for (const store of this.stores) store();
     // All of them end before one's failure is told.
     const flushes = Array.from(this.#volumes.values(), ({ flush }) => flush());
     await Promise.allSettled(flushes);

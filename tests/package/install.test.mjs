@@ -75,6 +75,7 @@ describe("the packed package", () => {
       "kernel.shared.wasm",
       "archive.wasm",
       "toolchain.wasm",
+      "image.wasm",
       "engine.wasm",
     ])
       assert.ok(files.includes(`web/${name}`), name);

@@ -12,6 +12,7 @@ for (const [name, limit] of /** @type {const} */ ([
   ["kernel.shared.wasm", 100_000],
   ["archive.wasm", 15_000],
   ["toolchain.wasm", 40_000],
+  ["image.wasm", 20_000],
   ["engine.wasm", 320_000],
 ])) {
   test(`${name} is at most ${limit / 1000} KB, uncompressed`, (t) => {

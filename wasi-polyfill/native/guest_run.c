@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "nidus/engine.h"
+#include "volumes.h"
 
 /* Fuel of one slice: some milliseconds. */
 #define SLICE 2000000u
@@ -18,6 +19,7 @@ struct guest {
   struct guest_limits limits;
   int64_t deadline; /* monotonic, or NIDUS_NO_DEADLINE */
   bool trace;
+  struct volumes *volumes;
   struct nidus_instance *instance;
 };
 
@@ -148,7 +150,9 @@ static int exit_status(const struct guest *guest, int32_t code) {
 /* Goes on until the run is over; the exit status. */
 static int drive(const struct guest *guest, struct nidus_run *run) {
   for (;;) {
-    if (guest->deadline != NIDUS_NO_DEADLINE && monotonic_now() >= guest->deadline) {
+    int64_t now = monotonic_now(), look_again = volumes_tick(guest->volumes, now);
+    if (guest->deadline < look_again) look_again = guest->deadline;
+    if (now >= guest->deadline) {
       return report_limit(guest, "its time is used up");
     }
     switch (nidus_run_resume(run, SLICE)) {
@@ -156,7 +160,7 @@ static int drive(const struct guest *guest, struct nidus_run *run) {
         break;
       case NIDUS_RUN_BLOCKED: {
         int64_t deadline = nidus_wait_deadline(guest->system, guest->pid);
-        posix_host_wait(guest->posix, deadline < guest->deadline ? deadline : guest->deadline);
+        posix_host_wait(guest->posix, deadline < look_again ? deadline : look_again);
         break;
       }
       case NIDUS_RUN_DONE:
@@ -209,9 +213,11 @@ static void set_limits(const struct guest *guest) {
 }
 
 int guest_run(struct nidus_system *system, struct posix_host *posix, uint32_t pid, const char *name,
-              const void *bytes, size_t size, const struct guest_limits *limits, bool trace) {
+              const void *bytes, size_t size, const struct guest_limits *limits, bool trace,
+              struct volumes *volumes) {
   struct guest guest = {
-      .system = system, .posix = posix, .pid = pid, .name = name, .limits = *limits, .trace = trace};
+      .system = system, .posix = posix, .pid = pid, .name = name, .limits = *limits, .trace = trace,
+      .volumes = volumes};
   guest.deadline = deadline_after(limits->nanoseconds);
   struct nidus_error error;
   struct nidus_engine *engine = NULL;

@@ -10,7 +10,7 @@
 #include "host_posix.h"
 
 /* Exit statuses of `nidus` itself, as other WASI hosts have them. */
-enum { STATUS_USAGE = 2, STATUS_CANNOT_RUN = 126, STATUS_TRAP = 134, STATUS_NO_FUEL = 152 };
+enum { STATUS_NOT_STORED = 1, STATUS_USAGE = 2, STATUS_CANNOT_RUN = 126, STATUS_TRAP = 134, STATUS_NO_FUEL = 152 };
 
 /* What a program may use at most; UINT64_MAX: no limit. */
 struct guest_limits {
@@ -23,9 +23,12 @@ struct guest_limits {
 };
 extern const struct guest_limits guest_unlimited;
 
+struct volumes;
+
 /* Runs the module as process `pid` of a system on `posix` to its end and returns its exit status. What goes wrong is said on
- * stderr, and with `trace` each system call. */
+ * stderr, and with `trace` each system call. What it changes in `volumes` is stored meanwhile. */
 int guest_run(struct nidus_system *system, struct posix_host *posix, uint32_t pid, const char *name,
-              const void *bytes, size_t size, const struct guest_limits *limits, bool trace);
+              const void *bytes, size_t size, const struct guest_limits *limits, bool trace,
+              struct volumes *volumes);
 
 #endif

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "block_posix.h"
+
 #if defined(__linux__) && defined(SYS_openat2)
 #include <linux/openat2.h>
 #endif
@@ -411,12 +413,14 @@ void posix_host_init(struct posix_host *posix) {
                                     .fs_symlink = fs_symlink,
                                     .fs_readlink = fs_readlink};
   posix_streams_init(posix);
+  block_posix_init(posix);
 }
 
 void posix_host_close(struct posix_host *posix) {
   for (uint32_t i = 0; i < posix->folder_count; i++) close(posix->folders[i]);
   posix->folder_count = 0;
   posix_streams_close(posix);
+  block_posix_close(posix);
 }
 
 int32_t posix_host_add_folder(struct posix_host *posix, const char *path) {

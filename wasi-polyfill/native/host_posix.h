@@ -17,7 +17,7 @@
 
 #include "nidus/kernel.h"
 
-enum { POSIX_FOLDER_LIMIT = 64, POSIX_LISTENER_LIMIT = 64, POSIX_STANDARD_STREAMS = 3 };
+enum { POSIX_FOLDER_LIMIT = 64, POSIX_LISTENER_LIMIT = 64, POSIX_STANDARD_STREAMS = 3, POSIX_DEVICE_LIMIT = 16 };
 /* As many descriptors as poll_oneoff takes. */
 enum { POSIX_AWAITED_LIMIT = 4096 };
 
@@ -41,6 +41,7 @@ struct posix_host {
   uint32_t listener_count;
   struct pollfd awaited[POSIX_AWAITED_LIMIT];
   uint32_t awaited_count;
+  int devices[POSIX_DEVICE_LIMIT]; /* descriptors, plus one; 0: none */
 };
 
 void posix_host_init(struct posix_host *posix);
@@ -48,6 +49,10 @@ void posix_host_close(struct posix_host *posix);
 
 /* Opens a folder of the host; its number, or a negated WASI errno. */
 int32_t posix_host_add_folder(struct posix_host *posix, const char *path);
+
+/* Opens a file as a block device, alone: -EBUSY while another process has it. With `create` a file that is not there
+ * is made. Its number, or a negated WASI errno. */
+int32_t posix_host_add_device(struct posix_host *posix, const char *path, bool create, bool read_only);
 
 /*
  * Listens on HOST:PORT, [HOST]:PORT or unix:PATH: the number of the stream, or -1 and in `why` the end of a

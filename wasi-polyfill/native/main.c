@@ -10,16 +10,19 @@
 #include "host_posix.h"
 #include "inspect.h"
 #include "options.h"
+#include "volumes.h"
 
 static const char usage[] =
     "nidus run [options] PROGRAM.wasm [ARGUMENT...]   run a WASI program on the interpreter\n"
     "  --dir HOST[::GUEST]    give it a folder of this machine, under the name GUEST\n"
+    "  --volume FILE[::PATH]  give it the volume that lies in FILE, which is made if it is not there, as PATH (/home)\n"
     "  --env NAME=VALUE       set a variable of its environment\n"
     "  --tier interp|auto     the native program has the interpreter only\n"
     "  --fuel N               stop it after about N instructions\n"
     "  --limit NAME=N         descriptors=N, file-size=BYTES, output=BYTES, memory=BYTES, time=SECONDS\n"
     "  --listen HOST:PORT     give it a socket that listens there (or unix:PATH), at the descriptor after the folders\n"
     "  --trace                print each system call, its arguments and its result, on standard error\n"
+    "nidus fsck [--repair] FILE  check the volume in FILE: status 0 whole, 1 repaired, 2 damaged\n"
     "nidus inspect MODULE.wasm print its sections, types, imports, exports and features, and which hosts run it\n"
     "nidus help               print this\n"
     "nidus --version          print the version\n";
@@ -175,9 +178,14 @@ static int run_in(struct nidus_system *system, struct posix_host *posix, const s
     ready = give_listener(system, posix, (uint32_t)pid, options->listens[i], (uint32_t)(3 + options->dir_count + i));
     if (!ready) status = STATUS_USAGE;
   }
+  struct volumes volumes = {.system = system};
+  for (int i = 0; ready && i < options->volume_count; i++) {
+    ready = volumes_add(&volumes, posix, (uint32_t)pid, options->volumes[i]);
+  }
   if (ready) {
     status = guest_run(system, posix, (uint32_t)pid, options->program, bytes, size,
-                       &options->limits, options->trace);
+                       &options->limits, options->trace, &volumes);
+    if (!volumes_store(&volumes) && status == 0) status = STATUS_NOT_STORED;
   }
   free(bytes);
   return status;
@@ -220,6 +228,7 @@ static int inspect_file(const char *path) {
 int main(int argc, char **argv) {
   const char *command = argc > 1 ? argv[1] : "";
   if (strcmp(command, "run") == 0) return run(argc - 2, argv + 2);
+  if (strcmp(command, "fsck") == 0) return volumes_check(argc - 2, argv + 2);
   if (strcmp(command, "inspect") == 0) {
     if (argc == 3) return inspect_file(argv[2]);
     fputs("nidus inspect takes one module; see nidus help\n", stderr);

@@ -56,6 +56,10 @@ static bool take_option(struct options *options, const char *name, size_t length
     options->dirs[options->dir_count++] = value;
     return true;
   }
+  if (length == 8 && memcmp(name, "--volume", 8) == 0) {
+    options->volumes[options->volume_count++] = value;
+    return true;
+  }
   if (length == 5 && memcmp(name, "--env", 5) == 0) {
     if (!strchr(value, '=')) return complain("--env takes NAME=VALUE, not %s", value);
     options->env[options->env_count++] = value;
@@ -71,7 +75,7 @@ static bool take_option(struct options *options, const char *name, size_t length
 }
 
 static bool is_option(const char *name, size_t length) {
-  static const char *const known[] = {"--dir", "--env", "--tier", "--fuel", "--limit", "--listen"};
+  static const char *const known[] = {"--dir", "--volume", "--env", "--tier", "--fuel", "--limit", "--listen"};
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     if (strlen(known[i]) == length && memcmp(known[i], name, length) == 0) return true;
   }
@@ -83,8 +87,9 @@ bool options_read(struct options *options, int argc, char **argv) {
   options->limits = guest_unlimited;
   options->dirs = calloc((size_t)argc + 1, sizeof *options->dirs);
   options->env = calloc((size_t)argc + 2, /* two more for sockets */ sizeof *options->env);
+  options->volumes = calloc((size_t)argc + 1, sizeof *options->volumes);
   options->listens = calloc((size_t)argc + 1, sizeof *options->listens);
-  if (!options->dirs || !options->env || !options->listens) {
+  if (!options->dirs || !options->volumes || !options->env || !options->listens) {
     fputs("nidus run: there is no memory for the command line\n", stderr);
     return false;
   }
@@ -114,6 +119,7 @@ bool options_read(struct options *options, int argc, char **argv) {
 
 void options_free(struct options *options) {
   free(options->dirs);
+  free(options->volumes);
   free(options->env);
   free(options->listens);
 }

@@ -12,6 +12,8 @@
 struct options {
   const char **dirs; /* HOST::GUEST or HOST */
   int dir_count;
+  const char **volumes; /* FILE::PATH or FILE */
+  int volume_count;
   const char **env; /* K=V */
   int env_count;
   const char **listens; /* HOST:PORT or unix:PATH */

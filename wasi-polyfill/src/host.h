@@ -43,6 +43,11 @@ int32_t import_fs_symlink(uint32_t mount, const char *target, uint32_t target_le
 HOST_IMPORT("fs_readlink")
 int32_t import_fs_readlink(uint32_t mount, const char *path, uint32_t length, char *buffer, uint32_t buffer_length);
 
+HOST_IMPORT("store_segment") int32_t import_store_segment(uint32_t store, struct nidus_listing *out);
+HOST_IMPORT("store_load") int32_t import_store_load(uint32_t store, double ino, double index, void *bytes);
+HOST_IMPORT("store_commit") int32_t import_store_commit(uint32_t store, uint32_t records);
+HOST_IMPORT("store_close") void import_store_close(uint32_t store);
+
 #define host_stream_read(system, ...) ((void)(system), import_stream_read(__VA_ARGS__))
 #define host_stream_write(system, ...) ((void)(system), import_stream_write(__VA_ARGS__))
 #define host_stream_ready(system, stream) ((void)(system), import_stream_ready(stream))
@@ -71,6 +76,7 @@ uint64_t wasm_clock_resolution(void);
 #define host_now(system) (system)->host->now((system)->host->context)
 #define host_random(system, ...) (system)->host->random((system)->host->context, __VA_ARGS__)
 #define host_fs(system, operation, ...) (system)->host->fs_##operation((system)->host->context, __VA_ARGS__)
+#define host_block(system, operation, ...) (system)->host->block_##operation((system)->host->context, __VA_ARGS__)
 
 #endif
 

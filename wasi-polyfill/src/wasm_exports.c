@@ -11,6 +11,7 @@
 #include "path_store.h"
 #include "program.h"
 #include "spawn.h"
+#include "store_host.h"
 #include "volume.h"
 #include "volume_failure.h"
 #include "wasm_give.h"
@@ -187,6 +188,13 @@ EXPORT("nidus_mount_tar")
 int32_t export_mount_tar(const char *path, uint32_t length, void *archive, uint32_t archive_length) {
   return mounted(path, nidus_mount_tar(the_system, path, length - 1, archive, archive_length));
 }
+
+EXPORT("nidus_mount_store")
+int32_t export_mount_store(const char *path, uint32_t length, uint32_t store, uint32_t flags, double budget) {
+  return mounted(path, store_mount(the_system, path, length - 1, store, flags, limit_of(budget)));
+}
+
+EXPORT("nidus_volume_flush") int32_t export_volume_flush(uint32_t mount) { return volume_flush(the_system, mount); }
 
 EXPORT("nidus_mount_host")
 int32_t export_mount_host(const char *path, uint32_t length, uint32_t host_mount, uint32_t flags) {

@@ -102,6 +102,15 @@ struct nidus_host {
                         uint32_t length);
   int32_t (*fs_readlink)(void *context, uint32_t mount, const char *path, uint32_t length, char *buffer,
                          uint32_t buffer_length);
+  /* Block devices, which volumes in one file lie on (NULL: there are none): all bytes or an errno; reading beyond
+   * the end is -EIO, writing there makes the device longer. What was written before a flush lasts. block_size
+   * answers a number that a double holds. After block_close the number may mean another device. */
+  int32_t (*block_read)(void *context, uint32_t device, uint64_t at, void *bytes, uint32_t length);
+  int32_t (*block_write)(void *context, uint32_t device, uint64_t at, const void *bytes, uint32_t length);
+  int32_t (*block_flush)(void *context, uint32_t device);
+  double (*block_size)(void *context, uint32_t device);
+  int32_t (*block_truncate)(void *context, uint32_t device, uint64_t size);
+  int32_t (*block_close)(void *context, uint32_t device);
 };
 
 /* A process's linear memory. read and write copy and return 0, or 1 when the guest's range is out of
@@ -127,6 +136,18 @@ int32_t nidus_mount_tar(struct nidus_system *system, const char *path, uint32_t 
                         uint32_t archive_length);
 int32_t nidus_mount_host(struct nidus_system *system, const char *path, uint32_t length, uint32_t host_mount,
                          uint32_t flags);
+/*
+ * A volume in one file, the host's block device `device`, which the kernel closes when the mount goes, and when there
+ * is none. `name` is for messages; `budget`: bytes of contents that may lie in memory. fd_sync stores what
+ * changed, nidus_image_flush too, and unmounting does not. All three leave strings in `*text` (free it; NULL where
+ * there is no memory): what fails a sentence, if the errno does not say it all; nidus_image_check, which reads
+ * everything, as many as it returns, each about a thing that is wrong or, with NIDUS_IMAGE_REPAIR, was.
+ */
+enum { NIDUS_IMAGE_READ_ONLY = 1, NIDUS_IMAGE_REPAIR = 2 };
+int32_t nidus_mount_image(struct nidus_system *system, const char *path, uint32_t device, const char *name,
+                          uint32_t flags, uint64_t budget, char **text);
+int32_t nidus_image_flush(struct nidus_system *system, uint32_t mount, char **text);
+int32_t nidus_image_check(struct nidus_system *system, uint32_t mount, char **text);
 int32_t nidus_unmount(struct nidus_system *system, uint32_t mount);
 /* The most bytes that an in-memory volume may hold (contents as allocated, and some for each file or folder);
  * beyond it is ENOSPC. Less than what it holds is allowed: nothing is lost, nothing can be added. */

@@ -1,0 +1,217 @@
+/**
+ * A volume in one file, mounted: the image (image-module.js) is a store that answers at once, so the kernel stores by
+ * itself, in `fd_sync` and whenever its memory is used up, and no program ever waits. Here is what a clock has to
+ * do, and what is told.
+ */
+
+import {
+  FOUND_LOG,
+  FOUND_PLACES,
+  FOUND_SUPERBLOCK,
+  READ_ONLY,
+  REPAIR,
+  openImage,
+} from "./image-module.js";
+import { RETRY_LONGEST, WRITE_BEHIND } from "./limits.js";
+
+/** @typedef {import("./volume.js").Listener} Listener */
+/** @typedef {import("./errors.js").NidusError} NidusError */
+
+/**
+ * @typedef {object} ImageOptions
+ * @property {boolean} [readOnly] nothing of it is changed
+ * @property {boolean} [repair] give up what is damaged, instead of refusing all of it
+ * @property {number} [memory] bytes of contents that are kept in memory
+ * @property {number} [maxBytes] the most it may hold; beyond it programs see `ENOSPC`
+ */
+
+/** Bytes of contents in memory, where nothing else is said. */
+const MEMORY = 64 * 1024 * 1024;
+
+const IO = -29;
+const NO_MEMORY = -48;
+
+/** Records of a flush, as the kernel gives them. */
+const RECORD_FIELDS = 5;
+const RESTART = 1;
+const SEGMENT = 2;
+const CUT = 3;
+const CHUNK = 4;
+
+/**
+ * The image as the kernel's store.
+ * @param {import("./kernel.js").Kernel} kernel
+ * @param {import("./image-module.js").Image} image
+ * @param {import("./image-module.js").BlockDevice} device
+ * @param {{mount: number}} mounted its number, when that is known
+ * @returns {import("./host.js").HostStore}
+ */
+function createStore(kernel, image, device, mounted) {
+  const segments = image.log();
+  /**
+   * @param {number} i
+   * @returns {boolean} the log restarts
+   */
+  const put = (i) => {
+    const at = kernel.raw.nidus_flush_record?.(mounted.mount, i) ?? 0;
+    const [kind, ino, index, ptr, size] = /** @type {[number, number, number, number, number]} */ (
+      /** @type {unknown} */ (new Float64Array(kernel.memory.buffer, at, RECORD_FIELDS))
+    );
+    const bytes = kernel.u8().subarray(ptr, ptr + size);
+    if (kind === SEGMENT) image.putSegment(bytes);
+    else if (kind === CUT) image.putCut(ino, index);
+    else if (kind === CHUNK) image.putChunk(ino, index, bytes);
+    return kind === RESTART;
+  };
+  return {
+    segment(out) {
+      const segment = segments.shift();
+      if (!segment) return 0;
+      const ptr = /** @type {number} */ (kernel.raw.nidus_alloc?.(segment.length)) >>> 0;
+      if (ptr === 0) return NO_MEMORY;
+      kernel.u8().set(segment, ptr);
+      new Uint32Array(kernel.memory.buffer, out, 2).set([ptr, segment.length]);
+      return 1;
+    },
+    load(ino, index, ptr) {
+      const chunk = image.load(ino, index);
+      if (typeof chunk === "number") return chunk;
+      kernel.u8().set(chunk, ptr);
+      return chunk.length;
+    },
+    commit(records) {
+      let restart = false;
+      try {
+        for (let i = 0; i < records; i++) restart = put(i) || restart;
+      } catch {
+        // Memory was short. The kernel is told by a number, since it cannot be left by an exception.
+        image.spoil();
+      }
+      return image.commit(restart);
+    },
+    close() {
+      image.close();
+      return device.close();
+    },
+  };
+}
+
+/**
+ * Mounts the volume that lies on a device, which belongs to it from now on; an empty device becomes an empty volume.
+ * @param {import("./system.js").System} system
+ * @param {string} path
+ * @param {WebAssembly.Module} module image.wasm
+ * @param {import("./image-module.js").BlockDevice} device
+ * @param {string} name for messages
+ * @param {ImageOptions} [options]
+ * @param {Listener} [on]
+ */
+export async function mountImage(system, path, module, device, name, options = {}, on = () => {}) {
+  const { kernel, host } = system;
+  const { readOnly = false, repair = false, memory = MEMORY, maxBytes } = options;
+  const flags = (readOnly ? READ_ONLY : 0) | (repair ? REPAIR : 0);
+  const mounted = { mount: -1 };
+  /** @type {import("./image-module.js").Image | undefined} */
+  let image;
+  /** @type {import("./host.js").HostStore} */
+  let store;
+  try {
+    image = await openImage(module, device, name, flags);
+    store = createStore(kernel, image, device, mounted);
+  } catch (error) {
+    image?.close();
+    device.close();
+    throw error;
+  }
+  const { failure, findings, check } = image;
+  const { exports } = kernel;
+  try {
+    const numbers = [host.addStore(store), Number(readOnly), memory];
+    [mounted.mount] = kernel.ask("nidus_mount_store", [path], ...numbers);
+  } catch (error) {
+    const { errno = 0 } = /** @type {NidusError} */ (error);
+    throw errno === -IO ? failure(IO, "mount") : error;
+  }
+  const { mount } = mounted;
+  if (maxBytes !== undefined) exports.nidus_mount_limit?.(mount, maxBytes);
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  let delay = WRITE_BEHIND;
+  let open = true;
+  /** When storing was tried last. */
+  let last = performance.now();
+
+  const schedule = () => {
+    clearTimeout(timer);
+    if (!open || readOnly) return;
+    timer = setTimeout(() => {
+      try {
+        flush();
+      } catch {} // Told by event.
+    }, delay);
+    // In Node a volume alone keeps no program alive.
+    /** @type {{unref?: () => void}} */ (/** @type {unknown} */ (timer)).unref?.();
+  };
+
+  /**
+   * Stores what changed; throws `ENOSPC` or `EIO` if that fails, when nothing is lost and it is tried again.
+   * @param {boolean} [ifDue] not if that has been done, or tried, just now
+   */
+  const flush = (ifDue) => {
+    const now = performance.now();
+    if (!open || readOnly || (ifDue && now - last < delay)) return;
+    last = now;
+    try {
+      if (exports.nidus_volume_dirty?.(mount) === 0) return;
+      const result = exports.nidus_volume_flush?.(mount) ?? IO;
+      if (result < 0) throw failure(result, "flush");
+      delay = WRITE_BEHIND;
+      on("flush", null);
+    } catch (error) {
+      delay = Math.min(delay * 2, RETRY_LONGEST);
+      on("flusherror", /** @type {NidusError} */ (error));
+      throw error;
+    } finally {
+      schedule();
+    }
+  };
+
+  const storing = () => flush();
+  system.stores.add(storing);
+  schedule();
+  return {
+    mount,
+    /** Whether files outlive the page. */
+    state: () => ({ persistent: true, reason: null, readonly: readOnly }),
+    flush,
+    /** One sentence for each thing that is wrong with it; with `repair`, that was. */
+    async check() {
+      flush();
+      const was = repair ? "was" : "is";
+      const sentences = [];
+      if (findings & FOUND_SUPERBLOCK) {
+        sentences.push(`one of the two superblocks ${was} damaged; the other one tells all`);
+      }
+      if (findings & FOUND_LOG) {
+        sentences.push("the log was damaged; what was stored after that place is lost");
+      }
+      if (findings & FOUND_PLACES) sentences.push("contents of files lay one upon the other");
+      const damaged = check();
+      if (damaged.length === 0) return sentences;
+      const { describeChunks } = await import("./image-check.js");
+      return [...sentences, ...describeChunks(system.sync, path, damaged, repair)];
+    },
+    /** Stores what changed and lets go of the device. `EBUSY` while files of it are open. */
+    close() {
+      try {
+        flush();
+      } finally {
+        open = false;
+        clearTimeout(timer);
+        system.stores.delete(storing);
+        system.unmount(mount);
+      }
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * Volumes in the browser's origin private file system: one file, `nidus/NAME`, as a block device. Its calls answer
+ * at once, which only workers are allowed; whoever has it open has it alone.
+ */
+
+import { compileAsset } from "./assets.js";
+import { NidusError } from "./errors.js";
+import { mountImage } from "./image-volume.js";
+
+const IO = -29;
+const NO_SPACE = -51;
+
+/** Where the files lie. */
+const FOLDER = "nidus";
+
+/** Milliseconds between two tries while another one has the file and we wait for it. */
+const TRY_AGAIN = 100;
+
+/**
+ * Mounts the volume called `name`; one that is not there is made. Rejects with `EBUSY` while another page or worker
+ * has it open, unless it is to be waited for.
+ * @param {import("./system.js").System} system
+ * @param {string} name
+ * @param {import("./image-volume.js").ImageOptions & {path: string, wait?: boolean, image?: string | WebAssembly.Module}} settings
+ * @param {import("./volume.js").Listener} [on]
+ */
+export async function mountVolume(system, name, { path, wait = false, image, ...options }, on) {
+  if (options.readOnly) {
+    throw new NidusError(
+      "ENOTSUP",
+      `Volume "opfs:${name}" cannot be shown read-only while another tab writes to it: the browser gives its file to one tab at a time; use an idb volume for that.`,
+    );
+  }
+  // By its address in this module, unless a bundler or server has moved it.
+  const source = image ?? new URL("./image.wasm", import.meta.url).href;
+  const module = await compileAsset(source, "image.wasm");
+  const opened = await openDevice(name, wait);
+  return mountImage(system, path, module, opened, `opfs:${name}`, options, on);
+}
+
+/**
+ * @param {string} name
+ * @param {boolean} wait
+ * @returns {Promise<import("./image-module.js").BlockDevice>}
+ */
+async function openDevice(name, wait) {
+  const root = await navigator.storage.getDirectory();
+  const folder = await root.getDirectoryHandle(FOLDER, { create: true });
+  const file = await folder.getFileHandle(fileName(name), { create: true });
+  return device(await openAlone(file, name, wait));
+}
+
+/**
+ * Any text may be the name of a volume; of files, not every text.
+ * @param {string} name
+ */
+function fileName(name) {
+  const encoded = encodeURIComponent(name);
+  return /^\.+$/.test(encoded) ? encoded.replaceAll(".", "%2E") : encoded;
+}
+
+/**
+ * @param {FileSystemFileHandle} file
+ * @param {string} name
+ * @param {boolean} wait
+ * @returns {Promise<SyncAccessHandle>}
+ */
+async function openAlone(file, name, wait) {
+  for (;;) {
+    try {
+      return await /** @type {any} */ (file).createSyncAccessHandle();
+    } catch (error) {
+      const { name: thrown } = /** @type {DOMException} */ (error);
+      if (thrown !== "NoModificationAllowedError" && thrown !== "InvalidStateError") throw error;
+      if (!wait) {
+        throw new NidusError(
+          "EBUSY",
+          `Volume "opfs:${name}" is open in another tab or window: close that one, then reload this page.`,
+        );
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN));
+  }
+}
+
+/**
+ * @typedef {object} SyncAccessHandle
+ * @property {(into: Uint8Array, options: {at: number}) => number} read
+ * @property {(from: Uint8Array, options: {at: number}) => number} write
+ * @property {() => void} flush
+ * @property {() => number} getSize
+ * @property {(size: number) => void} truncate
+ * @property {() => void} close
+ */
+
+/**
+ * @param {SyncAccessHandle} handle
+ * @returns {import("./image-module.js").BlockDevice}
+ */
+function device(handle) {
+  /** @type {(call: () => number | void) => number} */
+  const answer = (call) => {
+    try {
+      return call() ?? 0;
+    } catch (error) {
+      return /** @type {DOMException} */ (error).name === "QuotaExceededError" ? NO_SPACE : IO;
+    }
+  };
+  return {
+    read: (into, at) => answer(() => (handle.read(into, { at }) === into.length ? 0 : IO)),
+    // Without room, Chromium answers a number far too large, Firefox one too small; neither throws.
+    write: (from, at) => answer(() => (handle.write(from, { at }) === from.length ? 0 : NO_SPACE)),
+    flush: () => answer(() => handle.flush()),
+    size: () => answer(() => handle.getSize()),
+    truncate: (size) => answer(() => handle.truncate(size)),
+    close: () => answer(() => handle.close()),
+  };
+}
