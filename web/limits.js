@@ -24,6 +24,8 @@ export const WRITE_BEHIND = 500;
 export const RETRY_LONGEST = 30_000;
 /** A volume's lock just given back by a page that goes away becomes free within this time. */
 export const LOCK_PATIENCE = 1000;
+/** The file of an opfs volume that a worker had which was ended, in the middle of computing perhaps, becomes free within this time. */
+export const HANDLE_PATIENCE = 20_000;
 /** Numbers of a volume's mounts that are remembered: a writer overtaken so often would not be noticed. */
 export const MOUNTS = 256;
 /** How much the host writes to a file at a time: 256 KiB. */

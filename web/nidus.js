@@ -39,7 +39,8 @@ export { NidusError };
 
 /**
  * @typedef {object} Options
- * @property {string} [volume] `idb:NAME`: what lies under /home is kept in this browser; `mem` (the
+ * @property {string} [volume] `idb:NAME`: what lies under /home is kept in this browser; `opfs:NAME`: in a file
+ *   of its own, which is faster for large files and is open in one tab at a time; `mem` (the
  *   default): it is gone with the page
  * @property {Record<string, string | VolumeSource>} [volumes] the same for other paths, each with its own options
  *   instead of those that are given for all

@@ -6,6 +6,7 @@
 import { compileAsset } from "./assets.js";
 import { NidusError } from "./errors.js";
 import { mountImage } from "./image-volume.js";
+import { HANDLE_PATIENCE, MEMORY } from "./limits.js";
 
 const IO = -29;
 const NO_SPACE = -51;
@@ -13,41 +14,44 @@ const NO_SPACE = -51;
 /** Where the files lie. */
 const FOLDER = "nidus";
 
-/** Milliseconds between two tries while another one has the file and we wait for it. */
-const TRY_AGAIN = 100;
+/** Milliseconds between two tries while another one has the file. */
+const TRY_AGAIN = 50;
 
 /**
  * Mounts the volume called `name`; one that is not there is made. Rejects with `EBUSY` while another page or worker
- * has it open, unless it is to be waited for.
+ * has it open and does not go away just now.
  * @param {import("./system.js").System} system
  * @param {string} name
- * @param {import("./image-volume.js").ImageOptions & {path: string, wait?: boolean, image?: string | WebAssembly.Module}} settings
- * @param {import("./volume.js").Listener} [on]
+ * @param {import("./protocol.js").VolumeSettings} settings
+ * @param {import("./volume.js").Listener} [tell]
  */
-export async function mountVolume(system, name, { path, wait = false, image, ...options }, on) {
-  if (options.readOnly) {
+export async function mount(system, name, { path, readonly, maxBytes, memory = MEMORY }, tell) {
+  if (readonly) {
     throw new NidusError(
       "ENOTSUP",
       `Volume "opfs:${name}" cannot be shown read-only while another tab writes to it: the browser gives its file to one tab at a time; use an idb volume for that.`,
     );
   }
-  // By its address in this module, unless a bundler or server has moved it.
-  const source = image ?? new URL("./image.wasm", import.meta.url).href;
-  const module = await compileAsset(source, "image.wasm");
-  const opened = await openDevice(name, wait);
-  return mountImage(system, path, module, opened, `opfs:${name}`, options, on);
+  const module = await compileAsset(new URL("./image.wasm", import.meta.url).href, "image.wasm");
+  const opened = await openDevice(name);
+  const options = { maxBytes, memory };
+  const volume = await mountImage(system, path, module, opened, `opfs:${name}`, options, tell);
+  return {
+    ...volume,
+    flush: async () => volume.flush(),
+    close: async () => volume.close(),
+  };
 }
 
 /**
  * @param {string} name
- * @param {boolean} wait
  * @returns {Promise<import("./image-module.js").BlockDevice>}
  */
-async function openDevice(name, wait) {
+async function openDevice(name) {
   const root = await navigator.storage.getDirectory();
   const folder = await root.getDirectoryHandle(FOLDER, { create: true });
   const file = await folder.getFileHandle(fileName(name), { create: true });
-  return device(await openAlone(file, name, wait));
+  return device(await openAlone(file, name));
 }
 
 /**
@@ -62,17 +66,17 @@ function fileName(name) {
 /**
  * @param {FileSystemFileHandle} file
  * @param {string} name
- * @param {boolean} wait
  * @returns {Promise<SyncAccessHandle>}
  */
-async function openAlone(file, name, wait) {
+async function openAlone(file, name) {
+  const end = performance.now() + HANDLE_PATIENCE;
   for (;;) {
     try {
       return await /** @type {any} */ (file).createSyncAccessHandle();
     } catch (error) {
       const { name: thrown } = /** @type {DOMException} */ (error);
       if (thrown !== "NoModificationAllowedError" && thrown !== "InvalidStateError") throw error;
-      if (!wait) {
+      if (performance.now() > end) {
         throw new NidusError(
           "EBUSY",
           `Volume "opfs:${name}" is open in another tab or window: close that one, then reload this page.`,

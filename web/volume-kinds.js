@@ -17,4 +17,5 @@ import { openStore } from "./database.js";
 export const KINDS = {
   idb: () => ({ openStore }),
   idbfs: () => import("./idbfs.js"),
+  opfs: () => import("./opfs.js"),
 };

@@ -77,7 +77,7 @@ test("a missing worker.js and a missing kernel.wasm are named", LIMIT, async (t)
   const volume = await page.evaluate(BOOT_ERROR('{ volume: "lab" }'));
   assert.deepEqual(volume, {
     code: "EINVAL",
-    message: 'volume is "lab": say "idb:NAME" or "mem".',
+    message: 'volume is "lab": say "idb:NAME", "opfs:NAME" or "mem".',
   });
 });
 

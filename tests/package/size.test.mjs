@@ -23,9 +23,15 @@ for (const [name, limit] of /** @type {const} */ ([
 }
 
 /**
+ * Loaded by who has a volume of the layout before this one, once; and kinds of volumes that only those pages load
+ * which ask for them (web/volume-kinds.js).
+ */
+const RARE = ["./volume-migrate.js", "./idbfs.js", "./opfs.js"];
+
+/**
  * The host's JavaScript in bytes, minified: what a page loads to boot, shared parts once, what it loads only
- * when `cc` or the interpreter is first used, and what only pages load that export or import archives, look at the
- * volume of another tab, or open a volume of an early version.
+ * when `cc` or the interpreter is first used, and what only pages load that export or import archives or look at
+ * the volume of another tab.
  */
 async function javascript() {
   const { metafile } = await build({
@@ -38,15 +44,10 @@ async function javascript() {
     outdir: "/nowhere",
     write: false,
     metafile: true,
-    // The migration is loaded by who has a volume of the layout before this one, once.
-    external: ["*.wasm", "node:*", "./volume-migrate.js"],
+    external: ["*.wasm", "node:*", ...RARE],
     logLevel: "silent",
   });
   const { outputs } = metafile;
-  // Kinds of volumes that only those pages load which ask for them (web/volume-kinds.js).
-  for (const [path, { entryPoint = "" }] of Object.entries(outputs)) {
-    if (/(^|\/)web\/idbfs\.js$/.test(entryPoint)) delete outputs[path];
-  }
   const boot = new Set(Object.keys(outputs).filter((path) => /\/(nidus|worker)\.js$/.test(path)));
   for (const path of boot) {
     for (const { kind, path: imported } of outputs[path].imports) {
@@ -57,9 +58,9 @@ async function javascript() {
     [...paths].reduce((total, path) => total + outputs[path].bytes, 0);
   const only = (/** @type {string} */ name) =>
     sum(Object.keys(outputs).filter((path) => outputs[path].entryPoint?.endsWith(`/${name}.js`)));
-  const [archive = 0, view = 0, migrate = 0] = ["archive", "view", "volume-migrate"].map(only);
+  const [archive = 0, view = 0] = ["archive", "view"].map(only);
   const all = sum(Object.keys(outputs));
-  return { boot: sum(boot), later: all - sum(boot) - archive - view - migrate, archive, view };
+  return { boot: sum(boot), later: all - sum(boot) - archive - view, archive, view };
 }
 
 test("a page loads at most 40 KB of JavaScript in all, cc and the interpreter with it", async (t) => {

@@ -30,7 +30,8 @@ enum image_finding {
 };
 
 /* Opens what the device holds; an empty device becomes an empty image, unless it may only be read. `salt` should be
- * random. EIO, with the reason in `findings`: it can not be used. The device must stay; it is not closed. */
+ * random. EIO, with the reason in
+ * `findings`: it can not be used; EINVAL: it is no image; ENOTSUP: it is of a later version. The device must stay; it is not closed. */
 MUST_CHECK wasi_errno_t image_open(const struct block_device *device, uint32_t flags, uint64_t salt,
                                    struct image **opened, uint32_t *findings);
 

@@ -39,7 +39,7 @@
 enum { BLOCK_BITS = 12, BLOCK = 1 << BLOCK_BITS, CHUNK_LIMIT = 65536 };
 enum { SUPERBLOCK_SIZE = 68, HEADER_SIZE = 72, CHUNK_RECORD = 32, CUT_RECORD = 16, LENGTH_RECORD = 4 };
 enum { FRAME_LINK = 1, FRAME_LASTED = 2 };
-#define AREA_SIZE ((uint64_t)256 * 1024)
+#define AREA_SIZE ((uint64_t)128 * 1024)
 
 struct superblock {
   uint64_t sequence;

@@ -56,10 +56,10 @@ wasi_errno_t super_read(struct image *image, uint64_t size, uint32_t *findings) 
     ours = ours || get64(bytes) == MAGIC;
     good[slot] = decode(image, bytes, size, &found[slot], findings);
   }
-  if (*findings & IMAGE_NEWER) return WASI_EIO;
+  if (*findings & IMAGE_NEWER) return WASI_ENOTSUP;
   if (!good[0] && !good[1]) {
     *findings |= ours ? IMAGE_SUPERBLOCKS : IMAGE_FOREIGN;
-    return WASI_EIO;
+    return ours ? WASI_EIO : WASI_EINVAL;
   }
   image->super = good[0] && (!good[1] || found[0].sequence >= found[1].sequence) ? found[0] : found[1];
   image->doubtful = !good[0] || !good[1] || found[0].sequence != found[1].sequence;

@@ -7,7 +7,8 @@ int32_t volume_failure(const char *bytes, uint32_t length, struct reply *reply) 
   (void)strings_start(&strings, bytes, length);
   const char *volume = strings_next(&strings), *name = strings_next(&strings), *text = strings_next(&strings);
   if (strcmp(name, "KindError") == 0) {
-    return reply_refuse(reply, WASI_EINVAL, "mount", "", "volume is \"", volume, "\": say \"idb:NAME\" or \"mem\".");
+    return reply_refuse(reply, WASI_EINVAL, "mount", "", "volume is \"", volume,
+                        "\": say \"idb:NAME\", \"opfs:NAME\" or \"mem\".");
   }
   if (strcmp(name, "ConstraintError") == 0) {
     /* The number that a later mount left (web/database.js). */
