@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
 #include "volume_state.h"
 
 /* ---- inodes by number ---- */
@@ -119,13 +120,34 @@ int32_t volume_mount(struct nidus_system *system, const char *path, uint32_t len
   return mount(system, path, length, volume, flags, budget);
 }
 
-wasi_errno_t volume_store_flush(struct mem_filesystem *fs) {
+static wasi_errno_t flush_once(struct mem_filesystem *fs) {
   wasi_errno_t error = flush_begin(fs);
   if (error) return error;
   struct volume *volume = fs->volume;
   error = volume->store->commit(volume->store, &volume->cut);
   flush_end(fs, error);
   return error;
+}
+
+wasi_errno_t volume_store_flush(struct mem_filesystem *fs) {
+  struct volume *volume = fs->volume;
+  volume->stored_at = host_now(fs->base.system);
+  wasi_errno_t error = flush_once(fs);
+  if (error != WASI_ENOSPC || !volume->has_log) return error;
+  /* Where a store is full there may yet be room for a new log, which gives back the place of the old one. */
+  volume->has_log = false;
+  return flush_once(fs);
+}
+
+void volume_store_tick(struct mem_filesystem *fs) {
+  const double write_behind = 500; /* ms */
+  struct volume *volume = fs->volume;
+  double now = host_now(fs->base.system);
+  /* The clock may have been set back. */
+  if (now - volume->stored_at >= 0 && now - volume->stored_at < write_behind) return;
+  volume->stored_at = now;
+  /* What fails is tried again, and told to who syncs. */
+  if (volume->dirty_count + volume->gone_count > 0) (void)!volume_store_flush(fs);
 }
 
 struct mem_filesystem *volume_at(struct nidus_system *system, uint32_t number) {

@@ -177,6 +177,7 @@ wasi_errno_t chunk_room(struct mem_inode *inode, uint32_t bytes) {
   struct mem_filesystem *fs = mem_volume(inode);
   struct volume *volume = fs->volume;
   if (!volume || volume->budget == UINT64_MAX) return WASI_ESUCCESS;
+  if (volume->store) volume_store_tick(fs);
   for (int tries = 0;; tries++) {
     uint64_t kept = volume->in_memory - volume->clean_size;
     if (kept == 0 || kept + bytes <= volume->budget / 2) break;

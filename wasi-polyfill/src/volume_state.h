@@ -86,6 +86,7 @@ struct volume {
   struct mem_inode *held; /* linked by dirty_next, each referenced */
 
   struct volume_store *store; /* NULL: the host serves it */
+  double stored_at; /* ms since 1970: when it was tried last */
 };
 
 struct mem_inode *volume_find(const struct volume *volume, uint64_t ino);
@@ -95,6 +96,8 @@ struct mem_filesystem *volume_at(struct nidus_system *system, uint32_t mount);
 void volume_forget_inode(struct volume *volume, struct mem_inode *inode);
 /* A flush, by way of the store. */
 MUST_CHECK wasi_errno_t volume_store_flush(struct mem_filesystem *fs);
+/* The same, if what changed has not been stored for a while: for programs that keep the host's clock from it. */
+void volume_store_tick(struct mem_filesystem *fs);
 /* Takes in one segment. */
 MUST_CHECK wasi_errno_t volume_take_segment(struct mem_filesystem *fs, const void *bytes, uint32_t length);
 MUST_CHECK wasi_errno_t volume_take_end(struct mem_filesystem *fs);
