@@ -7,15 +7,15 @@
  * of the log in the transaction that makes it that; until then nothing of it is ever stored.
  */
 
-import { createVolume } from "./volume.js";
-
 /** @typedef {import("./kernel.js").Kernel} Kernel */
 
 /**
+ * @param {typeof import("./volume.js").createVolume} createVolume given, so that pages without views load volume.js
+ *   with all else, in one file
  * @param {import("./volume.js").Store} store
  * @param {import("./volume.js").Listener} on
  */
-export function createView(store, on) {
+export function createView(createVolume, store, on) {
   /** @type {Kernel} */
   let kernel;
   let mount = -1;

@@ -44,7 +44,7 @@ export async function openVolume(system, settings, post) {
   // Where programs cannot wait for them, all contents are in memory from the start.
   const whole = reason !== null || !system.runner.patient;
   const stored = view
-    ? (await import("./view.js")).createView(store, tell)
+    ? (await import("./view.js")).createView(createVolume, store, tell)
     : createVolume(store, reason, tell);
   const mount = await system.mount(path, {
     type: "volume",

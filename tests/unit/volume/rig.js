@@ -40,7 +40,9 @@ export async function mount(source, on, { view = false, memory } = {}) {
   };
   const [number] = kernel.ask("nidus_mount_volume", ["/home"], Number(view), memory ?? NaN);
   const store = "chunks" in source ? source : await openDatabase(source, "test").catch(newer);
-  const volume = view ? createView(store, on ?? (() => {})) : createVolume(store, null, on);
+  const volume = view
+    ? createView(createVolume, store, on ?? (() => {}))
+    : createVolume(store, null, on);
   await volume.load(kernel, number, undefined, memory === undefined);
   return {
     volume,

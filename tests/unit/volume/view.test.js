@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openDatabase } from "../../../web/database.js";
 import { createView } from "../../../web/view.js";
+import { createVolume } from "../../../web/volume.js";
 import { boot } from "../host/support.js";
 import { mount, newDatabase } from "./rig.js";
 
@@ -11,7 +12,7 @@ import { mount, newDatabase } from "./rig.js";
 async function view(db) {
   const system = await boot();
   // A copy, which nobody tells of changes: it is refreshed when the test says so.
-  const volume = createView({ ...(await openDatabase(db, "test")) }, () => {});
+  const volume = createView(createVolume, { ...(await openDatabase(db, "test")) }, () => {});
   const [number] = system.kernel.ask("nidus_mount_volume", ["/home"], 1, 1 << 20);
   await volume.load(system.kernel, number);
   return { volume, system };
