@@ -13,6 +13,7 @@ import {
   NO_JSPI,
   NO_MULTI_MEMORY,
   NO_TOOLCHAIN,
+  WAITS_CHUNK,
   WAITS_CLOCK,
   WAITS_FLUSH,
 } from "./abi.js";
@@ -190,7 +191,7 @@ async function flush() {
 /** @type {NonNullable<import("./system.js").SystemOptions["waitSync"]>} */
 function waitSync(pid, kinds, deadline) {
   for (const { process, wait } of jobs.values()) {
-    if (process?.pid === pid && !(kinds & WAITS_FLUSH)) {
+    if (process?.pid === pid && !(kinds & (WAITS_FLUSH | WAITS_CHUNK))) {
       return wait(kinds & WAITS_CLOCK ? Number(deadline) / 1e6 - performance.now() : Infinity);
     }
   }
