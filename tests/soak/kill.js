@@ -20,6 +20,8 @@ const LONGEST_RUN = 1500;
 const OPENING = 8;
 /** One round in so many ends without a kill: the system is closed, and the browser then killed. */
 const CLOSING = 16;
+/** In every other round so many bytes of the files stay in memory at most: less than there are. */
+const TIGHT = 512 * 1024;
 /** More operations than a round can do. */
 const OPERATIONS = 1_000_000;
 
@@ -61,11 +63,11 @@ function startOracle(program, folder, seed) {
  * Page.evaluate's answer would be lost with the browser: each line is told as it comes.
  */
 const IN_PAGE = async (
-  /** @type {{guest: string, seed: number, volume: string, tier: "direct" | "interp"}} */
-  { guest, seed, volume, tier },
+  /** @type {{guest: string, seed: number, volume: string, tier: "direct" | "interp", memory?: number}} */
+  { guest, seed, volume, tier, memory },
 ) => {
   const { Nidus, tell } = /** @type {any} */ (globalThis);
-  const system = await Nidus.boot({ volume });
+  const system = await Nidus.boot({ volume, memory });
   Object.assign(globalThis, { system });
   const { persistent, reason } = system.volume;
   if (!persistent) throw new Error(`the volume is not stored: ${reason}`);
@@ -132,7 +134,8 @@ export async function killTest({ rounds, seed, log, volume = "idb:kill" }) {
         }
       });
       const page = await blankPage(browser.context, server.url);
-      const opening = page.evaluate(IN_PAGE, { guest, seed, volume, tier });
+      const memory = random(2) ? TIGHT : undefined;
+      const opening = page.evaluate(IN_PAGE, { guest, seed, volume, tier, memory });
       opening.catch(() => {});
       if (round <= rounds && random(OPENING) === 0) {
         await Promise.race([opening, sleep(random(400))]);
@@ -165,7 +168,8 @@ export async function killTest({ rounds, seed, log, volume = "idb:kill" }) {
       await kill();
       log(
         `round ${round}: +${gained} operations, now ${at}; killed ` +
-          `${time < 0 ? "after closing" : `after ${time} ms`} on ${tier}; ${syncs} syncs in all`,
+          `${time < 0 ? "after closing" : `after ${time} ms`} on ${tier}` +
+          `${memory ? ", in little memory" : ""}; ${syncs} syncs in all`,
       );
     }
     failed = false;
