@@ -167,8 +167,7 @@ export class Core {
     try {
       const { params, results } = host.type;
       const invoke = () => {
-        const dv = abi.dv();
-        const args = params.map((type, i) => loadSlot(dv, slots + 8 * i, type, references));
+        const args = params.map((type, i) => loadSlot(abi, slots + 8 * i, type, references));
         return host.call(...args);
       };
       let value;

@@ -111,7 +111,7 @@ export class EngineException {
     try {
       abi.exports.engine_exception_values(store, this.reference, block);
       const at = block + Math.trunc(index) * VALUE_SIZE + 8;
-      return loadSlot(abi.dv(), at, tag.types[Math.trunc(index)], references);
+      return loadSlot(abi, at, tag.types[Math.trunc(index)], references);
     } finally {
       abi.exports.engine_release(block);
     }

@@ -538,7 +538,7 @@ export class EngineGlobal {
   get value() {
     const { abi, references } = this.core;
     abi.exports.engine_global_get(this.pointer, abi.scratch);
-    return loadSlot(abi.dv(), abi.scratch + 8, this.#type.type, references);
+    return loadSlot(abi, abi.scratch + 8, this.#type.type, references);
   }
 
   set value(/** @type {unknown} */ value) {

@@ -127,7 +127,7 @@ export class Run {
     if (status !== "done") throw new TypeError(`The run is ${status}: it has no result yet.`);
     const { abi, references } = this.#core;
     abi.exports.engine_run_results(this.#live(), this.#block);
-    return loadResults(abi.dv(), this.#block, this.#type.results, references);
+    return loadResults(abi, this.#block, this.#type.results, references);
   }
 
   /** Why the run trapped; what an import threw is given as it is, and so is an exception of the guest's. */

@@ -221,13 +221,15 @@ export function storeSlot(dv, at, value, type) {
 }
 
 /**
- * @param {DataView} dv
+ * Keeping a guest's object may make the engine's memory grow, so each slot is read through the view of that moment.
+ * @param {import("./engine-abi.js").Abi} abi
  * @param {number} at of a 64-bit slot
  * @param {number} type
  * @param {References} references
  * @returns {unknown}
  */
-export function loadSlot(dv, at, type, references) {
+export function loadSlot(abi, at, type, references) {
+  const dv = abi.dv();
   switch (type & 15) {
     case I32:
       return dv.getInt32(at, true);
@@ -258,13 +260,13 @@ export function storeValue(dv, at, value, type) {
 
 /**
  * What a function with these results answers in JavaScript: undefined, a value, or an array.
- * @param {DataView} dv
+ * @param {import("./engine-abi.js").Abi} abi
  * @param {number} at of an array of `struct nidus_value`
  * @param {number[]} types
  * @param {References} references
  */
-export function loadResults(dv, at, types, references) {
-  const values = types.map((type, i) => loadSlot(dv, at + i * VALUE_SIZE + 8, type, references));
+export function loadResults(abi, at, types, references) {
+  const values = types.map((type, i) => loadSlot(abi, at + i * VALUE_SIZE + 8, type, references));
   return values.length <= 1 ? values[0] : values;
 }
 

@@ -173,3 +173,32 @@ test("memories and tables with 64-bit addresses have bigints", async () => {
   assert.equal(table.grow(3n), 2n);
   assert.throws(() => table.get(9n), RangeError);
 });
+
+test("what follows an object among results or arguments is read, though keeping the object made memory grow", async () => {
+  /** @type {unknown[]} */
+  const kept = [];
+  const guest = await run(
+    await newEngine(),
+    `(module
+      (type $point (struct (field i32)))
+      (import "js" "see" (func $see (param (ref $point) f64)))
+      (func (export "make") (param i32) (result (ref $point) f64)
+        (call $see (struct.new $point (local.get 0)) (f64.const 0.5))
+        (struct.new $point (local.get 0)) (f64.const 1.5))
+      (func (export "x") (param (ref $point)) (result i32) (struct.get $point 0 (local.get 0))))`,
+    {
+      js: {
+        see: (/** @type {unknown} */ point, /** @type {number} */ number) => {
+          assert.equal(number, 0.5);
+          kept.push(point);
+        },
+      },
+    },
+  );
+  for (let i = 0; i < 50000; i++) {
+    const [point, number] = guest.make(i);
+    assert.equal(number, 1.5);
+    kept.push(point);
+  }
+  assert.ok(kept.every((point, i) => guest.x(point) === i >> 1));
+});
