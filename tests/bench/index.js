@@ -9,6 +9,7 @@ const BENCHES = {
   rewrite: () => import("./rewrite.js"),
   objects: () => import("./objects.js"),
   volumes: () => import("./volumes.js"),
+  "volume-kinds": () => import("./volume-kinds.js"),
   processes: () => import("./processes.js"),
   toolchain: () => import("./toolchain.js"),
   wasi: () => import("./wasi.js"),

@@ -126,7 +126,8 @@ static wasi_errno_t take_key(void *context, uint64_t ino, uint64_t index) {
 
 static void note_damage(void *context, uint64_t ino, uint64_t index) { (void)take_key(context, ino, index); }
 
-static void use(struct image *image, bool repair) {
+/* Whether all that was damaged is repaired now, if that was asked for. */
+static bool use(struct image *image, bool repair) {
   uint64_t sum = 0, keys = 0, damaged = 0;
   wasi_errno_t error = image_log(image, &sum, take_segment);
   require(!error || error == WASI_EIO || error == WASI_ENOMEM);
@@ -134,6 +135,7 @@ static void use(struct image *image, bool repair) {
   error = image_check(image, repair ? IMAGE_REPAIR : 0, &damaged, note_damage);
   require(!error || error == WASI_ENOSPC);
   require(damaged <= keys);
+  return !error;
 }
 
 /* What is committed is there, now and when it is opened again. */
@@ -192,14 +194,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint32_t findings;
     wasi_errno_t error = image_open(&device, IMAGE_READ_ONLY | flags, 1, &image, &findings);
     if (!error) {
-      use(image, false);
+      (void)use(image, false);
       (void)image_close(image);
     }
     error = image_open(&device, flags, 1, &image, &findings);
     require(!error || error == WASI_EIO || error == WASI_EINVAL || error == WASI_ENOMEM || error == WASI_ENOSPC);
     if (error) continue;
-    use(image, flags);
-    change(&device, image);
+    if (use(image, flags)) change(&device, image);
+    else (void)image_close(image);
   }
   free(memory.bytes);
   return 0;
