@@ -11,7 +11,7 @@ export function createKept() {
   const kept = { log: [], files: new Map() };
   return {
     kept,
-    /** @param {Cut} cut */
+    /** @param {import("./volume.js").Cut} cut */
     keep({ restart, segments, cuts, chunks }) {
       if (restart) kept.log = [];
       kept.log.push(...segments);

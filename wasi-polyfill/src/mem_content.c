@@ -394,8 +394,13 @@ wasi_errno_t content_write(struct mem_inode *inode, struct transfer *transfer, u
   return WASI_ESUCCESS;
 }
 
+/* Chunks that one call fills at most, 1 GiB: a volume that stores what has no room in memory would else go on until
+ * the disk is full. */
+enum { RESERVE_LIMIT = 1 << 14 };
+
 wasi_errno_t content_reserve(struct mem_inode *inode, uint64_t offset, uint64_t length) {
   uint64_t end = offset + length, old_size = inode->base.size;
+  if (((end - 1) >> CHUNK_BITS) - (offset >> CHUNK_BITS) > inode->file.chunks + RESERVE_LIMIT) return WASI_ENOSPC;
   if (end > old_size) {
     wasi_errno_t error = content_resize(inode, end);
     if (error) return error;
