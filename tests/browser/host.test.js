@@ -199,7 +199,7 @@ test(
     assert.deepEqual(answer, [
       "SIGTERM",
       "kept",
-      { persistent: false, reason: "they were asked for in memory" },
+      { persistent: false, readonly: false, reason: "they were asked for in memory" },
     ]);
   },
 );
