@@ -80,7 +80,8 @@ test("a large archive is used in place, without a copy of its contents", async (
   await system.mount("/a", { type: "tar", from: large });
   assert.equal((await system.fs.stat("/a/large")).size, 30_000_000);
   const grown = system.kernel.memory.buffer.byteLength - before;
-  assert.ok(grown < large.length + 1_000_000, `memory grew by ${grown}`);
+  // It grows by an eighth more than was asked for (wasm_give.h).
+  assert.ok(grown < large.length * 1.125 + 1_000_000, `memory grew by ${grown}`);
 });
 
 test("what is no archive is refused, and its memory given back", async () => {
