@@ -161,7 +161,11 @@ export async function bootCommandLine(env, trace = false) {
     waitSync: (_pid, kinds, deadline) => {
       // Who waits for input alone may wait for ever.
       system.storeImages((kinds & CLOCK) !== 0);
-      waitFor(stdin, kinds, kinds & CLOCK ? Number(deadline) / 1e6 - performance.now() : Infinity);
+      return waitFor(
+        stdin,
+        kinds,
+        kinds & CLOCK ? Number(deadline) / 1e6 - performance.now() : Infinity,
+      );
     },
   });
   if (trace) {
