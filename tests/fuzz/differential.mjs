@@ -107,14 +107,18 @@ async function openChromium() {
   const { chromium } = await import("playwright-core");
   const { serve } = await import("../../scripts/lib/static-server.mjs");
   const server = await serve({ folder: root.replace(/\/$/, "") });
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-  });
-  const page = await browser.newPage();
-  await page.goto(`${server.url}tests/browser/pages/blank.html`);
+  const open = async () => {
+    const browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+    });
+    const page = await browser.newPage();
+    await page.goto(`${server.url}tests/browser/pages/blank.html`);
+    return { browser, page };
+  };
+  let { browser, page } = await open();
   /** @type {Host} */
-  const host = (bytes) =>
+  const ask = (bytes) =>
     page.evaluate(
       async ([text, rounds]) => {
         const { outcomes } = /** @type {typeof import("./outcomes.js")} */ (
@@ -125,6 +129,19 @@ async function openChromium() {
       },
       /** @type {const} */ ([Buffer.from(bytes).toString("base64"), ROUNDS.chromium]),
     );
+  /**
+   * A browser may die: of a module, or for reasons of its own. Another one is asked once more.
+   * @type {Host}
+   */
+  const host = async (bytes) => {
+    try {
+      return await ask(bytes);
+    } catch {
+      await browser.close();
+      ({ browser, page } = await open());
+      return ask(bytes).catch(() => null);
+    }
+  };
   const close = async () => {
     await browser.close();
     await server.close();
