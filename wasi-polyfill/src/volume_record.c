@@ -54,8 +54,9 @@ void record_encode(const struct mem_inode *inode, uint8_t *bytes) {
   if (length == 0) return;
   const void *from = inode->target.bytes;
   if (inode->base.type == WASI_FILETYPE_REGULAR_FILE) {
-    /* At height 0: what is larger has been cut. A hole is zeros. */
-    from = inode->file.root ? ((struct chunk *)inode->file.root)->bytes : NULL;
+    /* Not always at height 0: a write further behind may have failed after it raised the tree. A hole is zeros. */
+    const uintptr_t *slot = content_slot((struct mem_inode *)(uintptr_t)inode, 0);
+    from = slot && SLOT_IN_MEMORY(*slot) ? ((const struct chunk *)*slot)->bytes : NULL;
   }
   if (from) memcpy(bytes + RECORD_SIZE, from, length);
 }

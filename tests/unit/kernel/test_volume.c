@@ -397,6 +397,22 @@ static void forms_change(struct guest *guest) {
   store_free(&store);
 }
 
+/* The guest's memory ends before what is to be written far behind: nothing is, and the file goes on as a small one. */
+static void failed_writes_leave_files_whole(struct guest *guest) {
+  enum { AT = 64 };
+  struct store store = {0};
+  uint32_t fd, moved;
+  journaled(guest, &store);
+  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  guest_put_u32(guest, AT, GUEST_SIZE - 2);
+  guest_put_u32(guest, AT + 4, 4);
+  EXPECT(WASI_EFAULT, guest_call(guest, SYS_fd_pwrite, fd, AT, 1, (uint64_t)20 * 65536, AT + 8));
+  OK(do_pwrite(guest, fd, "small", 5, 0, &moved));
+  store_flush(guest, &store, true);
+  compare_with_store(guest, &store, false);
+  store_free(&store);
+}
+
 static void small_changes_write_little(struct guest *guest) {
   struct store store = {0};
   uint32_t fd, moved;
@@ -981,6 +997,7 @@ static const struct test tests[] = {
     {"The store forgets what is deleted, when it is closed", deletes_leave_nothing},
     {"What was open without a name goes with the next mount", orphans_go_with_the_mount},
     {"A file that changes its form is stored whole and leaves no chunk behind", forms_change},
+    {"A write that fails leaves the file as it was, also in the store", failed_writes_leave_files_whole},
     {"A small change writes little", small_changes_write_little},
     {"The log stays about as large as what it tells", the_log_stays_small},
     {"A large tree takes several segments", large_trees_take_several_segments},
