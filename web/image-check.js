@@ -1,5 +1,5 @@
 /**
- * What damaged chunks of a volume mean to who uses it: files, and places in them.
+ * What damaged and missing chunks of a volume mean to who uses it: files, and places in them.
  */
 
 const CHUNK = 65536;
@@ -9,9 +9,9 @@ const CHUNK = 65536;
  * @param {import("./system.js").System["sync"]} fs
  * @param {string} mount the path of the volume
  * @param {[ino: number, index: number][]} chunks
- * @param {boolean} repaired
+ * @param {string} what is wrong with them
  */
-export function describeChunks(fs, mount, chunks, repaired) {
+export function describeChunks(fs, mount, chunks, what) {
   const wanted = new Set(chunks.map(([ino]) => ino));
   /** @type {Map<number, {path: string, size: number}>} */
   const found = new Map();
@@ -32,7 +32,6 @@ export function describeChunks(fs, mount, chunks, repaired) {
       return "there are damaged contents that belong to no file";
     }
     const last = Math.min(file.size, (index + 1) * CHUNK) - 1;
-    const range = `${file.path}: bytes ${index * CHUNK} to ${last}`;
-    return repaired ? `${range} were damaged; they are zeros now` : `${range} are damaged`;
+    return `${file.path}: bytes ${index * CHUNK} to ${last} ${what}`;
   });
 }

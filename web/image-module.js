@@ -33,6 +33,7 @@ import { NidusError } from "./errors.js";
  * @property {(ino: number, index: number, length: number) => void} put_chunk
  * @property {(restart: number) => number} commit
  * @property {(flags: number) => number} check
+ * @property {() => void} keys
  * @property {() => number} close
  */
 
@@ -60,7 +61,7 @@ export async function openImage(module, device, name, flags) {
   /** @type {Uint8Array[]} */
   let segments = [];
   /** @type {[ino: number, index: number][]} */
-  let damaged = [];
+  let chunks = [];
   const host = {
     /** @type {(at: number, ptr: number, length: number) => number} */
     read: (at, ptr, length) => device.read(bytes(ptr, length), at),
@@ -73,7 +74,7 @@ export async function openImage(module, device, name, flags) {
     /** @type {(ptr: number, length: number) => void} */
     segment: (ptr, length) => void segments.push(bytes(ptr, length).slice()),
     /** @type {(ino: number, index: number) => void} */
-    damaged: (ino, index) => void damaged.push([ino, index]),
+    chunk: (ino, index) => void chunks.push([ino, index]),
   };
   const { exports } = await WebAssembly.instantiate(module, { host });
   const image = /** @type {ImageExports} */ (/** @type {unknown} */ (exports));
@@ -151,10 +152,16 @@ export async function openImage(module, device, name, flags) {
 
     /** Reads everything: the chunks that are, or with `REPAIR` were, damaged. */
     check() {
-      damaged = [];
+      chunks = [];
       const result = image.check(flags);
       if (result < 0) throw failure(result, "fsck");
-      return damaged;
+      return chunks;
+    },
+    /** All chunks there are, in ascending order. */
+    keys() {
+      chunks = [];
+      image.keys();
+      return chunks;
     },
 
     close: () => image.close(),

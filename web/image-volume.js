@@ -4,6 +4,7 @@
  * do, and what is told.
  */
 
+import { decodeText } from "./fs.js";
 import {
   FOUND_LOG,
   FOUND_PLACES,
@@ -123,7 +124,7 @@ export async function mountImage(system, path, module, device, name, options = {
     device.close();
     throw error;
   }
-  const { failure, findings, check } = image;
+  const { failure, findings, check, keys } = image;
   const { exports } = kernel;
   try {
     const numbers = [host.addStore(store), Number(readOnly), memory];
@@ -198,9 +199,25 @@ export async function mountImage(system, path, module, device, name, options = {
       }
       if (findings & FOUND_PLACES) sentences.push("contents of files lay one upon the other");
       const damaged = check();
-      if (damaged.length === 0) return sentences;
+      const numbers = new Uint8Array(new Float64Array(keys().flat()).buffer);
+      const [count, json] = kernel.call("nidus_volume_check", [numbers], mount, Number(repair));
+      kernel.check(count, "fsck");
+      /** @type {{kind: string, ino: number, index: number}[]} */
+      const differences = JSON.parse(decodeText(json));
+      // Chunks that nothing asks for do no harm.
+      const missing = differences.filter(({ kind }) => kind === "missing");
+      if (missing.length > 0) flush();
+      if (damaged.length + missing.length === 0) return sentences;
       const { describeChunks } = await import("./image-check.js");
-      return [...sentences, ...describeChunks(system.sync, path, damaged, repair)];
+      const lost = missing.map(({ ino, index }) => /** @type {[number, number]} */ ([ino, index]));
+      const { sync } = system;
+      const [are, were] = ["are damaged", "were damaged; they are zeros now"];
+      const [areLost, wereLost] = ["are missing", "were missing; they are a hole now"];
+      return [
+        ...sentences,
+        ...describeChunks(sync, path, damaged, repair ? were : are),
+        ...describeChunks(sync, path, lost, repair ? wereLost : areLost),
+      ];
     },
     /** Stores what changed and lets go of the device. `EBUSY` while files of it are open. */
     close() {

@@ -43,6 +43,7 @@ wasi_errno_t image_commit(struct image *image, const struct volume_cut *cut);
 /* A chunk of the next commit, for who has not all of them in memory at once; image_abandon: there will be no commit. */
 wasi_errno_t image_put_chunk(struct image *image, const struct volume_chunk *chunk);
 void image_abandon(struct image *image);
+/* In ascending order. */
 wasi_errno_t image_keys(struct image *image, void *context,
                         wasi_errno_t (*take)(void *context, uint64_t ino, uint64_t index));
 

@@ -15,9 +15,9 @@ IMPORT("write") int32_t import_write(double at, const void *bytes, uint32_t leng
 IMPORT("flush") int32_t import_flush(void);
 IMPORT("size") double import_size(void);
 IMPORT("truncate") int32_t import_truncate(double size);
-/* A segment of the log; a chunk that is damaged. */
+/* A segment of the log; a chunk that is damaged, or that there is. */
 IMPORT("segment") void import_segment(const void *bytes, uint32_t length);
-IMPORT("damaged") void import_damaged(double ino, double index);
+IMPORT("chunk") void import_chunk(double ino, double index);
 
 /* The growth of memory is noticed by whoever looks at its buffer. */
 void emscripten_notify_memory_growth(size_t memory_index);
@@ -149,8 +149,16 @@ EXPORT("commit") int32_t export_commit(uint32_t restart) {
 
 static void damaged(void *context, uint64_t ino, uint64_t index) {
   (void)context;
-  import_damaged((double)ino, (double)index);
+  import_chunk((double)ino, (double)index);
 }
+
+static wasi_errno_t tell_key(void *context, uint64_t ino, uint64_t index) {
+  damaged(context, ino, index);
+  return WASI_ESUCCESS;
+}
+
+/* Tells each chunk there is, in ascending order. */
+EXPORT("keys") void export_keys(void) { (void)image_keys(image, NULL, tell_key); }
 
 EXPORT("check") int32_t export_check(uint32_t flags) { return -(int32_t)image_check(image, flags, NULL, damaged); }
 

@@ -167,6 +167,48 @@ static void chunk_damaged(void *context, uint64_t ino, uint64_t index) {
                decimal(end - 1, last), inspection->repair ? " were damaged; they are zeros now" : " are damaged");
 }
 
+/* ---- chunks that the tree has and the image has not ---- */
+
+struct key_list {
+  struct nidus_chunk_key *keys;
+  uint32_t count;
+};
+
+static wasi_errno_t count_key(void *context, uint64_t ino, uint64_t index) {
+  (void)ino, (void)index;
+  ++*(uint32_t *)context;
+  return WASI_ESUCCESS;
+}
+
+static wasi_errno_t list_key(void *context, uint64_t ino, uint64_t index) {
+  struct key_list *list = context;
+  list->keys[list->count++] = (struct nidus_chunk_key){ino, index};
+  return WASI_ESUCCESS;
+}
+
+/* Chunks that nothing asks for do no harm. */
+static wasi_errno_t inspect_tree(struct image_store *own, struct nidus_system *system, uint32_t mount,
+                                 struct inspection *inspection) {
+  uint32_t count = 0, missing = 0;
+  (void)image_keys(own->image, &count, count_key);
+  struct key_list list = {malloc((count + 1) * sizeof *list.keys), 0};
+  if (!list.keys) return WASI_ENOMEM;
+  (void)image_keys(own->image, &list, list_key);
+  struct reply found = {0};
+  int32_t result = volume_check(system, mount, list.keys, list.count, inspection->repair, &found);
+  free(list.keys);
+  for (uint32_t i = 0; i + 7 <= found.length; i++) missing += memcmp(found.bytes + i, "missing", 7) == 0;
+  free(found.bytes);
+  if (result < 0) return (wasi_errno_t)-result;
+  if (missing == 0) return WASI_ESUCCESS;
+  char digits[21];
+  inspection->count++;
+  reply_string(inspection->reply, "of files, ", decimal(missing, digits), " pieces of 64 KiB ",
+               inspection->repair ? "were missing; they are holes now" : "are missing");
+  result = inspection->repair ? volume_flush(system, mount) : 0;
+  return result < 0 ? (wasi_errno_t)-result : WASI_ESUCCESS;
+}
+
 static int32_t image_inspect(struct nidus_system *system, uint32_t mount, struct reply *reply) {
   struct image_store *own = store_at(system, mount);
   if (!own) return -WASI_EINVAL;
@@ -181,6 +223,7 @@ static int32_t image_inspect(struct nidus_system *system, uint32_t mount, struct
   if (own->findings & IMAGE_PLACES) reply_string(reply, "contents lay one upon the other; they were given up");
   inspection.count = __builtin_popcount(own->findings);
   wasi_errno_t error = image_check(own->image, own->flags, &inspection, chunk_damaged);
+  if (!error) error = inspect_tree(own, system, mount, &inspection);
   return error ? refuse(reply, 0, error, own->name) : inspection.count;
 }
 

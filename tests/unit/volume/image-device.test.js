@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { System } from "../../../node/system.js";
+import { openImage } from "../../../web/image-module.js";
 import { mountImage } from "../../../web/image-volume.js";
 
 const asset = (/** @type {string} */ name) =>
@@ -46,12 +47,16 @@ class MemoryDevice {
     },
   };
 
-  /** A system with the volume at /home. @param {import("../../../web/volume.js").Listener} [on] */
-  async mount(on) {
+  /**
+   * A system with the volume at /home.
+   * @param {import("../../../web/volume.js").Listener} [on]
+   * @param {import("../../../web/image-volume.js").ImageOptions} [options]
+   */
+  async mount(on, options) {
     const system = await System.create({ kernel: asset("kernel.wasm") });
     const module = await WebAssembly.compile(asset("image.wasm"));
     this.closed = false;
-    const volume = await mountImage(system, "/home", module, this.device, "test", {}, on);
+    const volume = await mountImage(system, "/home", module, this.device, "test", options, on);
     return { volume, fs: system.sync };
   }
 }
@@ -145,5 +150,30 @@ test("what is damaged is EIO when it is read, and check() says where", async () 
   assert.throws(() => fs.readFile("/home/folder/file"), { code: "EIO" });
   const [sentence] = await volume.check();
   assert.match(String(sentence), /^\/folder\/file: bytes \d+ to \d+ are damaged$/);
+  volume.close();
+});
+
+test("chunks that the tree has and the file has not are found, and become holes", async () => {
+  const disk = new MemoryDevice();
+  const first = await disk.mount();
+  first.fs.writeFile("/home/file", new Uint8Array(200_000).fill(0x33));
+  const { ino } = first.fs.stat("/home/file");
+  first.volume.close();
+  const module = await WebAssembly.compile(asset("image.wasm"));
+  const image = await openImage(module, disk.device, "test", 0);
+  image.putCut(ino, 3);
+  assert.equal(image.commit(false), 0);
+  image.close();
+  const second = await disk.mount();
+  const range = "/file: bytes 196608 to 199999";
+  assert.deepEqual(await second.volume.check(), [`${range} are missing`]);
+  second.volume.close();
+  const third = await disk.mount(undefined, { repair: true });
+  assert.deepEqual(await third.volume.check(), [`${range} were missing; they are a hole now`]);
+  third.volume.close();
+  const { volume, fs } = await disk.mount();
+  assert.deepEqual(await volume.check(), []);
+  const bytes = /** @type {Uint8Array} */ (fs.readFile("/home/file"));
+  assert.ok(bytes.length === 200_000 && bytes[196_607] === 0x33 && bytes[196_608] === 0);
   volume.close();
 });
