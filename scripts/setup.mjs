@@ -2,7 +2,7 @@
  * npm run setup: everything between a fresh clone and a working tree, in four steps. Each says what
  * it does, is skipped in milliseconds when it has been done, and asks nothing.
  *
- *   system packages   gcc, cmake, ninja, emscripten, clang, chromium (Debian 12 or 13)
+ *   system packages   gcc, cmake, ninja, emscripten, clang, chromium, firefox (Debian 12 or 13)
  *   npm packages      npm ci
  *   native build      build/native: the libraries, the program `nidus`, the C tests
  *   wasm build        build/wasm: kernel.wasm, kernel.shared.wasm, archive.wasm, toolchain.wasm, image.wasm, engine.wasm,
