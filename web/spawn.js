@@ -141,7 +141,10 @@ export async function launch(system, command, args, options) {
     typeof program === "function"
       ? runCommand(program, { system, pid, argv0, args, cwd, env, signal: stop.signal }, places)
       : runner.run(pid, program);
+  /** The ends of pipes among the places; one may be both outputs. */
+  const given = new Map(places.flatMap((end) => ("pipe" in end ? [[end.pipe, end]] : [])));
   try {
+    for (const end of given.values()) system.checkEnd(end);
     [pid] = system.kernel.ask(
       "nidus_spawn",
       [
@@ -166,7 +169,7 @@ export async function launch(system, command, args, options) {
     throw error;
   }
   // An end of a pipe that the host kept would be one that never closes.
-  for (const place of places) if ("pipe" in place) system.closeEnd(place);
+  for (const end of given.values()) system.closeEnd(end);
   let start = () => {};
   /** @type {Promise<void>} */
   const started = new Promise((resolve) => (start = resolve));

@@ -13,7 +13,7 @@ import { bytesStream, toBytes } from "./streams.js";
 /** @typedef {{file: string, append?: boolean}} Redirection a file of the tree */
 /**
  * What lies at a descriptor of another process; a `pipe`'s end is given away.
- * @typedef {{pid: number, fd: number, whole?: boolean, terminal?: boolean, pipe?: boolean}} Inherited
+ * @typedef {{pid: number, fd: number, whole?: boolean, terminal?: boolean, pipe?: number}} Inherited
  */
 
 /**

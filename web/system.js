@@ -5,6 +5,7 @@
  * `SystemOptions`. Nothing is shared between systems but compiled modules that the caller shares.
  */
 
+import { NidusError } from "./errors.js";
 import { createFs } from "./fs-promises.js";
 import { createSteps, createSync, decodeText } from "./fs.js";
 import { Host } from "./host.js";
@@ -65,6 +66,10 @@ import { createCollector, exportTar, importTar } from "./streams.js";
 export class System {
   /** @type {Map<number, MountSpec & {type: "volume" | "paths"}>} by mount */
   #volumes = new Map();
+  /** The ends of pipes that the host has, by descriptor: the number of each, that no other has. @type {Map<number, number>} */
+  #ends = new Map();
+  /** How many ends there have been. */
+  #made = 0;
   /**
    * What volumes store that mount themselves (image-volume.js).
    * @type {Set<() => void>}
@@ -239,16 +244,32 @@ export class System {
     // Two free numbers of process 1, the host's.
     const [reader, writer] = [this.sync.open("/dev/null"), this.sync.open("/dev/null")];
     this.kernel.check(this.kernel.exports.nidus_fd_pipe(1, reader, 1, writer), "pipe");
-    const end = (/** @type {number} */ fd) => ({ pid: 1, fd, pipe: true });
+    const end = (/** @type {number} */ fd) => {
+      this.#ends.set(fd, ++this.#made);
+      return { pid: 1, fd, pipe: this.#made };
+    };
     return { reader: end(reader), writer: end(writer) };
+  }
+
+  /**
+   * Its number may be that of another pipe's end by now.
+   * @param {import("./stdio.js").Inherited} end
+   */
+  checkEnd({ fd, pipe }) {
+    if (this.#ends.get(fd) !== pipe) {
+      const why = "it was closed, or given to another program, before; make a pipe for each two";
+      throw new NidusError("EBADF", `EBADF: the end of a pipe is not open: ${why}`);
+    }
   }
 
   /**
    * Closes an end that is given to no process.
    * @param {import("./stdio.js").Inherited} end
    */
-  closeEnd({ pid, fd }) {
-    this.kernel.exports.nidus_fd_close(pid, fd);
+  closeEnd(end) {
+    this.checkEnd(end);
+    this.#ends.delete(end.fd);
+    this.kernel.exports.nidus_fd_close(end.pid, end.fd);
     this.runner.changed();
   }
 

@@ -56,3 +56,18 @@ test("an end that no program was given is closed by hand", async () => {
   system.closeEnd(writer);
   assert.equal((await waits.exit).code, 0);
 });
+
+test("an end that is not open any more is refused, also when another pipe has its number", async () => {
+  const system = await Nidus.boot();
+  const gone = system.pipe();
+  system.closeEnd(gone.writer);
+  system.closeEnd(gone.reader);
+  const { reader, writer } = system.pipe();
+  const refused = { code: "EBADF", message: /closed, or given to another program/ };
+  assert.throws(() => system.closeEnd(gone.writer), refused);
+  await assert.rejects(system.spawn(await says("lost\n"), [], { stdout: gone.writer }), refused);
+  await system.spawn(await says("kept\n"), [], { stdout: writer });
+  await assert.rejects(system.spawn(await says("lost\n"), [], { stdout: writer }), refused);
+  const { stdout } = await system.exec(await cat(), [], { stdin: reader });
+  assert.equal(stdout, "kept\n");
+});
