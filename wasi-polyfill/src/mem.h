@@ -48,7 +48,7 @@ struct chunk {
   struct mem_inode *inode;
   uint64_t index;
   uint8_t state;
-  uint8_t bytes[];
+  _Alignas(8) uint8_t bytes[]; /* hosts that copy in JavaScript do so by words where both ends lie at one */
 };
 
 struct file_content {
