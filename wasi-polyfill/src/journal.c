@@ -27,7 +27,7 @@ static struct volume *noting(const struct mem_inode *inode) {
   return volume && !volume->loading && !volume->view ? volume : NULL;
 }
 
-void journal_inode(struct mem_inode *inode) {
+void journal_note(struct mem_inode *inode) {
   path_store_changed(inode);
   struct volume *volume = noting(inode);
   if (!volume || inode->dirty) return;

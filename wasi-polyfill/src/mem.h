@@ -178,9 +178,15 @@ static inline bool content_is_inline(const struct mem_inode *inode) { return ino
 void chunk_placed(struct chunk *chunk, uint32_t size);
 void chunk_leaves(struct chunk *chunk, uint32_t size);
 /* The chunk differs from the store from now on. */
-void chunk_changed(struct chunk *chunk);
+void chunk_made_dirty(struct chunk *chunk);
+static inline void chunk_changed(struct chunk *chunk) {
+  if (mem_volume(chunk->inode)->volume && !(chunk->state & CHUNK_DIRTY)) chunk_made_dirty(chunk);
+}
 /* It is used: it will be evicted later than others. */
-void chunk_used(struct chunk *chunk);
+void chunk_made_younger(struct chunk *chunk);
+static inline void chunk_used(struct chunk *chunk) {
+  if (mem_volume(chunk->inode)->volume && !chunk->state) chunk_made_younger(chunk);
+}
 /* The file is, or is no longer, one that lies in its record; `bytes` of its chunk 0 are in memory. */
 void chunk_inlined(struct mem_inode *inode, bool is_inline, uint32_t bytes);
 /* Has the chunk of a slot loaded, with some after it, up to `last`: would-block until it is there, EIO when it can
@@ -202,7 +208,11 @@ struct mem_entry *directory_from(struct mem_inode *directory, uint64_t cookie);
 void directory_free(struct mem_inode *directory);
 
 /* ---- journal.c: without effect on volumes that are not persistent ---- */
-void journal_inode(struct mem_inode *inode); /* attributes, contents, or entries changed */
+void journal_note(struct mem_inode *inode);
+/* Attributes, contents, or entries changed. */
+static inline void journal_inode(struct mem_inode *inode) {
+  if (mem_volume(inode)->volume || mem_volume(inode)->paths) journal_note(inode);
+}
 void journal_cut(struct mem_inode *inode, uint64_t from_index);
 void journal_name_removed(struct mem_inode *directory, struct entry_name *name, bool stored); /* takes the name */
 void journal_inode_gone(struct mem_inode *inode); /* takes the memory of an inode that has been emptied */

@@ -43,9 +43,8 @@ void chunk_inlined(struct mem_inode *inode, bool is_inline, uint32_t bytes) {
 
 static uint32_t size_of(const struct chunk *chunk) { return content_chunk_size(chunk->inode, chunk->index); }
 
-void chunk_changed(struct chunk *chunk) {
+void chunk_made_dirty(struct chunk *chunk) {
   struct volume *volume = volume_of(chunk->inode);
-  if (!volume || (chunk->state & CHUNK_DIRTY)) return;
   journal_inode(chunk->inode);
   if (!(chunk->state & CHUNK_IN_FLIGHT)) {
     if (chunk->link.next != &chunk->link) volume->clean_size -= size_of(chunk);
@@ -54,10 +53,7 @@ void chunk_changed(struct chunk *chunk) {
   chunk->state |= CHUNK_DIRTY;
 }
 
-void chunk_used(struct chunk *chunk) {
-  struct volume *volume = volume_of(chunk->inode);
-  if (volume && !chunk->state) chunk_move(&volume->clean, &chunk->link);
-}
+void chunk_made_younger(struct chunk *chunk) { chunk_move(&volume_of(chunk->inode)->clean, &chunk->link); }
 
 /* ---- wants ---- */
 
