@@ -24,8 +24,8 @@ const args = [
   "--no-first-run",
   "--remote-debugging-port=0",
 ];
-/** How long a browser may take until it can be talked to, and to be gone after it was killed. */
-const PATIENCE = 60_000;
+/** How long a browser may take until it can be talked to, for a step, and to be gone after it was killed. */
+const PATIENCE = 120_000;
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("playwright-core").BrowserContext} BrowserContext */
@@ -71,8 +71,11 @@ export async function launch(profile, more = []) {
   };
   try {
     const address = await devtools(child);
-    const browser = await chromium.connectOverCDP(address);
-    return { context: browser.contexts()[0], kill };
+    const browser = await chromium.connectOverCDP(address, { timeout: PATIENCE });
+    const context = browser.contexts()[0];
+    // A busy machine takes longer than Playwright's own half minute.
+    context.setDefaultTimeout(PATIENCE);
+    return { context, kill };
   } catch (error) {
     await kill();
     throw error;
