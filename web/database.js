@@ -12,6 +12,10 @@
  * transaction. Chunks are read in a transaction that looks whether it is there, and on a view whether the log
  * has grown.
  *
+ * A browser may give up a database that it cannot read any more, after a full disk for instance, and open it empty. What
+ * was mounted is in memory: `write` then takes nothing but a whole log, and says so by a `LossError`. One that was
+ * deleted on purpose stays so.
+ *
  * A flush that fails may be there all the same, when the connection was lost. So it is done again under the same numbers,
  * which changes nothing then, and those numbers are never used for anything else.
  */
@@ -43,10 +47,15 @@ export async function openDatabase(factory, name) {
   let db = null;
   /** Which mount of the database this is; 0 before it is read. */
   let number = 0;
+  /** What its entry in `meta` says, so that no other database is taken for it. */
+  let time = 0;
   /** It is a view of another one's. */
   let view = false;
-  /** The last segment that was read or written. */
-  let last = 0;
+  /** The last segment that was read or written, and the last that is known to be stored. */
+  let [last, stored] = [0, 0];
+  /** The browser has lost the log; it is to be written whole. */
+  let lossy = false;
+  let deleted = false;
   /** @type {Migration | undefined} from schema 1, once it is needed */
   let migrate;
 
@@ -56,12 +65,15 @@ export async function openDatabase(factory, name) {
     let gone = false;
     request.onupgradeneeded = ({ oldVersion }) => {
       const tx = /** @type {IDBTransaction} */ (request.transaction);
-      // One that was mounted and is gone was deleted, and stays so.
-      if ((gone = oldVersion === 0 && number > 0)) return tx.abort();
+      if (oldVersion === 0 && number > 0) {
+        if ((gone = view || deleted)) return tx.abort();
+        lossy = true;
+      }
       if ((older = oldVersion > 0) && !migrate) return tx.abort();
       request.result.createObjectStore("log", { autoIncrement: true });
       if (older) return void migrate?.(request.result, tx).catch(() => abort(tx));
       for (const store of ["chunk", "meta"]) request.result.createObjectStore(store);
+      if (lossy) tx.objectStore("meta").put(time, number);
     };
     /** @type {IDBDatabase} */
     let opened;
@@ -80,13 +92,22 @@ export async function openDatabase(factory, name) {
     };
     if (number > 0) {
       // After a lost connection, it must still be the one that was mounted.
-      const meta = opened.transaction("meta").objectStore("meta");
-      if ((await result(meta.count(number))) === 0) {
+      const tx = opened.transaction(["log", "meta"]);
+      const [mounted, newest] = await Promise.all([
+        result(tx.objectStore("meta").get(number)),
+        result(tx.objectStore("log").count(IDBKeyRange.lowerBound(stored))),
+      ]);
+      if (mounted !== time) {
         lose();
         throw new DOMException("", "ConstraintError");
       }
+      if (newest === 0 && stored > 0) lossy = true;
     }
-    opened.onclose = opened.onversionchange = lose;
+    opened.onclose = lose;
+    opened.onversionchange = ({ newVersion }) => {
+      if (newVersion === null) deleted = true;
+      lose();
+    };
     return (db = opened);
   };
 
@@ -147,7 +168,7 @@ export async function openDatabase(factory, name) {
     onchange: null,
 
     async open(asView) {
-      let [mount, end] = [0, last];
+      let [mount, end, when] = [0, last, time];
       const log = await transact(asView ? "readonly" : "readwrite", {}, async (store) => {
         const meta = store("meta");
         const behind = IDBKeyRange.lowerBound(last, true);
@@ -159,13 +180,15 @@ export async function openDatabase(factory, name) {
         ]);
         mount = Number(numbers.at(-1) ?? 0);
         end = Number(keys.at(-1) ?? last);
-        if (!asView) {
-          meta.add(Date.now(), ++mount);
+        if (asView) {
+          when = await result(meta.get(mount));
+        } else {
+          meta.add((when = Date.now()), ++mount);
           meta.delete(IDBKeyRange.upperBound(mount - MOUNTS));
         }
         return segments;
       });
-      [number, last, view] = [mount, end, asView];
+      [number, time, last, stored, view] = [mount, when, end, end, asView];
       return log;
     },
 
@@ -177,6 +200,7 @@ export async function openDatabase(factory, name) {
         const [log, chunk, meta] = /** @type {[IDBObjectStore, IDBObjectStore, IDBObjectStore]} */ (
           ALL.map(store)
         );
+        if (lossy && !restart) throw new DOMException("unknown", "LossError");
         meta.add(0, number + 1);
         meta.delete(number + 1);
         if (restart) log.clear();
@@ -186,6 +210,8 @@ export async function openDatabase(factory, name) {
         for (const { key, bytes } of chunks) chunk.put(bytes, key);
         commit();
       });
+      stored = last;
+      if (restart) lossy = false;
       channel.postMessage(last);
     },
 

@@ -24,6 +24,8 @@ import { RETRY_LONGEST, WRITE_BEHIND } from "./limits.js";
 const EIO = 29;
 /** What no later flush makes good: another one writes here now, or the layout is that of a newer version. */
 const LOST = /EBUSY|ENOTSUP/;
+/** To `nidus_volume_check`: what of the store is missing is stored anew from memory. */
+const REWRITE = 2;
 
 /** @typedef {import("./kernel.js").Kernel} Kernel */
 /** @typedef {import("./errors.js").NidusError} NidusError */
@@ -41,7 +43,8 @@ const LOST = /EBUSY|ENOTSUP/;
  * @property {string} name for messages
  * @property {(view: boolean) => Promise<Uint8Array[]>} open answers what the log has that it has not answered yet, and
  *   makes this its writer, or a view of it
- * @property {(cut: Cut) => Promise<void>} write all of it or nothing; begins before it returns
+ * @property {(cut: Cut) => Promise<void>} write all of it or nothing; begins before it returns. A `LossError`: the store
+ *   has lost its log, and takes only a cut that restarts it
  * @property {(ino: number, first: number, count: number) => Promise<(Uint8Array | undefined)[] | null>} chunks null:
  *   the log has more than it has answered
  * @property {() => Promise<[ino: number, index: number][]>} [keys] of all chunks
@@ -120,6 +123,19 @@ export function createVolume(store, reason, on = () => {}) {
     return cut;
   };
 
+  /**
+   * Compares the files with what the store has.
+   * @param {number} repair
+   * @returns {Promise<{kind: "missing" | "stray", ino: number, index: number}[]>}
+   */
+  const compare = async (repair) => {
+    const keys = new Float64Array((await (store.keys?.() ?? [])).flat());
+    const bytes = new Uint8Array(keys.buffer);
+    const [count, json] = kernel.call("nidus_volume_check", [bytes], mount, repair);
+    kernel.check(count, "check");
+    return JSON.parse(decodeText(json));
+  };
+
   const write = async () => {
     clearTimeout(timer);
     if (!open && !lost) return;
@@ -127,18 +143,28 @@ export function createVolume(store, reason, on = () => {}) {
     if (k.nidus_volume_dirty(mount) === 0) return schedule();
     /** @type {NidusError | null} */
     let error = null;
+    let loss = false;
     try {
       // Without a pause between: a store completes by itself what it was given, even if a program keeps
       // this thread busy from now on.
       const cut = takeCut();
       if (lost) throw lost;
-      await store.write(cut).catch(refuse);
+      await store.write(cut).catch((thrown) => {
+        loss = thrown.name === "LossError";
+        return refuse(thrown);
+      });
     } catch (thrown) {
       error = /** @type {NidusError} */ (thrown);
     }
     // Whoever waits in fd_sync is told, too.
     k.nidus_flush_end(mount, error ? (error.errno ?? EIO) : 0);
     if (lost) throw lost;
+    // The next flush then writes all that is in memory; what is not, cannot be read any more.
+    if (loss) {
+      await compare(REWRITE)
+        .then(({ length }) => refuse(new DOMException(String(length), "LossError")))
+        .catch((thrown) => (error = thrown));
+    }
     delay = error ? Math.min(delay * 2, RETRY_LONGEST) : WRITE_BEHIND;
     if (error && LOST.test(error.code)) {
       lost = error;
@@ -257,13 +283,8 @@ export function createVolume(store, reason, on = () => {}) {
      */
     async check({ repair = false } = {}) {
       await flush();
-      const keys = new Float64Array((await (store.keys?.() ?? [])).flat());
-      const bytes = new Uint8Array(keys.buffer);
-      const [count, json] = kernel.call("nidus_volume_check", [bytes], mount, Number(repair));
-      kernel.check(count, "check");
-      /** @type {{kind: "missing" | "stray", ino: number, index: number}[]} */
-      const findings = JSON.parse(decodeText(json));
-      if (repair && count > 0) {
+      const findings = await compare(Number(repair));
+      if (repair && findings.length > 0) {
         await flush();
         const strays = findings.filter(({ kind }) => kind === "stray");
         await store.delete?.(strays.map(({ ino, index }) => [ino, index])).catch(refuse);

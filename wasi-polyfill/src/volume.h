@@ -68,15 +68,16 @@ struct volume_store {
 int32_t volume_mount(struct nidus_system *system, const char *path, uint32_t length, struct volume_store *store,
                      uint32_t flags, uint64_t budget);
 
-/* Compares the tree's chunks with those that a store lists, in ascending order; `repair` makes holes of those that
- * are lost. Replies with the findings as JSON, [{"kind": "missing" or "stray", "ino", "index"}, …], and returns their
+/* Compares the tree's chunks with those that a store lists, in ascending order. Those that are lost become holes
+ * (VOLUME_REPAIR), or everything is stored anew (VOLUME_REWRITE). Replies with the findings as JSON, [{"kind": "missing" or "stray", "ino", "index"}, …], and returns their
  * number or a negated errno (volume_check.c). */
+enum { VOLUME_REPAIR = 1, VOLUME_REWRITE = 2 };
 struct nidus_chunk_key {
   uint64_t ino;
   uint64_t index;
 };
 int32_t volume_check(struct nidus_system *system, uint32_t mount, const struct nidus_chunk_key *keys, uint32_t count,
-                     bool repair, struct reply *reply);
+                     uint32_t repair, struct reply *reply);
 
 /* One flush, now, of a volume with a store: 0 or a negated errno; then nothing is lost, and all is tried again by the
  * next. fd_sync does the same. */

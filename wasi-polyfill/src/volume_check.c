@@ -7,6 +7,9 @@
  *   missing   a chunk of a file is not in the store: reading there is EIO. Repaired, it is a hole
  *   stray     the store has a chunk that belongs to nothing. Its host deletes it: nobody will ask for it
  *
+ * A store that has lost its log is told all there is: VOLUME_REWRITE makes the next flush a checkpoint with every
+ * chunk that is in memory. Those that are in neither stay `missing`, which no later reading takes for zeros.
+ *
  * Chunks that differ from the store are about to be written, so nothing is said of them; check after a flush.
  */
 #include <string.h>
@@ -57,20 +60,20 @@ static bool listed(const struct nidus_chunk_key *keys, uint32_t count, struct ni
   return low < count && !is_before(&key, &keys[low]);
 }
 
-static uint32_t check_file(struct mem_inode *inode, const struct nidus_chunk_key *keys, uint32_t count, bool repair,
-                           struct reply *reply) {
+static uint32_t check_file(struct mem_inode *inode, const struct nidus_chunk_key *keys, uint32_t count,
+                           uint32_t repair, struct reply *reply) {
   uint32_t findings = 0;
   for (uint64_t at = content_next(inode, 0); at != UINT64_MAX; at = content_next(inode, at + 1)) {
     uintptr_t *slot = content_slot(inode, at);
     struct nidus_chunk_key key = {inode->base.ino, at};
     if (SLOT_IN_MEMORY(*slot) && ((const struct chunk *)*slot)->state) continue;
     if (listed(keys, count, key)) continue;
+    bool saved = repair && SLOT_IN_MEMORY(*slot);
+    if (saved) chunk_changed((struct chunk *)*slot); /* better than a hole: it is still here */
+    if (saved && repair == VOLUME_REWRITE) continue;
     found(reply, "missing", key.ino, at);
     findings++;
-    if (!repair) continue;
-    if (SLOT_IN_MEMORY(*slot)) {
-      chunk_changed((struct chunk *)*slot); /* better than a hole: it is still here */
-    } else {
+    if (repair == VOLUME_REPAIR && !saved) {
       content_lose(inode, at);
       mem_volume(inode)->volume->has_log = false; /* it takes a checkpoint to say so */
     }
@@ -79,7 +82,7 @@ static uint32_t check_file(struct mem_inode *inode, const struct nidus_chunk_key
 }
 
 int32_t volume_check(struct nidus_system *system, uint32_t mount, const struct nidus_chunk_key *keys, uint32_t count,
-                     bool repair, struct reply *reply) {
+                     uint32_t repair, struct reply *reply) {
   struct mem_filesystem *fs = volume_at(system, mount);
   if (!fs) return -WASI_EINVAL;
   struct volume *volume = fs->volume;
@@ -89,7 +92,7 @@ int32_t volume_check(struct nidus_system *system, uint32_t mount, const struct n
   put_text(reply, "[");
   for (uint32_t i = 0; i < count; i++) {
     if (i > 0 && !is_before(&keys[i - 1], &keys[i])) return -WASI_EINVAL;
-    if (belongs(volume_find(volume, keys[i].ino), keys[i].index)) continue;
+    if (repair == VOLUME_REWRITE || belongs(volume_find(volume, keys[i].ino), keys[i].index)) continue;
     found(reply, "stray", keys[i].ino, keys[i].index);
     findings++;
   }
@@ -98,5 +101,9 @@ int32_t volume_check(struct nidus_system *system, uint32_t mount, const struct n
     findings += check_file(inode, keys, count, repair, reply);
   }
   put_text(reply, "]");
+  if (repair == VOLUME_REWRITE) {
+    volume->has_log = false;
+    journal_inode(mem_of(fs->base.root));
+  }
   return reply->failed ? -WASI_ENOMEM : (int32_t)findings;
 }

@@ -22,6 +22,12 @@ int32_t volume_failure(const char *bytes, uint32_t length, struct reply *reply) 
     return reply_refuse(reply, WASI_ENOSPC, "flush", "", "The browser has no more storage for volume \"", volume,
                         "\": delete files or free disk space.");
   }
+  static const char loss[] = "LossError: "; /* how many are lost */
+  if (strlen(text) >= sizeof loss && memcmp(text, loss, sizeof loss - 1) == 0) {
+    return reply_refuse(reply, WASI_EIO, "flush", "", "The browser has lost what it had stored of volume \"", volume,
+                        "\": it is stored anew from memory. Pieces of files that were not in memory and are lost: ",
+                        text + sizeof loss - 1, ".");
+  }
   if (strcmp(name, "VersionError") == 0) {
     return reply_refuse(reply, WASI_ENOTSUP, "mount", "", "volume \"", volume,
                         "\" was written by a newer version of Nidus: update this page");

@@ -11,7 +11,7 @@
 
 /**
  * @typedef {"open" | "transaction" | "request" | "commit"} Step
- * @typedef {{at: readonly Step[], name?: string, strike: "fail" | "throw" | "close" | "change" | "lost"}} Fault
+ * @typedef {{at: readonly Step[], name?: string, strike: "fail" | "throw" | "close" | "change" | "lost" | "wipe"}} Fault
  */
 
 /** What can go wrong, and at which steps. */
@@ -32,7 +32,12 @@ export const FAULTS = /** @type {const} */ ({
   lost: { at: ["commit"], name: "UnknownError", strike: "lost" },
 });
 
-/** @typedef {keyof typeof FAULTS} FaultName */
+/** The browser cannot read the database any more, and opens it empty: nothing but memory has what was stored. */
+export const WIPED = /** @type {const} */ ({
+  wiped: { at: ["transaction", "request", "commit"], name: "UnknownError", strike: "wipe" },
+});
+
+/** @typedef {keyof typeof FAULTS | keyof typeof WIPED} FaultName */
 
 /**
  * @typedef {object} Classes those of the IndexedDB to make fail
@@ -53,6 +58,8 @@ export function createFaults({ IDBFactory, IDBDatabase, IDBObjectStore, IDBTrans
   let fault = null;
   let wanted = 0;
   let steps = 0;
+  /** @type {IDBFactory | undefined} that of the last database opened */
+  let factory;
   /** Databases that are not to be used any more. */
   const dead = new WeakSet();
   /** Transactions of which a request will fail: they end by themselves, for one that commits cannot be aborted. */
@@ -100,6 +107,7 @@ export function createFaults({ IDBFactory, IDBDatabase, IDBObjectStore, IDBTrans
     dead.add(db);
     for (const tx of running.get(db) ?? []) abort(tx, why);
     db.close();
+    if (fault?.strike === "wipe") factory?.deleteDatabase(db.name);
     queueMicrotask(() => db.onclose?.call(db, new Event("close")));
   };
 
@@ -117,7 +125,7 @@ export function createFaults({ IDBFactory, IDBDatabase, IDBObjectStore, IDBTrans
    */
   const strikeAt = (tx, why) => {
     const { strike } = /** @type {Fault} */ (fault);
-    if (strike === "close") close(tx.db);
+    if (strike === "close" || strike === "wipe") close(tx.db);
     else if (strike === "change") change(tx.db);
     else abort(tx, why);
     return strike;
@@ -129,6 +137,7 @@ export function createFaults({ IDBFactory, IDBDatabase, IDBObjectStore, IDBTrans
     (original) =>
       /** @this {IDBFactory} @param {unknown[]} args */
       function (...args) {
+        factory = this;
         if (!strikes("open")) return original.apply(this, args);
         /** @type {any} */
         const request = { error: error(), result: undefined };
@@ -145,7 +154,7 @@ export function createFaults({ IDBFactory, IDBDatabase, IDBObjectStore, IDBTrans
       function (...args) {
         const struck = strikes("transaction");
         if (struck && fault?.strike !== "change") dead.add(this);
-        if (struck && fault?.strike === "close") close(this);
+        if (struck && (fault?.strike === "close" || fault?.strike === "wipe")) close(this);
         if (struck && fault?.strike === "change") change(this);
         if (dead.has(this)) throw new DOMException("a fault was injected", "InvalidStateError");
         /** @type {IDBTransaction} */
@@ -201,7 +210,7 @@ export function createFaults({ IDBFactory, IDBDatabase, IDBObjectStore, IDBTrans
               event.stopImmediatePropagation();
               pretend(request, "error", why);
               pretend(request, "result", undefined);
-              if (strike === "close") close(this.transaction.db);
+              if (strike === "close" || strike === "wipe") close(this.transaction.db);
               else abort(this.transaction, why);
               request.onerror?.call(request, new Event("error"));
             });
@@ -218,7 +227,7 @@ export function createFaults({ IDBFactory, IDBDatabase, IDBObjectStore, IDBTrans
      * @param {number} n
      */
     arm(name, n) {
-      fault = FAULTS[name];
+      fault = { ...FAULTS, ...WIPED }[name];
       wanted = n;
       steps = 0;
     },
