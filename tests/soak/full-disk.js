@@ -1,6 +1,7 @@
 /**
- * The disk test: a profile on a disk of DISK bytes, which a guest fills. It is told ENOSPC, the page by an event;
- * what it wrote stays in memory, and is stored as soon as there is room again.
+ * The disk tests: a profile on a disk of DISK bytes. A guest fills it: it is told ENOSPC, the page by an event;
+ * what it wrote stays in memory, and is stored as soon as there is room again. Or others fill it to the last byte, when
+ * Chromium closes the database, and may open it empty afterwards: what is in memory is stored anew.
  *
  * The disk is a tmpfs, mounted in a namespace of this test's own, which needs no rights: `inOwnNamespace`
  * starts this program anew inside of it.
@@ -8,7 +9,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { blankPage, launch, ownFolder, serveRepository } from "./browser.js";
 import { compileGuest } from "./guests.js";
 
@@ -16,6 +17,8 @@ import { compileGuest } from "./guests.js";
 const DISK = 256 * 1024 * 1024;
 const BALLAST = 128 * 1024 * 1024;
 const FILE = 8 * 1024 * 1024;
+/** The size of what is written while others have filled the disk. */
+const PIECE = 100_000;
 
 /**
  * Runs `test` where this process may mount; answers false where that is not to be had.
@@ -74,32 +77,53 @@ const VERIFY = async (/** @type {{files: number, size: number}} */ { files, size
   return "as written";
 };
 
-/** @param {(line: string) => void} log */
-export async function fullDiskTest(log) {
+/**
+ * Runs a test with a browser whose profile lies on a small disk.
+ * @param {(disk: string, url: string, start: (more?: string[]) => Promise<import("./browser.js").BrowserContext>) =>
+ *   Promise<void>} test `start` kills the browser that runs, and starts another
+ */
+async function onSmallDisk(test) {
   const own = ownFolder();
   const disk = `${own.folder}/disk`;
   mkdirSync(disk);
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK}`, "none", disk]);
   writeFileSync(`${disk}/ballast`, new Uint8Array(BALLAST));
-  const guest = await compileGuest("fill");
   const server = await serveRepository();
-  /** @type {string[]} */
-  const lines = [];
-  let [said, partial] = [() => {}, ""];
-  /** The next line that the guest says. */
-  const next = async () => {
-    while (lines.length === 0) await new Promise((resolve) => (said = () => resolve(undefined)));
-    return lines.shift();
-  };
-  let browser = await launch(`${disk}/profile`, ["--disk-cache-size=1"]);
+  /** @type {import("./browser.js").Running | undefined} */
+  let browser;
   try {
-    await browser.context.exposeFunction("tell", (/** @type {string} */ text) => {
+    await test(disk, server.url, async (more) => {
+      await browser?.kill();
+      return (browser = await launch(`${disk}/profile`, more)).context;
+    });
+  } finally {
+    await browser?.kill();
+    await server.close();
+    execFileSync("umount", ["-l", disk]);
+    own.remove();
+  }
+}
+
+/** @param {(line: string) => void} log */
+export async function fullDiskTest(log) {
+  const guest = await compileGuest("fill");
+  await onSmallDisk(async (disk, url, start) => {
+    /** @type {string[]} */
+    const lines = [];
+    let [said, partial] = [() => {}, ""];
+    /** The next line that the guest says. */
+    const next = async () => {
+      while (lines.length === 0) await new Promise((resolve) => (said = () => resolve(undefined)));
+      return lines.shift();
+    };
+    const context = await start(["--disk-cache-size=1"]);
+    await context.exposeFunction("tell", (/** @type {string} */ text) => {
       const parts = (partial + text).split("\n");
       partial = /** @type {string} */ (parts.pop());
       lines.push(...parts);
       said();
     });
-    let page = await blankPage(browser.context, server.url);
+    const page = await blankPage(context, url);
     await page.evaluate(IN_PAGE, guest);
     const first = await next();
     const full = /^F (\d+) ENOSPC$/.exec(first ?? "");
@@ -116,11 +140,11 @@ export async function fullDiskTest(log) {
     rmSync(`${disk}/ballast`);
     // The browser looks at its disk now and then, not at each request.
     let answer;
-    for (let tries = 0; tries < 600; tries++) {
+    for (let tries = 0; tries < TRIES; tries++) {
       await page.evaluate("again()");
       answer = await next();
       if (answer?.startsWith("S")) break;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await pause();
     }
     const last = (await page.evaluate("events")).at(-1);
     assert.equal(
@@ -128,15 +152,70 @@ export async function fullDiskTest(log) {
       `S ${files}`,
       `stored when there is room again; the last event was ${last}`,
     );
-    await browser.kill();
-    browser = await launch(`${disk}/profile`);
-    page = await blankPage(browser.context, server.url);
-    assert.equal(await page.evaluate(VERIFY, { files, size: FILE }), "as written");
+    const later = await blankPage(await start(), url);
+    assert.equal(await later.evaluate(VERIFY, { files, size: FILE }), "as written");
     log(`all ${files} files were stored once there was room`);
-  } finally {
-    await browser.kill();
-    await server.close();
-    execFileSync("umount", ["-l", disk]);
-    own.remove();
+  });
+}
+
+/** How often what failed is tried again when there is room, with a pause between. */
+const TRIES = 600;
+const pause = () => new Promise((resolve) => setTimeout(resolve, 100));
+
+/** The n-th file as guests/fill.c writes it. */
+const WRITE = async (/** @type {{n: number, size: number}} */ { n, size }) => {
+  const { system } = /** @type {any} */ (globalThis);
+  const bytes = new Uint8Array(size);
+  for (let i = 0, word = n; i < size; i++) {
+    word = (Math.imul(word, 1664525) + 1013904223) >>> 0;
+    bytes[i] = word >>> 24;
   }
+  await system.fs.writeFile(`/home/${n}`, bytes);
+  return system.flush().then(
+    () => "stored",
+    (/** @type {any} */ error) => `${error.code}: ${error.message}`,
+  );
+};
+
+/** @param {(line: string) => void} log */
+export async function filledDiskTest(log) {
+  await onSmallDisk(async (disk, url, start) => {
+    const page = await blankPage(await start(["--disk-cache-size=1"]), url);
+    await page.evaluate(async () => {
+      const { Nidus } = /** @type {any} */ (globalThis);
+      Object.assign(globalThis, { system: await Nidus.boot({ volume: "idb:full" }) });
+    });
+    let files = 0;
+    const write = () => page.evaluate(WRITE, { n: ++files, size: PIECE });
+    for (let i = 0; i < 8; i++) assert.equal(await write(), "stored");
+    const rest = openSync(`${disk}/rest`, "w");
+    /** @type {Record<string, number>} */
+    const told = {};
+    for (let i = 0; i < 10; i++) {
+      // Also of what the browser has given back meanwhile.
+      for (let size = 1 << 20; size > 0; size >>= 4) {
+        try {
+          for (;;) writeSync(rest, new Uint8Array(size));
+        } catch {}
+      }
+      const answer = await write();
+      told[answer] = (told[answer] ?? 0) + 1;
+      assert.match(answer, /^(stored$|ENOSPC: |EIO: )/);
+    }
+    closeSync(rest);
+    for (const name of ["rest", "ballast"]) rmSync(`${disk}/${name}`);
+    log(`on a full disk: ${JSON.stringify(told)}`);
+    let answer = "";
+    for (let tries = 0; tries < TRIES && answer !== "stored"; tries++) {
+      await pause();
+      answer = await write();
+    }
+    assert.equal(answer, "stored", "when there is room again");
+    await page.evaluate("system.close()");
+    // Not in another browser: this one's database goes on behind the torn end of its own log, and does not find what it
+    // was given from then on when it starts again. No page can know that.
+    const later = await blankPage(page.context(), url);
+    assert.equal(await later.evaluate(VERIFY, { files, size: PIECE }), "as written");
+    log(`all ${files} files were stored once there was room`);
+  });
 }
