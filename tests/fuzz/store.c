@@ -1,5 +1,7 @@
 #include "store.h"
 
+#include "volume.h"
+
 static struct blob blob_of(const void *bytes, uint32_t length) {
   struct blob blob = {malloc(length ? length : 1), length};
   require(blob.bytes);
@@ -159,6 +161,19 @@ void store_serves(struct guest *guest, struct store *store) {
 }
 
 /* ---- flushing ---- */
+
+void store_apply(struct store *store, const struct volume_cut *cut) {
+  if (cut->restart) {
+    log_clear(store);
+    store->restarts++;
+  }
+  for (uint32_t i = 0; i < cut->segment_count; i++) log_add(store, cut->segments[i].bytes, cut->segments[i].length);
+  for (uint32_t i = 0; i < cut->cut_count; i++) chunks_cut(store, cut->cuts[i].ino, cut->cuts[i].from);
+  for (uint32_t i = 0; i < cut->chunk_count; i++) {
+    const struct volume_chunk *chunk = &cut->chunks[i];
+    chunk_put(store, chunk->ino, chunk->index, chunk->bytes, chunk->length);
+  }
+}
 
 void store_begin(struct guest *guest, struct store *store) {
   int32_t count = nidus_flush_begin(guest->system, store->mount);

@@ -44,6 +44,10 @@ int32_t store_mount(struct guest *guest, struct store *store, const char *path, 
 /* Calls that would block are answered for by the store from now on. */
 void store_serves(struct guest *guest, struct store *store);
 
+/* What the cut of a volume that is served in the same call changes. */
+struct volume_cut;
+void store_apply(struct store *store, const struct volume_cut *cut);
+
 /* Takes the cut of a flush; ends it, so that all of it or nothing is stored; both. */
 void store_begin(struct guest *guest, struct store *store);
 void store_end(struct guest *guest, struct store *store, bool ok);

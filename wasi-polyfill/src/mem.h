@@ -194,6 +194,9 @@ void chunk_inlined(struct mem_inode *inode, bool is_inline, uint32_t bytes);
 MUST_CHECK wasi_errno_t chunk_load(struct mem_inode *inode, uint64_t index, uint64_t last);
 /* Makes room for `bytes` that are going to be dirty; would-block until a flush has made some. */
 MUST_CHECK wasi_errno_t chunk_room(struct mem_inode *inode, uint32_t bytes);
+/* The writer that waited has written a part, and does not wait: the failure of that flush is not to be told to
+ * the next one. */
+void chunk_room_unwanted(struct mem_inode *inode);
 /* Nobody waits for chunks of the inode any more. */
 void chunks_unwanted(struct mem_inode *inode);
 

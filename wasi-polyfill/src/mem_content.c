@@ -380,7 +380,11 @@ wasi_errno_t content_write(struct mem_inode *inode, struct transfer *transfer, u
     struct chunk *chunk;
     uintptr_t before;
     wasi_errno_t error = chunk_for_writing(inode, offset >> CHUNK_BITS, within + length, length == CHUNK_SIZE, &chunk, &before);
-    if (error) return transfer->done ? WASI_ESUCCESS : error;
+    if (error && transfer->done) {
+      chunk_room_unwanted(inode);
+      return WASI_ESUCCESS;
+    }
+    if (error) return error;
     bool moved = transfer_from_guest(transfer, chunk->bytes + within, length);
     if (!moved && !SLOT_IN_MEMORY(before)) {
       chunk_undo(inode, chunk, before);

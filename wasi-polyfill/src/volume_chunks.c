@@ -193,6 +193,11 @@ wasi_errno_t chunk_room(struct mem_inode *inode, uint32_t bytes) {
   return WASI_ESUCCESS;
 }
 
+void chunk_room_unwanted(struct mem_inode *inode) {
+  struct volume *volume = volume_of(inode);
+  if (volume) volume->room_awaited = 0;
+}
+
 /* ---- the host's side ---- */
 
 uint32_t nidus_volume_wants(struct nidus_system *system, uint32_t mount, bool all, struct nidus_want wants[NIDUS_WANTS]) {

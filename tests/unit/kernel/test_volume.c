@@ -991,7 +991,91 @@ static void full_stores_stop_writers(struct guest *guest) {
   store_free(&store);
 }
 
+/* A writer that found no room has written a part, and goes on to something else: the flush that then fails was none
+ * that it, or the next one, waits for. */
+static void short_writes_wait_for_nothing(struct guest *guest) {
+  struct store store = {0};
+  static uint8_t bytes[DATA_SIZE];
+  uint32_t fd, moved = DATA_SIZE;
+  OK(do_close(guest, BOX));
+  require(store_mount(guest, &store, "/home", 0, LITTLE) == 0);
+  guest_preopen(guest, "/home", 0);
+  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  uint64_t at = DATA_SIZE / 2; /* so that every other write is one to two chunks */
+  for (; moved == DATA_SIZE; at += moved) OK(do_pwrite(guest, fd, bytes, DATA_SIZE, at, &moved));
+  require(!nidus_volume_crowded(guest->system, store.mount));
+  store_flush(guest, &store, false);
+  EXPECT(NIDUS_WOULD_BLOCK, do_pwrite(guest, fd, bytes, DATA_SIZE, at, &moved));
+  require(nidus_volume_crowded(guest->system, store.mount));
+  store_flush(guest, &store, true);
+  OK(do_pwrite(guest, fd, bytes, DATA_SIZE, at, &moved));
+  store_free(&store);
+}
+
+/* The store has lost its log, and the chunks from `left` on. */
+static void forget(struct store *store, uint64_t left) {
+  for (uint32_t i = 0; i < store->log_count; i++) free(store->log[i].bytes);
+  store->log_count = 0;
+  for (uint32_t i = store->chunk_count; i-- > 0;) {
+    if (store->chunks[i].index < left) continue;
+    free(store->chunks[i].blob.bytes);
+    store->chunks[i] = store->chunks[--store->chunk_count];
+  }
+}
+
+/* In the order of a file's chunks. */
+static int32_t rewrite(struct guest *guest, struct store *store, uint64_t ino) {
+  struct nidus_chunk_key keys[16];
+  struct reply reply = {0};
+  for (uint32_t i = 0; i < store->chunk_count; i++) keys[i] = (struct nidus_chunk_key){ino, i};
+  int32_t lost = volume_check(guest->system, store->mount, keys, store->chunk_count, VOLUME_REWRITE, &reply);
+  free(reply.bytes);
+  return lost;
+}
+
+static void lost_stores_are_written_anew(struct guest *guest) {
+  struct guest loaded;
+  struct store store;
+  struct filestat stat;
+  uint32_t fd = open_evicted(&loaded, &store), moved;
+  char bytes[4];
+  OK(do_fstat(&loaded, fd, &stat));
+  make_file(&loaded, BOX, "g", "small");
+  store_flush(&loaded, &store, true);
+  store_serves(&loaded, &store);
+  /* What is read is in memory, with some more ahead of it: what is behind that is nowhere. */
+  OK(do_pread(&loaded, fd, bytes, 4, 0, &moved));
+  forget(&store, 0);
+  require(rewrite(&loaded, &store, stat.ino) == 1);
+  store_flush(&loaded, &store, true);
+  require(store.restarts > 0 && dirty(&loaded, &store) == 0);
+  guest_stop(&loaded);
+  open_volume(&loaded, &store, LITTLE);
+  OK(do_open(&loaded, BOX, "f", 0, ALL_RIGHTS, 0, &fd));
+  check_filled(&loaded, fd, 0, 9 * 65536);
+  EXPECT(WASI_EIO, do_pread(&loaded, fd, bytes, 4, 9 * 65536, &moved));
+  require(strcmp(text_of(&loaded, BOX, "g"), "small") == 0);
+  guest_stop(&loaded);
+  store_free(&store);
+
+  /* Where nothing was evicted, nothing is lost. */
+  struct store whole = {0};
+  journaled(guest, &whole);
+  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  fill(guest, fd, 0, 10 * 65536);
+  OK(do_mkdir(guest, BOX, "d"));
+  store_flush(guest, &whole, true);
+  OK(do_fstat(guest, fd, &stat));
+  forget(&whole, 3);
+  require(rewrite(guest, &whole, stat.ino) == 0);
+  store_flush(guest, &whole, true);
+  compare_with_store(guest, &whole, false);
+  store_free(&whole);
+}
+
 static const struct test tests[] = {
+    {"A store that has lost what it had is given all there is; what is nowhere is an error", lost_stores_are_written_anew},
+    {"Who could write a part is told of no failure to make room for the rest", short_writes_wait_for_nothing},
     {"What random operations made is loaded again, whichever flushes failed", survives},
     {"So it is when little of it may lie in memory", survives_in_little_memory},
     {"The store forgets what is deleted, when it is closed", deletes_leave_nothing},
