@@ -2,6 +2,7 @@
 
 import { test } from "node:test";
 import { killTest } from "../soak/kill.js";
+import { largeTest } from "../soak/large.js";
 import { tabsTest } from "../soak/tabs.js";
 
 /** One that takes longer hangs; it is minutes where a whole test run shares two cores. */
@@ -25,3 +26,10 @@ test(
     await tabsTest({ tabs: 3, seconds: 10, seed: SEED, log: (line) => t.diagnostic(line) });
   },
 );
+
+test("a volume of 64 MiB is written and read in a kernel that has 24 MiB", LIMIT, async (t) => {
+  const MIB = 1024 * 1024;
+  t.diagnostic(`seed ${SEED}`);
+  const log = (/** @type {string} */ line) => t.diagnostic(line);
+  await largeTest({ bytes: 64 * MIB, memory: 8 * MIB, most: 24 * MIB, seed: SEED, log });
+});
