@@ -84,18 +84,18 @@ static enum nidus_host_result system_call(void *context, struct nidus_call *call
 static bool define_system_calls(struct guest *guest, struct nidus_store *store, struct nidus_linker *linker,
                                 struct imported *imported, bool older) {
   static const nidus_type result = NIDUS_I32;
-  const char *module = older ? "wasi_unstable" : "wasi_snapshot_preview1";
-  const struct nidus_name from = {module, strlen(module)};
   for (uint32_t i = 0; i < nidus_syscall_count(); i++) {
     nidus_type parameters[16];
-    const char *signature = nidus_syscall_signature(i), *name = nidus_syscall_name(i);
+    const char *signature = nidus_syscall_signature(i), *name = nidus_syscall_name(i), *module = nidus_syscall_module(i);
+    if (older && strcmp(module, nidus_syscall_module(0)) != 0) continue;
+    if (older) module = "wasi_unstable";
     uint32_t count = (uint32_t)strlen(signature);
     for (uint32_t p = 0; p < count; p++) parameters[p] = signature[p] == 'i' ? NIDUS_I32 : NIDUS_I64;
     struct nidus_functype type = {count, strcmp(name, "proc_exit") != 0, parameters, &result};
     struct nidus_extern item = {.kind = NIDUS_FUNC};
     imported[i] = (struct imported){guest, i, older};
     if (nidus_func_new(store, &type, system_call, &imported[i], &item.of.func)) return false;
-    if (nidus_linker_define(linker, from, (struct nidus_name){name, strlen(name)}, item)) return false;
+    if (nidus_linker_define(linker, (struct nidus_name){module, strlen(module)}, (struct nidus_name){name, strlen(name)}, item)) return false;
   }
   return true;
 }

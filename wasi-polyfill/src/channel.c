@@ -175,6 +175,8 @@ static const struct inode_ops socket_ops = {.readlink = inode_no_readlink,
                                             .set_times = end_set_times,
                                             .release = end_release};
 
+bool inode_is_channel(const struct inode *inode) { return inode->ops == &end_ops || inode->ops == &socket_ops; }
+
 /* ---- making them ---- */
 
 static struct inode *end_create(struct nidus_system *system, struct channel *in, struct channel *out) {

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "family.h"
 #include "host.h"
 #include "mem.h"
+#include "process_signal.h"
 #include "system.h"
 #include "tree.h"
 
@@ -68,9 +70,21 @@ int32_t nidus_process_limit(struct nidus_system *system, uint32_t pid, uint32_t 
       /* What is longer than a year is for ever. */
       process->time_limit = value < 31536000000 ? now(system) + (int64_t)value * 1000000 : NIDUS_NO_DEADLINE;
       return 0;
+    case NIDUS_LIMIT_PROCESSES:
+      process->most_processes = value < PROCESS_LIMIT ? (uint32_t)value : PROCESS_LIMIT;
+      process->counted = pid;
+      return 0;
     default:
       return -WASI_EINVAL;
   }
+}
+
+int32_t nidus_process_signal(struct nidus_system *system, uint32_t pid, uint32_t signal) {
+  struct process *process = system_process(system, pid);
+  if (!process || pid == 1) return -WASI_ESRCH;
+  if (signal > SIGNAL_LAST) return -WASI_EINVAL;
+  process_signal(process, signal);
+  return 0;
 }
 
 int32_t nidus_process_limit_hit(struct nidus_system *system, uint32_t pid) {
@@ -101,9 +115,10 @@ int32_t nidus_process_finish(struct nidus_system *system, uint32_t pid) {
   struct process *process = system_process(system, pid);
   if (!process || pid == 1) return -WASI_ESRCH;
   int32_t code = process->limit_hit ? NIDUS_EXIT_LIMIT : process->exit_code;
+  if (process->limit_hit) process->exit_code = NIDUS_EXIT_LIMIT;
   process_end(process, 0);
-  int32_t result = nidus_process_reap(system, pid);
-  return result < 0 ? result : code;
+  if (!process->finished) family_finish(process);
+  return code;
 }
 
 /* ---- descriptors ---- */

@@ -127,6 +127,9 @@ MUST_CHECK wasi_errno_t inode_stat(struct inode *inode, struct nidus_stat *out);
 /* Time stamps of the system, in nanoseconds. */
 uint64_t inode_now(const struct inode *inode);
 
+/* An end of a pipe or of a pair of sockets (channel.c). */
+bool inode_is_channel(const struct inode *inode);
+
 /* For operations a backend does not have. */
 wasi_errno_t inode_no_read(struct description *description, struct transfer *transfer, uint64_t offset);
 wasi_errno_t inode_no_readlink(struct inode *inode, char *buffer, uint32_t size, uint32_t *length);

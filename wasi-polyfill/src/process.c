@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "family.h"
 #include "host.h"
+#include "process_signal.h"
 
 /* ---- open descriptions ---- */
 
@@ -80,6 +82,12 @@ static uint32_t lowest_free_from(const struct process *process, uint32_t from) {
 
 wasi_errno_t descriptor_reserve(struct process *process) {
   return table_reach(process, lowest_free_from(process, 0));
+}
+
+wasi_errno_t descriptor_reserve_two(struct process *process, uint32_t fds[2]) {
+  fds[0] = lowest_free_from(process, 0);
+  fds[1] = lowest_free_from(process, fds[0] + 1);
+  return table_reach(process, fds[1]);
 }
 
 wasi_errno_t descriptor_add(struct process *process, uint32_t from, struct description *description,
@@ -182,6 +190,8 @@ wasi_errno_t process_create(struct process **made, struct nidus_system *system, 
   process->exit_code = -1;
   process->wait_deadline = process->time_limit = NIDUS_NO_DEADLINE;
   process->descriptor_limit = DESCRIPTOR_LIMIT;
+  process->most_processes = PROCESS_LIMIT;
+  process->parent = 1;
   process->file_size_limit = process->output_left = UINT64_MAX;
   if (process->argv && process->env && table_reach(process, 7) == WASI_ESUCCESS) {
     *made = process;
@@ -202,7 +212,10 @@ static void close_descriptors(struct process *process) {
 }
 
 void process_end(struct process *process, int32_t code) {
-  if (process->exit_code < 0) process->exit_code = code;
+  if (process->exit_code < 0) {
+    process->exit_code = code;
+    family_orphan(process);
+  }
   close_descriptors(process);
   process->wait_kinds = 0;
 #ifdef __wasm__
@@ -211,16 +224,22 @@ void process_end(struct process *process, int32_t code) {
 #else
   process->memory = (struct nidus_guest_memory){0};
 #endif
+  if (process->prepared) family_finish(process); /* the host never had it */
 }
 
 void process_free(struct process *process) {
   close_descriptors(process);
   free(process->argv);
   free(process->env);
+  free(process->cwd);
+  free(process->name);
+  free(process->path);
   free(process);
 }
 
 wasi_errno_t process_block(struct process *process, uint32_t kinds, int64_t deadline) {
+  const uint32_t by_itself = NIDUS_WAIT_FLUSH | NIDUS_WAIT_CHUNK; /* what these wait for comes soon */
+  if (process_interrupted(process) && !(kinds & by_itself)) return WASI_EINTR;
   process->wait_kinds = kinds;
   process->wait_deadline = deadline;
   return NIDUS_WOULD_BLOCK;

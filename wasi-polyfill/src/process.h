@@ -60,6 +60,18 @@ struct process {
   uint32_t envc;
   uint32_t env_length;
   int32_t exit_code; /* -1 while running */
+  uint32_t parent;
+  uint32_t group;
+  char *cwd;         /* the working folder, absolute, NUL-terminated; NULL: its folders were given one by one */
+  char *name;        /* of a process that is prepared: what it was spawned as, */
+  char *path;        /* and its file, or "" */
+  bool prepared;     /* the host has not taken it yet (family.h) */
+  bool finished;     /* it has ended, and the host is done with it */
+  uint32_t ignored;  /* signals, by their numbers' bits (process_signal.h) */
+  uint32_t handled;
+  uint32_t pending;
+  uint32_t most_processes; /* that may be at a time of it and its descendants: of those that have the same `counted` */
+  uint32_t counted;
   uint32_t wait_kinds;
   int64_t wait_deadline;
   uint64_t flush_awaited; /* the flush that an fd_sync waits for; 0 when none */
@@ -96,6 +108,8 @@ void description_drop(struct description *description);
 
 /* Makes sure that the next descriptor_add from 0 finds room. Moves the table. */
 MUST_CHECK wasi_errno_t descriptor_reserve(struct process *process);
+/* Makes sure that these two, the lowest free descriptors, find room. */
+MUST_CHECK wasi_errno_t descriptor_reserve_two(struct process *process, uint32_t fds[2]);
 /* The lowest free descriptor not below `from`. Takes over the caller's reference to the description on success. */
 MUST_CHECK wasi_errno_t descriptor_add(struct process *process, uint32_t from, struct description *description,
                                        uint64_t rights_base, uint64_t rights_inheriting, uint32_t *fd);

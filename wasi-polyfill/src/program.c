@@ -15,9 +15,9 @@ static const char *colon_after(const char *folder) {
   return colon ? colon : folder + strlen(folder);
 }
 
-/* The regular file of that name in the first folder of `folders` that has one. */
-static bool search(struct nidus_system *system, char path[PATH_LIMIT], const char *cwd, const char *name,
-                   const char *folders, struct nidus_stat *stat) {
+bool program_search(struct nidus_system *system, char path[PATH_LIMIT], const char *cwd, const char *name,
+                    const char *folders, struct nidus_stat *stat) {
+  if (!*folders) folders = STANDARD_PATH;
   for (const char *folder = *name ? folders : NULL, *end; folder; folder = *end ? end + 1 : NULL) {
     end = colon_after(folder);
     char place[PATH_LIMIT];
@@ -30,7 +30,7 @@ static bool search(struct nidus_system *system, char path[PATH_LIMIT], const cha
   return false;
 }
 
-static void reply_key(struct nidus_system *system, const struct nidus_stat *stat, struct reply *reply) {
+void program_key(struct nidus_system *system, const struct nidus_stat *stat, struct reply *reply) {
   int64_t age = (int64_t)(host_now(system) * 1e6) - (int64_t)stat->mtime;
   if (age > -YOUNG_NS && age < YOUNG_NS) {
     reply_string(reply, "");
@@ -54,13 +54,13 @@ static int32_t locate(struct nidus_system *system, const char *cwd, const char *
     int32_t result = length ? nidus_stat(system, path, length, true, &stat) : -WASI_ENAMETOOLONG;
     if (result < 0) return reply_refuse(reply, (wasi_errno_t)-result, "stat", length ? path : command, "");
     if (stat.type == WASI_FILETYPE_DIRECTORY) return reply_refuse(reply, WASI_EACCES, "spawn", path, "");
-  } else if (!search(system, path, cwd, command, folders, &stat)) {
+  } else if (!program_search(system, path, cwd, command, folders, &stat)) {
     return reply_refuse(reply, WASI_ENOENT, "spawn", command, "ENOENT: there is no command \"", command,
                         "\": it is neither registered nor in PATH; a program in the working folder is started as ./",
                         command);
   }
   reply_string(reply, path);
-  reply_key(system, &stat, reply);
+  program_key(system, &stat, reply);
   return 0;
 }
 
@@ -90,15 +90,17 @@ int32_t program_find(struct nidus_system *system, const char *bytes, uint32_t le
   }
   if (source == PROGRAM_COMPILED) tier = PROGRAM_DIRECT;
   int32_t result = 0;
-  if (source == PROGRAM_NAMED) result = locate(system, cwd, command, *folders ? folders : STANDARD_PATH, reply);
+  if (source == PROGRAM_NAMED) result = locate(system, cwd, command, folders, reply);
   return result < 0 ? result : (int32_t)tier;
 }
 
 /* ---- modules ---- */
 
-static bool is_system_call(const char *name) {
+/* The snapshot before preview 1 has the same functions. */
+static bool is_system_call(const char *module, const char *name) {
+  if (strcmp(module, "wasi_unstable") == 0) module = nidus_syscall_module(0);
   for (uint32_t i = 0; i < nidus_syscall_count(); i++) {
-    if (strcmp(nidus_syscall_name(i), name) == 0) return true;
+    if (strcmp(nidus_syscall_name(i), name) == 0) return strcmp(nidus_syscall_module(i), module) == 0;
   }
   return false;
 }
@@ -123,14 +125,14 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
                           "), as programs with threads do, which Nidus does not run yet; build it without -pthread "
                           "and --import-memory");
     }
-    bool ours = strcmp(module, "wasi_snapshot_preview1") == 0 || strcmp(module, "wasi_unstable") == 0;
-    if (!ours || strcmp(kind, "function") != 0 || !is_system_call(name)) {
+    if (strcmp(kind, "function") != 0 || !is_system_call(module, name)) {
       return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports ", module, ".", name, " (", kind,
                           "), which Nidus does not provide; build it for wasm32-wasi");
     }
     if (strcmp(name, "poll_oneoff") == 0) needs |= PROGRAM_POLLS;
     static const char *const reads[] = {"fd_read", "sock_recv", "sock_accept"};
     for (int r = 0; r < 3; r++) needs |= strcmp(name, reads[r]) == 0 ? PROGRAM_READS : 0;
+    if (strcmp(name, "proc_wait") == 0 || strcmp(name, "fd_pipe") == 0) needs |= PROGRAM_WAITS;
     if (strcmp(name, "fd_sync") == 0 || strcmp(name, "fd_datasync") == 0) needs |= PROGRAM_SYNCS;
   }
   bool memory = false, starts = false, initializes = false;

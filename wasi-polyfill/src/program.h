@@ -19,8 +19,8 @@ enum program_source {
 
 enum program_tier { PROGRAM_AUTO = 0, PROGRAM_DIRECT = 1, PROGRAM_INTERP = 2 };
 
-/* What a program may come to wait for. */
-enum program_needs { PROGRAM_READS = 1, PROGRAM_POLLS = 2, PROGRAM_SYNCS = 4 };
+/* What a program may come to wait for: WAITS, for other processes. */
+enum program_needs { PROGRAM_READS = 1, PROGRAM_POLLS = 2, PROGRAM_SYNCS = 4, PROGRAM_WAITS = 8 };
 
 /* Instead of a number of imports: the host sees that it is no module. */
 #define PROGRAM_NO_MODULE UINT32_MAX
@@ -41,6 +41,12 @@ int32_t program_find(struct nidus_system *system, const char *strings, uint32_t 
  * replies the entry's name; or -ENOEXEC with a sentence.
  */
 int32_t program_check(const char *strings, uint32_t length, uint32_t imports, struct reply *reply);
+
+/* The regular file of that name in the first folder of `folders`, a list as in PATH, that has one: its path. */
+bool program_search(struct nidus_system *system, char path[PATH_LIMIT], const char *cwd, const char *name,
+                    const char *folders, struct nidus_stat *stat);
+/* Replies the key of a file's contents. */
+void program_key(struct nidus_system *system, const struct nidus_stat *stat, struct reply *reply);
 
 /* A program has to wait and nothing can hold it: -ENOTSUP, with a sentence. */
 int32_t program_unheld(struct reply *reply);

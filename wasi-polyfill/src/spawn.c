@@ -179,6 +179,11 @@ int32_t spawn_process(struct nidus_system *system, const char *bytes, uint32_t l
   int32_t pid = nidus_process_create(system, argv, argv_length, argc, env, env_length, envc);
   if (pid < 0) return fail(&spawning, pid, "spawn", argc ? argv : "");
   spawning.pid = (uint32_t)pid;
+  if (all) {
+    struct process *process = system_process(system, spawning.pid);
+    process->cwd = malloc(strlen(spawning.cwd) + 1);
+    if (process->cwd) memcpy(process->cwd, spawning.cwd, strlen(spawning.cwd) + 1);
+  }
   result = furnish(&spawning, &strings, preopens, count - (uint32_t)whole);
   if (result == 0) return pid;
   nidus_process_end(system, spawning.pid, 0);

@@ -31,6 +31,27 @@ static const struct syscall syscalls[] = {
 #include "syscalls_undef.h"
 };
 
+/* The table again, for its numbers. */
+#define SYSCALL0(name) CALL_##name,
+#define SYSCALL1(name, ...) CALL_##name,
+#define SYSCALLV1(name, ...) CALL_##name,
+#define SYSCALL2(name, ...) CALL_##name,
+#define SYSCALL3(name, ...) CALL_##name,
+#define SYSCALL4(name, ...) CALL_##name,
+#define SYSCALL5(name, ...) CALL_##name,
+#define SYSCALL6(name, ...) CALL_##name,
+#define SYSCALL7(name, ...) CALL_##name,
+#define SYSCALL9(name, ...) CALL_##name,
+enum {
+#include "syscalls.def"
+  CALL_COUNT
+};
+#include "syscalls_undef.h"
+
+const char *nidus_syscall_module(uint32_t number) {
+  return number < CALL_proc_spawn ? "wasi_snapshot_preview1" : "nidus_process";
+}
+
 uint32_t nidus_syscall_count(void) { return sizeof syscalls / sizeof syscalls[0]; }
 const char *nidus_syscall_name(uint32_t number) { return syscalls[number].name; }
 const char *nidus_syscall_signature(uint32_t number) { return syscalls[number].signature; }

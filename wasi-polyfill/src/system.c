@@ -117,7 +117,7 @@ int32_t nidus_unmount(struct nidus_system *system, uint32_t number) {
 
 /* ---- the system ---- */
 
-static int32_t process_add(struct nidus_system *system, struct process *process) {
+int32_t system_add_process(struct nidus_system *system, struct process *process) {
   /* Numbers are given out in turn, so that one is not used again soon. */
   uint32_t pid = system->next_pid;
   for (uint32_t tries = 0; tries < PROCESS_LIMIT; tries++, pid++) {
@@ -135,6 +135,7 @@ static int32_t process_add(struct nidus_system *system, struct process *process)
     system->process_capacity = capacity;
   }
   process->pid = pid;
+  if (process->group == 0) process->group = pid;
   system->processes[pid] = process;
   system->next_pid = pid + 1;
   return (int32_t)pid;
@@ -145,17 +146,21 @@ int32_t nidus_process_create(struct nidus_system *system, const char *argv, uint
   struct process *process;
   wasi_errno_t error = process_create(&process, system, argv, argv_length, argc, env, env_length, envc);
   if (error) return -(int32_t)error;
-  int32_t pid = process_add(system, process);
+  int32_t pid = system_add_process(system, process);
   if (pid < 0) process_free(process);
   return pid;
+}
+
+void system_drop_process(struct nidus_system *system, struct process *process) {
+  system->processes[process->pid] = NULL;
+  process_free(process);
 }
 
 int32_t nidus_process_reap(struct nidus_system *system, uint32_t pid) {
   struct process *process = system_process(system, pid);
   if (!process || pid == 1) return -WASI_ESRCH;
   if (process->exit_code < 0) return -WASI_EBUSY;
-  system->processes[pid] = NULL;
-  process_free(process);
+  system_drop_process(system, process);
   return 0;
 }
 

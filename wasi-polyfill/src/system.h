@@ -14,9 +14,10 @@ struct nidus_system {
   struct process **processes;    /* by pid; NULL where there is none */
   uint32_t process_capacity;
   uint32_t next_pid;
+  uint32_t prepared; /* how many processes wait for the host to take them */
   struct filesystem **mounts; /* by number; NULL where unmounted */
   uint32_t mount_capacity;
-  uint32_t events;   /* how often a pipe or socket between processes has changed */
+  uint32_t events;   /* how often something has changed that a parked process may wait for: a pipe, a child, a signal */
   uint64_t channels; /* ends of such made so far */
   uint8_t *bounce; /* BOUNCE_SIZE bytes on the way between a guest and the host */
 };
@@ -24,6 +25,10 @@ struct nidus_system {
 struct process *system_process(struct nidus_system *system, uint32_t pid);
 /* NULL also when it has ended. */
 struct process *system_running(struct nidus_system *system, uint32_t pid);
+/* Gives a process its number, or answers a negated errno. */
+int32_t system_add_process(struct nidus_system *system, struct process *process);
+/* Forgets it. */
+void system_drop_process(struct nidus_system *system, struct process *process);
 struct filesystem *system_mount(struct nidus_system *system, uint32_t number);
 
 /* Gives the filesystem its number and hangs it in at `path`, making missing folders. `fs` is

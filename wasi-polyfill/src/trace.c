@@ -72,7 +72,20 @@ static const char *const formats[] = {
   ROW(sock_accept, "df u")                       \
   ROW(sock_recv, "drx R@")                       \
   ROW(sock_send, "dwx u")                        \
-  ROW(sock_shutdown, "dx")
+  ROW(sock_shutdown, "dx")                       \
+  ROW(proc_spawn, "@ u")                         \
+  ROW(proc_wait, "dx uu")                        \
+  ROW(proc_kill, "dd")                           \
+  ROW(proc_getpid, " uu")                        \
+  ROW(proc_getpgid, "d u")                       \
+  ROW(proc_setpgid, "dd")                        \
+  ROW(proc_chdir, "p")                           \
+  ROW(proc_getcwd, "b T")                        \
+  ROW(proc_sigset, "dd")                         \
+  ROW(proc_signext, " u")                        \
+  ROW(fd_pipe, "@")                              \
+  ROW(fd_dup, "d u")                             \
+  ROW(fd_dup2, "dd")
     FORMATS};
 
 /* The rows are in the order of the table of system calls. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "handlers.h"
+#include "process_signal.h"
 
 /* A descriptor that may be read from or written to, or the errno a POSIX call would give. */
 static wasi_errno_t descriptor_for(struct process *process, uint32_t fd, uint8_t access, struct descriptor **found) {
@@ -86,6 +87,10 @@ wasi_errno_t wasi_fd_write(struct process *process, uint32_t fd, uint32_t iovs, 
   error = inode->ops->write(description, &transfer, offset);
   if (error == NIDUS_WOULD_BLOCK && has_offset(description)) return wasi_file_blocked(process, description);
   if (error == NIDUS_WOULD_BLOCK) return wasi_blocked(process, description, NIDUS_WAIT_WRITABLE);
+  if (error == WASI_EPIPE && inode_is_channel(inode)) {
+    process_signal(process, SIGNAL_PIPE);
+    if (process->exit_code >= 0) return NIDUS_WOULD_BLOCK; /* to a call that is never made again */
+  }
   if (has_offset(description) && transfer.done > 0) description->offset = offset + transfer.done;
   return wasi_transfer_end(process, &transfer, error, nwritten_out);
 }

@@ -5,6 +5,7 @@
 
 #include "host.h"
 #include "handlers.h"
+#include "process_signal.h"
 
 /* ---- arguments and environment ---- */
 
@@ -76,18 +77,10 @@ wasi_errno_t wasi_proc_exit(struct process *process, uint32_t code) {
   return WASI_ESUCCESS;
 }
 
-/* Signals of preview 1 whose default is to be ignored; the others end the process. */
-static bool ignored_by_default(uint32_t signal) {
-  const uint32_t none = 0, chld = 16, cont = 17, urg = 22, winch = 27;
-  return signal == none || signal == chld || signal == cont || signal == urg || signal == winch;
-}
-
 wasi_errno_t wasi_proc_raise(struct process *process, uint32_t signal) {
-  const uint32_t last = 30;
-  if (signal > last) return WASI_EINVAL;
-  const uint32_t stop = 18, ttou = 21; /* and TSTP, TTIN between them */
-  if (signal >= stop && signal <= ttou) return WASI_ENOTSUP; /* nobody could let it go on */
-  if (!ignored_by_default(signal)) process_end(process, NIDUS_EXIT_SIGNAL + (int32_t)signal);
+  if (signal > SIGNAL_LAST) return WASI_EINVAL;
+  if (signal >= SIGNAL_STOP && signal <= SIGNAL_TTOU) return WASI_ENOTSUP; /* nobody could let it go on */
+  process_signal(process, signal);
   return WASI_ESUCCESS;
 }
 

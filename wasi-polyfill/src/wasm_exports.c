@@ -5,6 +5,7 @@
  * own worker, run over one memory; the process that an instance works for lives in a wasm global,
  * which every instance has for itself.
  */
+#include "family.h"
 #include "fs.h"
 #include "handlers.h"
 #include "lacks.h"
@@ -142,11 +143,11 @@ static uint64_t limit_of(double value) { return value < (double)INT64_MAX ? (uin
 /* The limits are those of enum nidus_limit, in its order. */
 EXPORT("nidus_spawn")
 int32_t export_spawn(const char *strings, uint32_t length, uint32_t argc, uint32_t envc, uint32_t preopens,
-                     double descriptors, double file_size, double output, double time) {
+                     double descriptors, double file_size, double output, double time, double processes) {
   struct reply reply = {0};
   int32_t pid = spawn_process(the_system, strings, length, argc, envc, preopens, &reply);
-  const double limits[] = {descriptors, file_size, output, time * 1000};
-  for (uint32_t i = 0; i < 4; i++) (void)nidus_process_limit(the_system, (uint32_t)pid, i + 1, limit_of(limits[i]));
+  const double limits[] = {descriptors, file_size, output, time * 1000, processes};
+  for (uint32_t i = 0; i < 5; i++) (void)nidus_process_limit(the_system, (uint32_t)pid, i + 1, limit_of(limits[i]));
   return reply_give(&reply, pid);
 }
 
@@ -289,6 +290,22 @@ EXPORT("nidus_process_end") void export_process_end(uint32_t pid, int32_t code) 
 
 EXPORT("nidus_process_finish") int32_t export_process_finish(uint32_t pid) {
   return nidus_process_finish(the_system, pid);
+}
+
+EXPORT("nidus_process_signal") int32_t export_process_signal(uint32_t pid, uint32_t signal) {
+  return nidus_process_signal(the_system, pid, signal);
+}
+
+EXPORT("nidus_process_take") int32_t export_process_take(const char *strings, uint32_t length) {
+  (void)strings, (void)length;
+  struct reply reply = {0};
+  return reply_give(&reply, family_take(the_system, &reply));
+}
+
+EXPORT("nidus_processes") int32_t export_processes(const char *strings, uint32_t length) {
+  (void)strings, (void)length;
+  struct reply reply = {0};
+  return reply_give(&reply, family_list(the_system, &reply));
 }
 
 EXPORT("nidus_process_reap") int32_t export_process_reap(uint32_t pid) { return nidus_process_reap(the_system, pid); }

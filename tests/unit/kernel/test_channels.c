@@ -93,8 +93,13 @@ static void ends(struct guest *guest) {
   pipe_up(guest);
   OK(do_write(guest, W, "unread", 6, &moved));
   OK(do_close(guest, R));
+  enum { PIPE = 13, IGNORE = 1 };
+  OK(guest_call(guest, SYS_proc_sigset, PIPE, IGNORE));
   EXPECT(WASI_EPIPE, do_write(guest, W, "x", 1, &moved));
   OK(do_write(guest, W, "", 0, &moved));
+  OK(guest_call(guest, SYS_proc_sigset, PIPE, 0));
+  EXPECT(NIDUS_WOULD_BLOCK, do_write(guest, W, "x", 1, &moved));
+  require(nidus_process_exit_code(guest->system, guest->pid) == NIDUS_EXIT_SIGNAL + PIPE);
 }
 
 static void process_ends(struct guest *guest) {
@@ -194,6 +199,7 @@ static void pairs(struct guest *guest) {
   require(guest_u32(guest, OUT) == 2);
   OK(guest_call(guest, SYS_sock_recv, B, IOVS, 2, 0, OUT, OUT + 4));
   require(guest_u32(guest, OUT) == 0);
+  OK(guest_call(guest, SYS_proc_sigset, 13, 1)); /* SIGPIPE is ignored */
   EXPECT(WASI_EPIPE, do_write(guest, A, "x", 1, &moved));
   OK(do_write(guest, B, "still", 5, &moved));
   OK(guest_call(guest, SYS_sock_shutdown, A, WASI_SDFLAG_RD));
@@ -308,7 +314,7 @@ static void listener_is_no_stream(struct guest *guest) {
 
 static const struct test tests[] = {
     {"A pipe gives what was written, in its order; 4,096 bytes go whole or not at all", in_order},
-    {"A pipe ends with its writer, and without a reader is EPIPE", ends},
+    {"A pipe ends with its writer; without a reader, writing is SIGPIPE, or EPIPE where that is ignored", ends},
     {"A process that ends closes its pipes", process_ends},
     {"poll_oneoff knows what a pipe is ready for", polling},
     {"Two sockets are connected both ways", pairs},

@@ -201,7 +201,13 @@ int32_t nidus_process_snapshot0(struct nidus_system *system, uint32_t pid, bool 
  * passed from now on, the next nidus_process_exit_code ends the process with NIDUS_EXIT_TIME; until then its waits
  * are for a clock, too, as nidus_wait_time tells it.
  */
-enum nidus_limit { NIDUS_LIMIT_DESCRIPTORS = 1, NIDUS_LIMIT_FILE_SIZE, NIDUS_LIMIT_OUTPUT, NIDUS_LIMIT_TIME };
+enum nidus_limit {
+  NIDUS_LIMIT_DESCRIPTORS = 1,
+  NIDUS_LIMIT_FILE_SIZE,
+  NIDUS_LIMIT_OUTPUT,
+  NIDUS_LIMIT_TIME,
+  NIDUS_LIMIT_PROCESSES /* of it and all that descend from it, ended ones that nobody has waited for included: EAGAIN */
+};
 int32_t nidus_process_limit(struct nidus_system *system, uint32_t pid, uint32_t limit, uint64_t value);
 /* The limit that ended the process, or 0. */
 int32_t nidus_process_limit_hit(struct nidus_system *system, uint32_t pid);
@@ -212,12 +218,16 @@ int32_t nidus_process_exit_code(struct nidus_system *system, uint32_t pid);
 void nidus_process_end(struct nidus_system *system, uint32_t pid, int32_t code);
 int32_t nidus_process_reap(struct nidus_system *system, uint32_t pid);
 
-/* Both of them: ends the process, unless it has ended, and forgets it. Returns its code, -1 if it was running,
+/* Sends a signal, as WASI numbers it: the process may ignore it or have a handler for it, but for KILL. */
+int32_t nidus_process_signal(struct nidus_system *system, uint32_t pid, uint32_t signal);
+
+/* Ends the process, unless it has ended, and forgets it, once its parent has waited for it where another process
+ * spawned it. Returns its code, -1 if it was running,
  * NIDUS_EXIT_LIMIT where its output ended it; embedders count their own limits from there on. */
 enum { NIDUS_EXIT_LIMIT = 512, NIDUS_EXIT_TIME = 514 };
 int32_t nidus_process_finish(struct nidus_system *system, uint32_t pid);
 
-enum { NIDUS_WAIT_CLOCK = 1, NIDUS_WAIT_READABLE = 2, NIDUS_WAIT_WRITABLE = 4, NIDUS_WAIT_FLUSH = 8, NIDUS_WAIT_CHUNK = 16 };
+enum { NIDUS_WAIT_CLOCK = 1, NIDUS_WAIT_READABLE = 2, NIDUS_WAIT_WRITABLE = 4, NIDUS_WAIT_FLUSH = 8, NIDUS_WAIT_CHUNK = 16, NIDUS_WAIT_CHILD = 32 };
 #define NIDUS_NO_DEADLINE INT64_MAX
 
 /* What the last would-block of the process waits for; the deadline in monotonic nanoseconds. */
@@ -226,9 +236,10 @@ int64_t nidus_wait_deadline(struct nidus_system *system, uint32_t pid);
 /* Milliseconds until then, rounded up; 2^31 - 1 at most, and when there is none. */
 double nidus_wait_time(struct nidus_system *system, uint32_t pid);
 
-/* The functions of wasi_snapshot_preview1: number, name, signature ('i' and 'I' for core i32 and
+/* The functions of wasi_snapshot_preview1, then those of nidus_process: module, number, name, signature ('i' and 'I' for core i32 and
  * i64, proc_exit alone without result) and a call by an array of arguments. */
 uint32_t nidus_syscall_count(void);
+const char *nidus_syscall_module(uint32_t number);
 const char *nidus_syscall_name(uint32_t number);
 const char *nidus_syscall_signature(uint32_t number);
 wasi_errno_t nidus_syscall(struct nidus_system *system, uint32_t pid, uint32_t number, const uint64_t *arguments);
