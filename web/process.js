@@ -27,6 +27,8 @@ const HOST_COPY = 8;
 const CLOCK = 1;
 const FLUSH = 8;
 const CHUNK = 16;
+/** The signal of what trapped, for the process that waits for it. */
+const ABORTED = SIGNALLED + 6;
 
 /**
  * How a process ended: `code` is what it exited with, null when a signal ended it; `trap` says why it
@@ -47,6 +49,8 @@ const CHUNK = 16;
  * @property {number} [memory] bytes; beyond them `memory.grow` fails, so `malloc` answers NULL
  * @property {number} [fileSize] bytes of a file that it makes longer; beyond them is `EFBIG`
  * @property {number} [descriptors] how many may be open; beyond them is `EMFILE`
+ * @property {number} [processes] how many there may be of it and all that descend from it; beyond them is `EAGAIN`.
+ *   These have the same limits, each for itself
  */
 
 /**
@@ -57,6 +61,7 @@ const CHUNK = 16;
  *   the deadline is in monotonic nanoseconds
  * @property {() => Promise<void>} flush makes what processes wrote permanent
  * @property {() => Promise<unknown> | null} [settle] resolves when contents of files have come
+ * @property {() => void} [prepared] a program may have spawned others, which wait to be run
  * @property {boolean} [multiMemory] left out: where the host has it
  */
 
@@ -112,7 +117,7 @@ export class Runner {
   #events = 0;
   /** @type {Record<string, WebAssembly.Module>} what the kernel generates */
   #modules = {};
-  /** @type {Set<{pid: number, resolve: () => void, reject: (thrown: unknown) => void}>} */
+  /** @type {Set<{resolve: () => void}>} */
   #parked = new Set();
 
   /**
@@ -187,31 +192,52 @@ export class Runner {
    * @returns {ExitStatus}
    */
   finish(pid, failure) {
-    const code = this.#kernel.exports.nidus_process_finish(pid);
+    const { exports } = this.#kernel;
+    const trap =
+      failure && exports.nidus_process_exit_code(pid) < 0 ? describeTrap(failure.thrown) : null;
+    if (trap) exports.nidus_process_end(pid, ABORTED);
+    const code = exports.nidus_process_finish(pid);
     this.changed();
+    if (trap) return { code: TRAP_CODE, signal: null, trap };
     if (code >= LIMITED) {
       return { code: LIMIT_CODE, signal: null, trap: null, limit: ENDING[code - LIMITED] };
     }
     if (code >= SIGNALLED) return { code: null, signal: signalName(code - SIGNALLED), trap: null };
-    const trap = code < 0 && failure ? describeTrap(failure.thrown) : null;
-    return { code: trap ? TRAP_CODE : Math.max(code, 0), signal: null, trap };
+    return { code: Math.max(code, 0), signal: null, trap };
   }
 
   /**
-   * Ends a process that is parked or has not begun; one that computes in this thread cannot be reached.
+   * Sends a signal to a process that is parked or has not begun; one that computes in this thread cannot be reached.
    * @param {number} pid
    * @param {number} signal
    */
   kill(pid, signal) {
-    this.#kernel.exports.nidus_process_end(pid, SIGNALLED + signal);
-    for (const parked of this.#parked) if (parked.pid === pid) parked.reject(ENDED);
+    this.#kernel.exports.nidus_process_signal(pid, signal);
+    this.changed();
+  }
+
+  /** @param {number} pid */
+  hasEnded(pid) {
+    return this.#kernel.exports.nidus_process_exit_code(pid) >= 0;
+  }
+
+  /**
+   * Calls when something has changed, as for who is parked; answers what ends that.
+   * @param {() => void} resolve
+   */
+  watch(resolve) {
+    const watcher = { resolve };
+    this.#parked.add(watcher);
+    return () => void this.#parked.delete(watcher);
   }
 
   /** Lets parked processes look again if a pipe has changed. */
   changed() {
     const events = this.#kernel.exports.nidus_events();
-    if (events !== this.#events) this.wake();
+    if (events === this.#events) return;
     this.#events = events;
+    this.#options.prepared?.();
+    this.wake();
   }
 
   /** Something changed that parked processes may wait for: each looks again. */
@@ -240,6 +266,7 @@ export class Runner {
     });
     const instance = await instantiate(module, {
       wasi_snapshot_preview1: gate.exports,
+      nidus_process: gate.exports,
       // Asked for by the modules that import from it, which speak the older snapshot.
       get wasi_unstable() {
         kernel.exports.nidus_process_snapshot0(number, 1);
@@ -313,10 +340,8 @@ export class Runner {
       : (/** @type {number} */ pid) => {
           const kinds = exports.nidus_wait_kinds(pid);
           const signal = waitSync(pid, kinds, exports.nidus_wait_deadline(pid));
-          if (signal) {
-            this.kill(pid, signal);
-            throw ENDED;
-          }
+          if (signal) this.kill(pid, signal);
+          if (this.hasEnded(pid)) throw ENDED;
         };
   }
 
@@ -334,8 +359,8 @@ export class Runner {
     let parked;
     try {
       await /** @type {Promise<void>} */ (
-        new Promise((resolve, reject) => {
-          this.#parked.add((parked = { pid, resolve, reject }));
+        new Promise((resolve) => {
+          this.#parked.add((parked = { resolve }));
           if (kinds & CLOCK) timer = setTimeout(resolve, exports.nidus_wait_time(pid));
           if (kinds & FLUSH) this.#options.flush().then(resolve, () => resolve());
           if (kinds & CHUNK) (this.#options.settle?.() ?? Promise.resolve()).then(() => resolve());
@@ -345,6 +370,7 @@ export class Runner {
       clearTimeout(timer);
       this.#parked.delete(parked);
     }
+    if (this.hasEnded(pid)) throw ENDED;
   }
 }
 

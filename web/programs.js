@@ -5,6 +5,7 @@
  */
 
 import { compileBytes } from "./assets.js";
+import { NidusError } from "./errors.js";
 
 /** How many compiled programs are kept, the last used ones. */
 const KEPT = 16;
@@ -18,6 +19,7 @@ const INTERP = 2;
 const READS = 1;
 const POLLS = 2;
 const SYNCS = 4;
+const WAITS = 8;
 /** Instead of a number of imports: the module is none. */
 const NO_MODULE = -1;
 
@@ -42,7 +44,7 @@ const NO_MODULE = -1;
  * @returns {Promise<Command | Guestable>}
  */
 export async function findProgram(system, command, name, cwd, env, options) {
-  const { kernel, commands, programs } = system;
+  const { kernel, commands } = system;
   const { tier = "auto", limits = {} } = options;
   const given = typeof command === "string" ? (commands.get(command) ?? command) : command;
   if (typeof given === "function") return /** @type {Command} */ (given);
@@ -51,8 +53,54 @@ export async function findProgram(system, command, name, cwd, env, options) {
     "nidus_program_find",
     [cwd, name, env.PATH ?? "", tier],
     module ? COMPILED : typeof given === "string" ? NAMED : BYTES,
-    Number((limits.fuel ?? limits.memory ?? limits.time) !== undefined),
+    Number(isLimited(limits)),
   );
+  const inputLater = hasInputLater(options);
+  return chooseTier(system, { way, path, key, given, name, limits, inputLater, pipe: hasPipe(options) });
+}
+
+/**
+ * What to run as a process that a program has spawned: a command of the system's, or the file that the kernel found.
+ * @param {import("./system.js").System} system
+ * @param {string} name as it was spawned
+ * @param {string} path
+ * @param {string} key
+ * @param {{inputLater: boolean, pipe: boolean}} waits
+ * @param {import("./process.js").Limits} limits
+ */
+export async function findChild(system, name, path, key, waits, limits) {
+  const given = name.includes("/") ? undefined : system.commands.get(name);
+  if (typeof given === "function") return given;
+  if (!given && !path) throw new NidusError("ENOENT", `${name}: command not found`);
+  const way = isLimited(limits) ? INTERP : AUTO;
+  return chooseTier(system, { ...waits, way, path: given ? "" : path, key, given, name, limits });
+}
+
+/** @param {import("./process.js").Limits} limits */
+function isLimited({ fuel, memory, time }) {
+  return (fuel ?? memory ?? time) !== undefined;
+}
+
+/**
+ * @typedef {object} Found
+ * @property {number} way the tier
+ * @property {string} path
+ * @property {string} key
+ * @property {unknown} given
+ * @property {string} name
+ * @property {import("./process.js").Limits} limits
+ * @property {boolean} inputLater not all of its input is there when it starts
+ * @property {boolean} pipe it may wait for another process
+ */
+
+/**
+ * @param {import("./system.js").System} system
+ * @param {Found} found
+ * @returns {Promise<Guestable>}
+ */
+async function chooseTier(system, { way, path, key, given, name, limits, inputLater, pipe }) {
+  const { kernel, programs } = system;
+  const module = given instanceof WebAssembly.Module && given;
   const bytes = async () => (path ? system.fs.readFile(path) : /** @type {Uint8Array} */ (given));
   /** @type {ReturnType<typeof import("./interp.js").load> | undefined} */
   let loading;
@@ -83,8 +131,8 @@ export async function findProgram(system, command, name, cwd, env, options) {
     const waits =
       (needs & POLLS && !system.canWait) ||
       (needs & SYNCS && !system.canWaitForFlush) ||
-      (needs & READS && !system.canWaitForInput && hasInputLater(options)) ||
-      (!system.runner.patient && hasPipe(options));
+      (needs & READS && !system.canWaitForInput && inputLater) ||
+      (!system.runner.patient && (pipe || needs & WAITS));
     return way === AUTO && waits ? later : { module: compiled, entry };
   } catch (error) {
     // What this host cannot compile may still be a module for the engine.
@@ -98,10 +146,10 @@ export async function findProgram(system, command, name, cwd, env, options) {
 }
 
 /** Input that is not all there when the program starts. @param {import("./spawn.js").SpawnOptions} options */
-function hasInputLater({ input, stdin, streams, sockets }) {
+function hasInputLater({ input, stdin, streams, sockets = [] }) {
   const given = streams ? streams[0] : input === undefined ? stdin : "null";
   const { file } = Object(given);
-  return sockets?.length || (given !== "null" && !file && !(given instanceof Uint8Array));
+  return sockets.length > 0 || (given !== "null" && !file && !(given instanceof Uint8Array));
 }
 
 /** It may wait for another process, which this thread has to run. @param {import("./spawn.js").SpawnOptions} options */

@@ -10,7 +10,7 @@
 
 import { NidusError, messageOf, signalNumber } from "./errors.js";
 import { decodeText } from "./fs.js";
-import { findProgram } from "./programs.js";
+import { findChild, findProgram } from "./programs.js";
 import { concat, toBytes } from "./streams.js";
 
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
@@ -52,8 +52,9 @@ import { concat, toBytes } from "./streams.js";
  * @property {ReadableStream<Uint8Array> | null} output what a terminal shows; null without one
  * @property {Promise<ExitStatus & {diagnostics?: unknown[]}>} exit how it ended; never rejects
  * @property {() => void} start starts it, once; `spawn` and `exec` have done it
- * @property {(signal?: string) => void} kill ends the process, unless it has ended; left out: SIGTERM. A guest
- *   that computes without waiting ends when it next waits; to stop one at once, end the worker it runs in.
+ * @property {import("./process.js").Limits} limits
+ * @property {(signal?: string) => void} kill sends a signal, unless it has ended; left out: SIGTERM. What the program
+ *   has no handler for, and does not ignore, ends it. A guest that computes without waiting ends when it next waits; to stop one at once, end the worker it runs in.
  */
 
 /**
@@ -77,6 +78,12 @@ import { concat, toBytes } from "./streams.js";
 
 /** Instead of a number of preopens: every folder of the root, and the working folder. */
 const ALL_FOLDERS = -1;
+/** In what `nidus_process_take` answers, besides the process id (family.h). */
+const PIPE = 0x1_0000;
+const STREAM = 0x2_0000;
+/** Exit codes, as shells have them: it was found but cannot be run, it was not found. */
+const CANNOT_RUN = 126;
+const NOT_FOUND = 127;
 
 /**
  * The absolute path that `path` means in folder `cwd`; `..` is left to the kernel, which knows the links.
@@ -98,7 +105,7 @@ export function resolvePath(cwd, path) {
 export async function launch(system, command, args, options) {
   const { signal, preopens, terminal, limits = {}, sockets = [] } = options;
   signal?.throwIfAborted();
-  const { host, runner, processes } = system;
+  const { host, runner } = system;
   const cwd = resolvePath("/", options.cwd ?? "/");
   /** @type {Record<string, string>} */
   const env = { ...system.env, ...options.env };
@@ -134,13 +141,10 @@ export async function launch(system, command, args, options) {
 
   const variables = Object.entries(env).map((pair) => pair.join("="));
   const folders = Object.entries(preopens ?? {});
-  const { descriptors, fileSize, output, time } = /** @type {Record<string, number>} */ (limits);
-  const stop = new AbortController();
+  const { descriptors, fileSize, output, time, processes } = /** @type {Record<string, number>} */ (
+    limits
+  );
   let pid = 0;
-  const run = () =>
-    typeof program === "function"
-      ? runCommand(program, { system, pid, argv0, args, cwd, env, signal: stop.signal }, places)
-      : runner.run(pid, program);
   /** The ends of pipes among the places; one may be both outputs. */
   const given = new Map(places.flatMap((end) => ("pipe" in end ? [[end.pipe, end]] : [])));
   try {
@@ -163,6 +167,7 @@ export async function launch(system, command, args, options) {
       fileSize,
       output,
       time,
+      processes,
     );
   } catch (error) {
     await close();
@@ -170,38 +175,111 @@ export async function launch(system, command, args, options) {
   }
   // An end of a pipe that the host kept would be one that never closes.
   for (const end of given.values()) system.closeEnd(end);
-  let start = () => {};
-  /** @type {Promise<void>} */
-  const started = new Promise((resolve) => (start = resolve));
-  const exit = started.then(run).then(async (status) => {
-    processes.delete(pid);
+  const process = oversee(system, pid, limits, ends, async (signal) =>
+    typeof program === "function"
+      ? runCommand(program, { system, pid, argv0, args, cwd, env, signal }, places)
+      : runner.run(pid, program),
+  );
+  const abort = () => process.kill("SIGKILL");
+  signal?.addEventListener("abort", abort);
+  process.exit = process.exit.then(async (status) => {
     signal?.removeEventListener("abort", abort);
     await close();
     return status;
   });
+  return process;
+}
+
+/**
+ * A process of the kernel's that is to be run.
+ * @param {System} system
+ * @param {number} pid
+ * @param {import("./process.js").Limits} limits
+ * @param {object} ends
+ * @param {(signal: AbortSignal) => Promise<ExitStatus>} run
+ */
+function oversee(system, pid, limits, ends, run) {
+  const { running, runner } = system;
+  const stop = new AbortController();
+  let start = () => {};
+  /** @type {Promise<void>} */
+  const started = new Promise((resolve) => (start = resolve));
+  // A command is no guest, and has to be told when the kernel has ended its process.
+  const unwatch = runner.watch(() => {
+    if (runner.hasEnded(pid)) stop.abort(new NidusError("EINTR", "EINTR: killed"));
+  });
+  const exit = started
+    .then(() => run(stop.signal))
+    .then((status) => {
+      unwatch();
+      running.delete(pid);
+      return status;
+    });
   /** @type {Process["kill"]} */
   const kill = (by = "SIGTERM") => {
     const number = signalNumber(by);
     // Once it has ended, its number may be another one's.
-    if (processes.get(pid) === process) {
-      runner.kill(pid, number);
-      stop.abort(new NidusError("EINTR", `EINTR: killed by ${by}`));
-      wake();
-    }
+    if (running.get(pid) === process) runner.kill(pid, number);
     start();
   };
-  const abort = () => kill("SIGKILL");
-  signal?.addEventListener("abort", abort);
-  const process = /** @type {Process} */ ({ ...ends, pid, exit, start, kill });
-  processes.set(pid, process);
+  const process = /** @type {Process & {limits: typeof limits}} */ ({
+    ...ends,
+    pid,
+    exit,
+    start,
+    kill,
+    limits,
+  });
+  running.set(pid, process);
   return process;
+}
+
+/**
+ * Runs the processes that programs have spawned, which are complete in the kernel. What cannot be run says so on its
+ * standard error and exits as a shell would tell it.
+ * @param {System} system
+ */
+export function runChildren(system) {
+  const { kernel, runner, sync } = system;
+  for (;;) {
+    const [taken, parent, argc, name, path, key, cwd, ...strings] = kernel.ask(
+      "nidus_process_take",
+      [],
+    );
+    if (taken === 0) return;
+    const pid = taken % PIPE;
+    const waits = { inputLater: (taken & STREAM) !== 0, pipe: (taken & PIPE) !== 0 };
+    const limits = system.running.get(Number(parent))?.limits ?? {};
+    const child = oversee(system, pid, limits, {}, async (signal) => {
+      try {
+        const program = await findChild(system, name, path, key, waits, limits);
+        if (typeof program !== "function") return runner.run(pid, program);
+        const [argv0, ...args] = strings.slice(0, Number(argc));
+        const env = Object.fromEntries(
+          strings.slice(Number(argc), -1).map((pair) => {
+            const [, variable = pair, value = ""] = /^(.*?)=(.*)$/s.exec(pair) ?? [];
+            return [variable, value];
+          }),
+        );
+        return runCommand(program, { system, pid, argv0, args, cwd, env, signal }, [{}, {}, {}]);
+      } catch (error) {
+        const { code } = /** @type {{code?: string}} */ (error);
+        try {
+          sync.write(2, messageOf(error).replace(/^E[A-Z]+: /, "") + "\n", "", pid);
+        } catch {} // Nobody reads it.
+        kernel.exports.nidus_process_end(pid, code === "ENOENT" ? NOT_FOUND : CANNOT_RUN);
+        return runner.finish(pid);
+      }
+    });
+    child.start();
+  }
 }
 
 /**
  * Runs a command to its end.
  * @param {Command} command
  * @param {Pick<CommandContext, "system" | "pid" | "argv0" | "args" | "cwd" | "env" | "signal">} base
- * @param {import("./stdio.js").Place[]} places
+ * @param {(import("./stdio.js").Place | {})[]} places
  * @returns {Promise<ExitStatus & {diagnostics?: unknown[]}>}
  */
 async function runCommand(command, base, places) {
@@ -288,6 +366,8 @@ async function runCommand(command, base, places) {
   }
   for (const child of children) child.kill("SIGKILL");
   await Promise.all(Array.from(children, (child) => child.exit));
+  const { code } = typeof result === "number" ? { code: result } : result;
+  system.kernel.exports.nidus_process_end(pid, (code ?? 1) & 255);
   const status = runner.finish(pid);
   if (status.signal !== null) return status;
   return { ...status, ...(typeof result === "number" ? { code: result } : result) };

@@ -12,7 +12,7 @@ import { Host } from "./host.js";
 import { loadKernel } from "./kernel.js";
 import { loadArchive } from "./mounts.js";
 import { Runner } from "./process.js";
-import { launch } from "./spawn.js";
+import { launch, runChildren } from "./spawn.js";
 import { planStdio } from "./stdio.js";
 import { createCollector, exportTar, importTar } from "./streams.js";
 
@@ -62,6 +62,7 @@ import { createCollector, exportTar, importTar } from "./streams.js";
 
 /** @typedef {ExitStatus & {stdout: string, stderr: string, diagnostics?: unknown[]}} ExecResult */
 /** @typedef {{reader: import("./stdio.js").Inherited, writer: import("./stdio.js").Inherited}} Pipe */
+/** @typedef {{pid: number, ppid: number, pgid: number, state: "prepared" | "running" | "zombie", command: string}} ProcessState */
 
 export class System {
   /** @type {Map<number, MountSpec & {type: "volume" | "paths"}>} by mount */
@@ -118,11 +119,12 @@ export class System {
     /** @type {Map<string, Promise<WebAssembly.Module>>} compiled, by the contents of their files */
     this.programs = new Map();
     /** @type {Map<number, Process>} the processes that have not ended, by pid */
-    this.processes = new Map();
+    this.running = new Map();
     this.runner = new Runner(kernel, {
       ...options,
       flush: () => this.flush(),
       settle: () => this.settle(),
+      prepared: () => runChildren(this),
     });
     this.engine = options.engine;
     this.planStdio = options.stdio ?? planStdio;
@@ -273,6 +275,24 @@ export class System {
     this.runner.changed();
   }
 
+  /**
+   * All processes there are, process 1 being the system itself: ended ones, too, that their parent has not waited for.
+   * @returns {ProcessState[]}
+   */
+  processes() {
+    const [count, ...strings] = this.kernel.ask("nidus_processes", []);
+    return Array.from({ length: count }, (_, i) => {
+      const [pid, ppid, pgid, state, command] = strings.slice(5 * i);
+      return /** @type {ProcessState} */ ({
+        pid: Number(pid),
+        ppid: Number(ppid),
+        pgid: Number(pgid),
+        state,
+        command,
+      });
+    });
+  }
+
   /** Says that something changed which a process may wait for. */
   wake() {
     this.runner.wake();
@@ -280,9 +300,12 @@ export class System {
 
   /** Kills what runs and stores what is to be kept; the system is of no use afterwards. */
   async close() {
-    const processes = [...this.processes.values()];
-    for (const process of processes) process.kill("SIGKILL");
-    await Promise.all(processes.map((process) => process.exit));
+    // One that is about to end may have spawned another.
+    while (this.running.size > 0) {
+      const processes = [...this.running.values()];
+      for (const process of processes) process.kill("SIGKILL");
+      await Promise.all(processes.map((process) => process.exit));
+    }
     await this.flush();
   }
 }

@@ -68,6 +68,7 @@ int32_t family_take(struct nidus_system *system, struct reply *reply) {
   for (uint32_t pid = 2; system->prepared > 0 && pid < system->process_capacity; pid++) {
     struct process *process = system->processes[pid];
     if (!process || !process->prepared) continue;
+    reply_number(reply, process->parent);
     reply_number(reply, process->argc);
     reply_string(reply, process->name);
     reply_string(reply, process->path);

@@ -22,7 +22,7 @@ uint32_t family_count(const struct process *process);
 /*
  * The next process that waits for the host to execute it: its id, or 0. Adds to the id (whose limit is PROCESS_LIMIT) what
  * it may come to wait for: FAMILY_PIPE, a descriptor of its is an end of a pipe or socket; FAMILY_STREAM, its standard
- * input is the host's. Replies: the number of arguments, the name it was spawned by, the file's path (empty where there is
+ * input is the host's. Replies: the parent, the number of arguments, the name it was spawned by, the file's path (empty where there is
  * none: it may be a command of the host's), the key of its contents (program.h), the working folder, the arguments, and
  * the environment.
  */

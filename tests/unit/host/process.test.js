@@ -135,7 +135,7 @@ for (const { shared, multiMemory } of ways) {
     await run(1000);
     assert.equal(system.kernel.table.length, slots);
     assert.equal(system.kernel.memory.buffer.byteLength, memory);
-    assert.equal(system.processes.size, 0);
+    assert.equal(system.running.size, 0);
   });
 }
 
@@ -203,7 +203,7 @@ for (const [what, [text, sentence]] of Object.entries(refused)) {
     const system = await boot();
     await system.fs.writeFile("/p.wasm", await assemble(text));
     await assert.rejects(system.exec("/p.wasm"), { code: "ENOEXEC", message: sentence });
-    assert.equal(system.processes.size, 0);
+    assert.equal(system.running.size, 0);
   });
 }
 
@@ -429,11 +429,11 @@ test("killing a command kills its children", { skip: !hasJSPI() && "needs JSPI" 
   });
   const process = await system.spawn("nurse");
   await born;
-  assert.equal(system.processes.size, 2);
+  assert.equal(system.running.size, 2);
   process.kill("SIGINT");
   const { code, signal } = await process.exit;
   assert.deepEqual({ code, signal }, { code: null, signal: "SIGINT" });
-  assert.equal(system.processes.size, 0);
+  assert.equal(system.running.size, 0);
 });
 
 test("a command that does not listen is killed all the same", async () => {

@@ -108,7 +108,8 @@ static void whole(struct guest *guest) {
   require(strstr(listed(guest), "|prepared|tool -x|"));
   const char *strings = taken(guest, &pid);
   require(pid == child);
-  require(strncmp(strings, "2 tool /box/tool ", 17) == 0);
+  char start[40];
+  require(strncmp(strings, start, (size_t)snprintf(start, sizeof start, "%u 2 tool /box/tool ", guest->pid)) == 0);
   require(strstr(strings, " /box tool -x PATH=/nowhere:/box A=1 "));
   require(*taken(guest, &none) == 0 && none == 0);
   /* What it was given. */
