@@ -147,9 +147,10 @@ export class Runner {
    * Runs a program as process `pid` to its end.
    * @param {number} pid
    * @param {Guestable} program
+   * @param {(trap: NonNullable<ExitStatus["trap"]>) => void} [tell] is told why it trapped, while its output is open
    * @returns {Promise<ExitStatus>}
    */
-  async run(pid, program) {
+  async run(pid, program, tell) {
     const { exports } = this.#kernel;
     const recycled = program.module && this.#recycled.get(program.module);
     let guest = recycled?.idle;
@@ -170,7 +171,7 @@ export class Runner {
     } catch (thrown) {
       failure = { thrown };
     }
-    const status = this.finish(pid, failure);
+    const status = this.finish(pid, failure, tell);
     const { slots = [], image } = guest ?? {};
     if (
       recycled &&
@@ -189,13 +190,17 @@ export class Runner {
    * Ends a kernel process, if it has not ended, and forgets it. Answers how it ended.
    * @param {number} pid
    * @param {{thrown: unknown}} [failure]
+   * @param {Parameters<Runner["run"]>[2]} [tell]
    * @returns {ExitStatus}
    */
-  finish(pid, failure) {
+  finish(pid, failure, tell) {
     const { exports } = this.#kernel;
     const trap =
       failure && exports.nidus_process_exit_code(pid) < 0 ? describeTrap(failure.thrown) : null;
-    if (trap) exports.nidus_process_end(pid, ABORTED);
+    if (trap) {
+      tell?.(trap);
+      exports.nidus_process_end(pid, ABORTED);
+    }
     const code = exports.nidus_process_finish(pid);
     this.changed();
     if (trap) return { code: TRAP_CODE, signal: null, trap };

@@ -250,10 +250,17 @@ export function runChildren(system) {
     const pid = taken % PIPE;
     const waits = { inputLater: (taken & STREAM) !== 0, pipe: (taken & PIPE) !== 0 };
     const limits = system.running.get(Number(parent))?.limits ?? {};
+    const say = (/** @type {string} */ sentence) => {
+      try {
+        sync.write(2, toBytes(`${sentence}\n`), "", pid);
+      } catch {} // Nobody reads it.
+    };
     const child = oversee(system, pid, limits, {}, async (signal) => {
       try {
         const program = await findChild(system, name, path, key, waits, limits);
-        if (typeof program !== "function") return runner.run(pid, program);
+        if (typeof program !== "function") {
+          return await runner.run(pid, program, (trap) => say(`${name} was stopped: ${trap.message}`));
+        }
         const [argv0, ...args] = strings.slice(0, Number(argc));
         const env = Object.fromEntries(
           strings.slice(Number(argc), -1).map((pair) => {
@@ -261,12 +268,11 @@ export function runChildren(system) {
             return [variable, value];
           }),
         );
-        return runCommand(program, { system, pid, argv0, args, cwd, env, signal }, [{}, {}, {}]);
+        const places = [{}, {}, {}];
+        return await runCommand(program, { system, pid, argv0, args, cwd, env, signal }, places);
       } catch (error) {
         const { code } = /** @type {{code?: string}} */ (error);
-        try {
-          sync.write(2, messageOf(error).replace(/^E[A-Z]+: /, "") + "\n", "", pid);
-        } catch {} // Nobody reads it.
+        say(messageOf(error).replace(/^E[A-Z]+: /, ""));
         kernel.exports.nidus_process_end(pid, code === "ENOENT" ? NOT_FOUND : CANNOT_RUN);
         return runner.finish(pid);
       }

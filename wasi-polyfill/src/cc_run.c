@@ -54,7 +54,7 @@ struct cc_run {
   struct cc_block jobs;
   uint32_t at; /* in the jobs: the string that is checked, or the next job */
   struct {
-    bool linking, compiling, prompt;
+    bool linking, compiling, prompt, libraries;
     uint32_t start, end; /* in the jobs */
     const char *output;  /* NULL: none */
   } job;
@@ -213,6 +213,7 @@ static int32_t job_step(struct cc_run *run, struct reply *reply) {
     const char *word = run->jobs.bytes + at;
     if (*word++ != 'a') continue;
     reply_string(reply, word);
+    if (first && run->job.libraries) reply_string(reply, "-lnidus"); /* before the libraries that it stands in for */
     if (!first && strstr(word, STACK_SIZE)) stack = false;
     if (run->job.compiling && strcmp(word, "-cc1") == 0) {
       reply_string(reply, FIXITS);
@@ -379,8 +380,9 @@ static int32_t start_job(struct cc_run *run, struct reply *reply) {
       if (run->job.output) reply_string(&run->missing, run->job.output);
       continue;
     }
+    run->job.libraries = run->job.linking && run->own && libraries;
     run->filters = run->job.compiling && !run->lists_fixits;
-    if (!run->job.linking || !run->own || !libraries) return job_step(run, reply);
+    if (!run->job.libraries) return job_step(run, reply);
     char path[32];
     run->state = PROMPTED;
     reply_string(&run->temporaries, prompt_path(run, path));

@@ -5,6 +5,7 @@
  */
 #include <stddef.h>
 
+#include "cc_own.h"
 #include "cc_run.h"
 #include "prompt_object.h"
 #include "rewriter.h"
@@ -71,6 +72,13 @@ EXPORT("nidus_cc_prompt") int32_t export_cc_prompt(void) {
   given.bytes = prompt_object;
   given.length = sizeof prompt_object;
   return 0;
+}
+
+/* What the sysroot is to hold besides its own: the beginning of its archive. */
+EXPORT("nidus_cc_own") int32_t export_cc_own(void) {
+  uint32_t length = 0;
+  uint8_t *bytes = cc_own(&length);
+  return give(bytes ? 0 : -WASI_ENOMEM, bytes, length);
 }
 
 /* ---- the rewriting of the compiler (rewriter.h) ---- */

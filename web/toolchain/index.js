@@ -141,6 +141,8 @@ export class Toolchain {
   async #mountOnce(system) {
     const { sysroot, keep } = this.#options;
     const source = await (typeof sysroot === "function" ? sysroot() : sysroot);
+    this.#tools ??= await loadTools(this.#options.tools);
+    const own = this.#tools.take("nidus_cc_own")[1];
     let { size, from } = await open(source, RESOURCES_FILE, this.#onProgress);
     if (keep && typeof source === "string") {
       const [now, later] = from.tee();
@@ -150,7 +152,11 @@ export class Toolchain {
         () => {}, // Who reads the other half is told.
       );
     }
-    const mount = await system.mount(SYSROOT, { type: "tar", from, size: size || undefined });
+    const mount = await system.mount(SYSROOT, {
+      type: "tar",
+      from: joined(own, from),
+      size: size ? own.length + size : undefined,
+    });
     if (!system.sync.exists(`${SYSROOT}/lib/wasm32-wasip1/libc.a`)) {
       system.unmount(mount);
       throw unfit(RESOURCES_FILE, "holds no C library for wasm32-wasip1");
@@ -158,4 +164,16 @@ export class Toolchain {
     this.#onProgress({ phase: "mount", file: RESOURCES_FILE, loaded: size, total: size });
     system.runner.recycle(await this.#compile(), capture);
   }
+}
+
+/**
+ * Bytes, and then a stream.
+ *
+ * @param {Uint8Array<ArrayBuffer>} first
+ * @param {ReadableStream<Uint8Array<ArrayBuffer>>} rest
+ * @returns {ReadableStream<Uint8Array<ArrayBuffer>>}
+ */
+function joined(first, rest) {
+  const pass = new TransformStream({ start: (controller) => controller.enqueue(first) });
+  return rest.pipeThrough(pass);
 }
