@@ -18,6 +18,9 @@ export const archiveBytes = () => assetBytes("archive.wasm");
 /** Volumes in one file. */
 export const imageBytes = () => assetBytes("image.wasm");
 
+/** The shell and the small commands. */
+export const shellBytes = () => assetBytes("shell.wasm");
+
 /** The engine's module. */
 export const engineBytes = () => assetBytes("engine.wasm");
 

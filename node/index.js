@@ -9,7 +9,7 @@
  */
 
 import { NidusError } from "../web/errors.js";
-import { archiveBytes, engineBytes, kernelBytes } from "./assets.js";
+import { archiveBytes, engineBytes, kernelBytes, shellBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
 import { sleep } from "./stdio.js";
 import { System } from "./system.js";
@@ -32,6 +32,7 @@ import { listen } from "./wire.js";
  * @property {Record<string, MountSpec>} [mounts] by path; `/tmp` and `/home` are there without
  * @property {Record<string, string>} [env] of every process
  * @property {boolean} [toolchain] give the system `cc` and `c++`, from `@yowasp/clang`
+ * @property {boolean} [shell] give the system `sh`, `ls` and the other small commands, in /bin
  * @property {AbortSignal} [signal] gives up booting
  */
 
@@ -61,6 +62,7 @@ async function boot(options = {}) {
     mounts = {},
     env,
     toolchain = false,
+    shell = false,
     signal,
     volume,
     volumes,
@@ -92,6 +94,10 @@ async function boot(options = {}) {
     if (toolchain) {
       const { addToolchain } = await import("./toolchain.js");
       await addToolchain(system);
+    }
+    if (shell) {
+      const { addShell } = await import("../web/shell.js");
+      await addShell(system, shellBytes());
     }
     signal?.throwIfAborted();
     return system;

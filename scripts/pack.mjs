@@ -13,6 +13,7 @@ await script(async () => {
     "archive.wasm",
     "toolchain.wasm",
     "image.wasm",
+    "shell.wasm",
     "engine.wasm",
   ]) {
     if (!existsSync(join(root, "web", name))) {

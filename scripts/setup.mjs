@@ -1,5 +1,5 @@
 /**
- * npm run setup: everything between a fresh clone and a working tree, in four steps. Each says what
+ * npm run setup: everything between a fresh clone and a working tree, in five steps. Each says what
  * it does, is skipped in milliseconds when it has been done, and asks nothing.
  *
  *   system packages   gcc, cmake, ninja, emscripten, clang, chromium, firefox (Debian 12 or 13)
@@ -7,6 +7,7 @@
  *   native build      build/native: the libraries, the program `nidus`, the C tests
  *   wasm build        build/wasm: kernel.wasm, kernel.shared.wasm, archive.wasm, toolchain.wasm, image.wasm, engine.wasm,
  *                     copied to web/
+ *   shell             web/shell.wasm: the shell and the small commands, compiled by Nidus's own cc
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -107,6 +108,16 @@ const steps = [
     hash: () => hashOf(cSources, [version("emcc"), version("cmake")]),
     results: ["build/wasm/build.ninja", ...modules],
     run: () => build("wasm", ["-DCMAKE_BUILD_TYPE=Release"], { wasm: true }),
+  },
+  {
+    name: "shell",
+    hash: () => hashOf(["guests", "wasi-polyfill/linked", "wasi-polyfill/include"], []),
+    results: ["web/shell.wasm"],
+    run: () =>
+      must("Compiling guests/shell", process.execPath, [join("scripts", "guests.mjs")], {
+        quiet: true,
+        minutes: 10,
+      }),
   },
 ];
 

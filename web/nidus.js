@@ -52,6 +52,8 @@ export { NidusError };
  * @property {string | URL | {compiler: URL | string | WebAssembly.Module, resources: URL | string | Blob}} [toolchain]
  *   where `llvm.core.wasm` and `llvm-resources.tar` of `@yowasp/clang` are served (the folder they lie
  *   in, or each by itself); left out, the system has no `cc`
+ * @property {boolean | string | URL} [shell] give the system `sh`, `ls` and the other small commands, in /bin: one file of
+ *   the package, which is loaded for this, from there or from another address
  */
 
 /** @typedef {Options & VolumeOptions} BootOptions */
@@ -121,6 +123,7 @@ export class Nidus {
       signal: giveUp,
       assets,
       toolchain,
+      shell,
       access,
       maxBytes,
       memory,
@@ -175,8 +178,8 @@ export class Nidus {
         const boot = [
           managed.map(({ settings }) => settings()),
           parts,
-          .../** @type {[any, any, any, any]} */ (
-            [assets?.kernel, compiler, resources, assets?.toolchain].map(sent)
+          .../** @type {[any, any, any, any, any]} */ (
+            [assets?.kernel, compiler, resources, assets?.toolchain, shell].map(sent)
           ),
           env,
         ];
@@ -269,6 +272,12 @@ export class Nidus {
      * @returns {Promise<import("./system.js").Pipe>}
      */
     this.pipe = () => ask("pipe");
+
+    /**
+     * All processes, process 1 being the system itself.
+     * @returns {Promise<import("./system.js").ProcessState[]>}
+     */
+    this.processes = () => ask("processes");
 
     /**
      * Closes an end of a pipe that no program was given.

@@ -35,9 +35,9 @@ import { toBytes } from "./streams.js";
  * @property {boolean} waiting whether the program waits for input now
  * @property {((waiting: boolean) => void) | null} onwaiting told when the program begins (`true`) and ends
  *   (`false`) to wait for input; at once, if it waits
- * @property {(signal?: string) => boolean} kill kills the process, with `SIGTERM` if nothing else is said:
- *   `exit` tells it, a program cannot catch it. One that waits ends at once; one that computes without a
- *   pause ends when its worker is replaced, a moment later. Answers whether there was anything to kill
+ * @property {(signal?: string) => boolean} kill sends the process a signal, `SIGTERM` if nothing else is said, which ends
+ *   it unless the program ignores it or has a handler for it. One that waits sees it at once; one that computes without
+ *   a pause ends when its worker is replaced, a moment later. Answers whether there was anything to kill
  */
 
 /**
@@ -128,6 +128,10 @@ export function createProcess(post, stuck, shared, terminal) {
 
   /** @type {ProcessEvents} */
   const events = {
+    caught() {
+      clearTimeout(grace);
+      grace = undefined;
+    },
     output(fd, bytes) {
       (fd === 1 ? first : second).push(bytes);
     },

@@ -56,7 +56,16 @@ export async function findProgram(system, command, name, cwd, env, options) {
     Number(isLimited(limits)),
   );
   const inputLater = hasInputLater(options);
-  return chooseTier(system, { way, path, key, given, name, limits, inputLater, pipe: hasPipe(options) });
+  return chooseTier(system, {
+    way,
+    path,
+    key,
+    given,
+    name,
+    limits,
+    inputLater,
+    pipe: hasPipe(options),
+  });
 }
 
 /**

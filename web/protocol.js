@@ -71,12 +71,13 @@
 /**
  * What a page asks for.
  * @typedef {object} Verbs
- * @property {(volumes: VolumeSettings[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, env?: Record<string, string>) => Promise<Booted>} boot
- *   without `kernel`, it comes from beside worker.js; without `compiler`, the system has no `cc`
+ * @property {(volumes: VolumeSettings[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, shell?: string | boolean, env?: Record<string, string>) => Promise<Booted>} boot
+ *   without `kernel`, it comes from beside worker.js; without `compiler`, the system has no `cc`; without `shell`, no `sh`
  * @property {(process: number, command: string, args: string[], settings: SpawnSettings, ring: ArrayBufferLike) => Promise<number>} spawn
  *   answers the process number in the system
  * @property {(process: number, word: number, value: number | Uint8Array) => void} tell
  * @property {(method: string, ...values: unknown[]) => Promise<unknown>} fs
+ * @property {() => Promise<import("./system.js").ProcessState[]>} processes
  * @property {(end?: import("./stdio.js").Inherited) => Promise<unknown>} pipe makes one, or closes an end
  * @property {(source: string | WebAssembly.Module | undefined, ...step: Parameters<import("./archive.js").Step>) => Promise<unknown>} archive
  *   `source`: archive.wasm, where it is not beside worker.js
@@ -95,6 +96,7 @@
 /**
  * @typedef {object} ProcessEvents
  * @property {(fd: number, bytes: Uint8Array) => void} output
+ * @property {() => void} caught a signal has not ended it
  * @property {(taken: number, waiting: boolean) => void} stdin bytes taken, and whether it waits for more
  * @property {(status: ExitStatus & {diagnostics?: unknown[]}) => void} exit
  */

@@ -259,7 +259,9 @@ export function runChildren(system) {
       try {
         const program = await findChild(system, name, path, key, waits, limits);
         if (typeof program !== "function") {
-          return await runner.run(pid, program, (trap) => say(`${name} was stopped: ${trap.message}`));
+          return await runner.run(pid, program, (trap) =>
+            say(`${name} was stopped: ${trap.message}`),
+          );
         }
         const [argv0, ...args] = strings.slice(0, Number(argc));
         const env = Object.fromEntries(

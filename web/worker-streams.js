@@ -92,7 +92,16 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
     ready: () => (load(ENDED) ? 5 : load(HEAD) === load(TAIL) ? 0 : 1),
   };
 
-  const killed = () => load(KILLED) && signalName(load(KILLED));
+  const killed = () => {
+    const signal = load(KILLED);
+    return signal && signalName(signal);
+  };
+
+  /** The process goes on, whatever signal the page sent it. */
+  const spare = () => {
+    tell(KILLED, -load(KILLED));
+    post("caught");
+  };
 
   return {
     /** @type {[HostStream, HostStream, HostStream]} */
@@ -101,6 +110,7 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
     tell,
     /** The signal that the page kills the process with. */
     killed,
+    spare,
     /**
      * Waits, without letting go of the worker, until the page has told something since the process last
      * waited, or a deadline has come; answers the signal that the page killed it with, or 0.

@@ -56,7 +56,7 @@ const post = (...message) => globalThis.postMessage(message);
 
 /** @type {Verbs} */
 const verbs = {
-  async boot(settings, kept, kernel, compiler, resources, tools, env) {
+  async boot(settings, kept, kernel, compiler, resources, tools, shell, env) {
     /** @type {(source: any) => any} what the page kept of it, else itself */
     const part = (source) => kept.get(source) ?? source;
     const source = kernel ?? new URL("./kernel.wasm", import.meta.url).href;
@@ -66,7 +66,7 @@ const verbs = {
       kernel: module,
       env: env ?? {
         HOME: "/home",
-        PATH: "/home:/usr/bin",
+        PATH: "/home:/usr/bin:/bin",
         TERM: "xterm-256color",
         LANG: "C.UTF-8",
       },
@@ -79,6 +79,10 @@ const verbs = {
     if (compiler && resources) {
       const { addToolchain } = await import("./worker-toolchain.js");
       prepare = addToolchain(system, part(compiler), part(resources), tools, post);
+    }
+    if (shell) {
+      const { addShell } = await import("./shell.js");
+      await addShell(system, shell === true ? undefined : shell);
     }
     const states = settings.map(({ path }) => volumes.get(path)?.state());
     return {
@@ -141,11 +145,20 @@ const verbs = {
   tell(id, word, value) {
     const job = jobs.get(id);
     job?.tell(word, value);
-    const signal = job?.killed();
-    if (signal) job?.process?.kill(signal);
+    const signal = job?.process && job.killed();
+    if (signal) {
+      job.process?.kill(signal);
+      if (
+        system.running.has(job.process?.pid ?? 0) &&
+        !system.runner.hasEnded(job.process?.pid ?? 0)
+      ) {
+        job.spare();
+      }
+    }
     system.wake();
   },
 
+  processes: async () => system.processes(),
   pipe: async (end) => (end ? system.closeEnd(end) : system.pipe()),
 
   async volume(path, method, ...values) {
