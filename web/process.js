@@ -61,7 +61,7 @@ const ABORTED = SIGNALLED + 6;
  *   the deadline is in monotonic nanoseconds
  * @property {() => Promise<void>} flush makes what processes wrote permanent
  * @property {() => Promise<unknown> | null} [settle] resolves when contents of files have come
- * @property {() => void} [prepared] a program may have spawned others, which wait to be run
+ * @property {() => void} [prepared] a program has spawned others, which wait to be run
  * @property {boolean} [multiMemory] left out: where the host has it
  */
 
@@ -195,8 +195,7 @@ export class Runner {
    */
   finish(pid, failure, tell) {
     const { exports } = this.#kernel;
-    const trap =
-      failure && exports.nidus_process_exit_code(pid) < 0 ? describeTrap(failure.thrown) : null;
+    const trap = failure && !this.hasEnded(pid) ? describeTrap(failure.thrown) : null;
     if (trap) {
       tell?.(trap);
       exports.nidus_process_end(pid, ABORTED);
@@ -241,7 +240,7 @@ export class Runner {
     const events = this.#kernel.exports.nidus_events();
     if (events === this.#events) return;
     this.#events = events;
-    this.#options.prepared?.();
+    if (this.#kernel.exports.nidus_prepared() > 0) this.#options.prepared?.();
     this.wake();
   }
 
@@ -262,7 +261,7 @@ export class Runner {
     const pid = new WebAssembly.Global({ value: "i32", mutable: true }, number);
     // proc_raise of a signal that is ignored does not end it.
     const exit = (/** @type {number} */ process) => {
-      if (kernel.exports.nidus_process_exit_code(process) >= 0) throw ENDED;
+      if (this.hasEnded(process)) throw ENDED;
     };
     const gate = new WebAssembly.Instance(this.#module("nidus_gate"), {
       process: { pid },

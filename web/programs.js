@@ -5,7 +5,6 @@
  */
 
 import { compileBytes } from "./assets.js";
-import { NidusError } from "./errors.js";
 
 /** How many compiled programs are kept, the last used ones. */
 const KEPT = 16;
@@ -14,8 +13,8 @@ const KEPT = 16;
 const NAMED = 0;
 const BYTES = 1;
 const COMPILED = 2;
-const AUTO = 0;
-const INTERP = 2;
+export const AUTO = 0;
+export const INTERP = 2;
 const READS = 1;
 const POLLS = 2;
 const SYNCS = 4;
@@ -68,25 +67,8 @@ export async function findProgram(system, command, name, cwd, env, options) {
   });
 }
 
-/**
- * What to run as a process that a program has spawned: a command of the system's, or the file that the kernel found.
- * @param {import("./system.js").System} system
- * @param {string} name as it was spawned
- * @param {string} path
- * @param {string} key
- * @param {{inputLater: boolean, pipe: boolean}} waits
- * @param {import("./process.js").Limits} limits
- */
-export async function findChild(system, name, path, key, waits, limits) {
-  const given = name.includes("/") ? undefined : system.commands.get(name);
-  if (typeof given === "function") return given;
-  if (!given && !path) throw new NidusError("ENOENT", `${name}: command not found`);
-  const way = isLimited(limits) ? INTERP : AUTO;
-  return chooseTier(system, { ...waits, way, path: given ? "" : path, key, given, name, limits });
-}
-
 /** @param {import("./process.js").Limits} limits */
-function isLimited({ fuel, memory, time }) {
+export function isLimited({ fuel, memory, time }) {
   return (fuel ?? memory ?? time) !== undefined;
 }
 
@@ -107,7 +89,10 @@ function isLimited({ fuel, memory, time }) {
  * @param {Found} found
  * @returns {Promise<Guestable>}
  */
-async function chooseTier(system, { way, path, key, given, name, limits, inputLater, pipe }) {
+export async function chooseTier(
+  system,
+  { way, path, key, given, name, limits, inputLater, pipe },
+) {
   const { kernel, programs } = system;
   const module = given instanceof WebAssembly.Module && given;
   const bytes = async () => (path ? system.fs.readFile(path) : /** @type {Uint8Array} */ (given));

@@ -10,7 +10,7 @@
 
 import { NidusError, messageOf, signalNumber } from "./errors.js";
 import { decodeText } from "./fs.js";
-import { findChild, findProgram } from "./programs.js";
+import { findProgram } from "./programs.js";
 import { concat, toBytes } from "./streams.js";
 
 /** @typedef {import("./process.js").ExitStatus} ExitStatus */
@@ -53,7 +53,8 @@ import { concat, toBytes } from "./streams.js";
  * @property {Promise<ExitStatus & {diagnostics?: unknown[]}>} exit how it ended; never rejects
  * @property {() => void} start starts it, once; `spawn` and `exec` have done it
  * @property {import("./process.js").Limits} limits
- * @property {(signal?: string) => void} kill sends a signal, unless it has ended; left out: SIGTERM. What the program
+ * @property {(signal?: string) => boolean} kill sends a signal, unless it has ended; left out: SIGTERM. Answers whether
+ *   the process goes on. What the program
  *   has no handler for, and does not ignore, ends it. A guest that computes without waiting ends when it next waits; to stop one at once, end the worker it runs in.
  */
 
@@ -78,12 +79,6 @@ import { concat, toBytes } from "./streams.js";
 
 /** Instead of a number of preopens: every folder of the root, and the working folder. */
 const ALL_FOLDERS = -1;
-/** In what `nidus_process_take` answers, besides the process id (family.h). */
-const PIPE = 0x1_0000;
-const STREAM = 0x2_0000;
-/** Exit codes, as shells have them: it was found but cannot be run, it was not found. */
-const CANNOT_RUN = 126;
-const NOT_FOUND = 127;
 
 /**
  * The absolute path that `path` means in folder `cwd`; `..` is left to the kernel, which knows the links.
@@ -198,7 +193,7 @@ export async function launch(system, command, args, options) {
  * @param {object} ends
  * @param {(signal: AbortSignal) => Promise<ExitStatus>} run
  */
-function oversee(system, pid, limits, ends, run) {
+export function oversee(system, pid, limits, ends, run) {
   const { running, runner } = system;
   const stop = new AbortController();
   let start = () => {};
@@ -219,8 +214,10 @@ function oversee(system, pid, limits, ends, run) {
   const kill = (by = "SIGTERM") => {
     const number = signalNumber(by);
     // Once it has ended, its number may be another one's.
-    if (running.get(pid) === process) runner.kill(pid, number);
+    const runs = running.get(pid) === process;
+    if (runs) runner.kill(pid, number);
     start();
+    return runs && !runner.hasEnded(pid);
   };
   const process = /** @type {Process & {limits: typeof limits}} */ ({
     ...ends,
@@ -235,62 +232,13 @@ function oversee(system, pid, limits, ends, run) {
 }
 
 /**
- * Runs the processes that programs have spawned, which are complete in the kernel. What cannot be run says so on its
- * standard error and exits as a shell would tell it.
- * @param {System} system
- */
-export function runChildren(system) {
-  const { kernel, runner, sync } = system;
-  for (;;) {
-    const [taken, parent, argc, name, path, key, cwd, ...strings] = kernel.ask(
-      "nidus_process_take",
-      [],
-    );
-    if (taken === 0) return;
-    const pid = taken % PIPE;
-    const waits = { inputLater: (taken & STREAM) !== 0, pipe: (taken & PIPE) !== 0 };
-    const limits = system.running.get(Number(parent))?.limits ?? {};
-    const say = (/** @type {string} */ sentence) => {
-      try {
-        sync.write(2, toBytes(`${sentence}\n`), "", pid);
-      } catch {} // Nobody reads it.
-    };
-    const child = oversee(system, pid, limits, {}, async (signal) => {
-      try {
-        const program = await findChild(system, name, path, key, waits, limits);
-        if (typeof program !== "function") {
-          return await runner.run(pid, program, (trap) =>
-            say(`${name} was stopped: ${trap.message}`),
-          );
-        }
-        const [argv0, ...args] = strings.slice(0, Number(argc));
-        const env = Object.fromEntries(
-          strings.slice(Number(argc), -1).map((pair) => {
-            const [, variable = pair, value = ""] = /^(.*?)=(.*)$/s.exec(pair) ?? [];
-            return [variable, value];
-          }),
-        );
-        const places = [{}, {}, {}];
-        return await runCommand(program, { system, pid, argv0, args, cwd, env, signal }, places);
-      } catch (error) {
-        const { code } = /** @type {{code?: string}} */ (error);
-        say(messageOf(error).replace(/^E[A-Z]+: /, ""));
-        kernel.exports.nidus_process_end(pid, code === "ENOENT" ? NOT_FOUND : CANNOT_RUN);
-        return runner.finish(pid);
-      }
-    });
-    child.start();
-  }
-}
-
-/**
  * Runs a command to its end.
  * @param {Command} command
  * @param {Pick<CommandContext, "system" | "pid" | "argv0" | "args" | "cwd" | "env" | "signal">} base
  * @param {(import("./stdio.js").Place | {})[]} places
  * @returns {Promise<ExitStatus & {diagnostics?: unknown[]}>}
  */
-async function runCommand(command, base, places) {
+export async function runCommand(command, base, places) {
   const { system, pid, cwd, env, signal } = base;
   const { runner, sync } = system;
   const [stdin, stdout, stderr] = places.map((place, fd) => {

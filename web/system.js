@@ -12,7 +12,7 @@ import { Host } from "./host.js";
 import { loadKernel } from "./kernel.js";
 import { loadArchive } from "./mounts.js";
 import { Runner } from "./process.js";
-import { launch, runChildren } from "./spawn.js";
+import { launch } from "./spawn.js";
 import { planStdio } from "./stdio.js";
 import { createCollector, exportTar, importTar } from "./streams.js";
 
@@ -124,7 +124,7 @@ export class System {
       ...options,
       flush: () => this.flush(),
       settle: () => this.settle(),
-      prepared: () => runChildren(this),
+      prepared: async () => (await import("./children.js")).runChildren(this),
     });
     this.engine = options.engine;
     this.planStdio = options.stdio ?? planStdio;
@@ -284,9 +284,9 @@ export class System {
     return Array.from({ length: count }, (_, i) => {
       const [pid, ppid, pgid, state, command] = strings.slice(5 * i);
       return /** @type {ProcessState} */ ({
-        pid: Number(pid),
-        ppid: Number(ppid),
-        pgid: Number(pgid),
+        pid: +pid,
+        ppid: +ppid,
+        pgid: +pgid,
         state,
         command,
       });

@@ -145,16 +145,9 @@ const verbs = {
   tell(id, word, value) {
     const job = jobs.get(id);
     job?.tell(word, value);
-    const signal = job?.process && job.killed();
-    if (signal) {
-      job.process?.kill(signal);
-      if (
-        system.running.has(job.process?.pid ?? 0) &&
-        !system.runner.hasEnded(job.process?.pid ?? 0)
-      ) {
-        job.spare();
-      }
-    }
+    const { process } = job ?? {};
+    const signal = process && job?.killed();
+    if (signal && process?.kill(signal)) job?.spare();
     system.wake();
   },
 

@@ -126,7 +126,11 @@ static int each_to(int count, char **paths, int (*run)(const char *, const char 
   if (count < 2 && !folder) return complain("missing destination file operand after '%s'", paths[0]);
   const char *to = folder ? folder : paths[--count];
   bool into = !no_folder && is_folder(to);
-  if (!into && (count > 1 || folder)) return complain("target '%s' is not a directory", to);
+  if (!into && (count > 1 || folder)) {
+    struct stat stat_;
+    if (stat(to, &stat_) == 0) errno = ENOTDIR;
+    return complain_errno("target '%s'", to);
+  }
   int code = 0;
   for (int i = 0; i < count; i++) {
     char *from = trimmed(paths[i]), *target = into ? path_of(to, base_name(from)) : trimmed(to);

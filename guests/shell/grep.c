@@ -139,19 +139,21 @@ static void search_file(FILE *file, const char *name) {
   if (grep.names ? count > 0 : grep.no_names && count == 0) puts(name);
 }
 
-static void search(const char *path, bool recursive, int depth) {
+/* `unnamed`: the working folder, which was not asked for by name. */
+static void search(const char *path, bool recursive, bool unnamed, int depth) {
   struct stat stat_;
   bool standard = strcmp(path, "-") == 0;
   if (!standard && stat(path, &stat_) == 0 && S_ISDIR(stat_.st_mode)) {
     if (!recursive) {
       if (!grep.silent) fprintf(stderr, "grep: %s: Is a directory\n", path);
+      grep.code = 2;
       return;
     }
     char **names;
     int count = depth < 256 ? list_folder(path, &names) : 0;
     for (int i = 0; i < count; i++) {
-      char *inner = strcmp(path, ".") == 0 && depth == 0 ? need_copy(names[i]) : path_of(path, names[i]);
-      search(inner, true, depth + 1);
+      char *inner = unnamed ? need_copy(names[i]) : path_of(path, names[i]);
+      search(inner, true, false, depth + 1);
       free(inner);
     }
     if (count > 0) free_names(names, count);
@@ -214,7 +216,7 @@ int grep_main(int argc, char **argv) {
   add_pattern(patterns.bytes, flags);
   int count = argc - optind;
   grep.with_names = names > 0 || (names == 0 && (count > 1 || recursive));
-  if (count == 0) search(recursive ? "." : "-", recursive, 0);
-  for (int i = optind; i < argc; i++) search(argv[i], recursive, 0);
+  if (count == 0) search(recursive ? "." : "-", recursive, true, 0);
+  for (int i = optind; i < argc; i++) search(argv[i], recursive, false, 0);
   return grep.code;
 }

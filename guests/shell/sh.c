@@ -106,7 +106,7 @@ int sh_main(int argc, char **argv) {
   if (cwd) set_variable("PWD", cwd);
   free(cwd);
   int i = 1;
-  bool text = false, forced = false;
+  bool text = false, forced = false, standard = false;
   for (; i < argc && (argv[i][0] == '-' || argv[i][0] == '+') && argv[i][1]; i++) {
     if (strcmp(argv[i], "--") == 0) {
       i++;
@@ -119,11 +119,12 @@ int sh_main(int argc, char **argv) {
       else if (*flag == 'x') shell.tells = on;
       else if (*flag == 'u') shell.unset_is_error = on;
       else if (*flag == 'i') forced = on;
-      else if (*flag != 's' && *flag != 'l') return complain("Illegal option -%c", *flag) + 1;
+      else if (*flag == 's') standard = on;
+      else if (*flag != 'l') return complain("Illegal option -%c", *flag) + 1;
     }
   }
   if (text && i == argc) return complain("-c requires an argument") + 1;
-  const char *what = i < argc ? argv[i++] : NULL;
+  const char *what = i < argc && (text || !standard) ? argv[i++] : NULL;
   if (text && i < argc) shell.name = argv[i++];
   else if (!text && what) shell.name = what;
   shell.parameters = argv + i;

@@ -356,7 +356,7 @@ static int run_here(builtin run, struct node *function, struct words *fields, co
   struct plan plan = {0};
   struct aside aside = {0};
   bool stays = run && strcmp(fields->list[0], "exec") == 0;
-  int status = 1;
+  int status = 2;
   /* Variables in front are for the command alone. */
   struct words before = {0};
   for (int i = 0; i < node->assigns.count; i++) {
@@ -403,7 +403,7 @@ static int run_simple(struct node *node) {
     struct plan plan = {0};
     shell.status = 0;
     assign(&node->assigns, NULL);
-    status = plan_redirects(&plan, node->redirects) ? shell.status : 1;
+    status = plan_redirects(&plan, node->redirects) ? shell.status : 2;
     if (expansion_failed()) status = 2;
     plan_end(&plan);
     free_words(&fields);
@@ -422,7 +422,7 @@ static int run_simple(struct node *node) {
     char **env = environment(extra.list, extra.count);
     bool ready = plan_redirects(&plan, node->redirects);
     if (expansion_failed()) status = 2;
-    else status = ready ? spawn_program(&pid, &plan, fields.list, fields.count, env) : 1;
+    else status = ready ? spawn_program(&pid, &plan, fields.list, fields.count, env) : 2;
     bool spawned = status == 0;
     plan_end(&plan);
     free_environment(env);
@@ -449,7 +449,7 @@ static int start_node(struct node *node, struct plan *plan, int *pid) {
     tell_words(&fields);
     assign(&node->assigns, &extra);
     char **env = environment(extra.list, extra.count);
-    status = plan_redirects(plan, node->redirects) ? spawn_program(pid, plan, fields.list, fields.count, env) : 1;
+    status = plan_redirects(plan, node->redirects) ? spawn_program(pid, plan, fields.list, fields.count, env) : 2;
     free_environment(env);
     free_words(&extra);
   }
@@ -647,7 +647,7 @@ int run_node(struct node *node) {
   if (node->redirects && node->kind != SIMPLE) {
     struct plan plan = {0};
     struct aside aside = {0};
-    status = 1;
+    status = 2;
     if (plan_redirects(&plan, node->redirects) && apply_here(&plan, &aside)) {
       plan_end(&plan);
       status = run_kind(node);

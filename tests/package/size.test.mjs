@@ -31,8 +31,8 @@ const RARE = ["./volume-migrate.js", "./idbfs.js", "./opfs.js"];
 
 /**
  * The host's JavaScript in bytes, minified: what a page loads to boot, shared parts once, what it loads only
- * when `cc` or the interpreter is first used, and what only pages load that export or import archives or look at
- * the volume of another tab.
+ * when `cc` or the interpreter is first used, and what only pages load that export or import archives, look at
+ * the volume of another tab, spawn processes from programs or boot with the shell.
  */
 async function javascript() {
   const { metafile } = await build({
@@ -59,18 +59,26 @@ async function javascript() {
     [...paths].reduce((total, path) => total + outputs[path].bytes, 0);
   const only = (/** @type {string} */ name) =>
     sum(Object.keys(outputs).filter((path) => outputs[path].entryPoint?.endsWith(`/${name}.js`)));
-  const [archive = 0, view = 0] = ["archive", "view"].map(only);
-  const all = sum(Object.keys(outputs));
-  return { boot: sum(boot), later: all - sum(boot) - archive - view, archive, view };
+  const [archive = 0, view = 0, children = 0, shell = 0] = [
+    "archive",
+    "view",
+    "children",
+    "shell",
+  ].map(only);
+  const rare = archive + view + children + shell;
+  const later = sum(Object.keys(outputs)) - sum(boot) - rare;
+  return { boot: sum(boot), later, archive, view, children, shell };
 }
 
 test("a page loads at most 48 KB of JavaScript in all, cc and the interpreter with it", async (t) => {
-  const { boot, later, archive, view } = await javascript();
+  const { boot, later, archive, view, children, shell } = await javascript();
   t.diagnostic(
     `JavaScript, minified, uncompressed: ${boot} bytes to boot, ${later} when needed, ` +
-      `${archive} for archives, ${view} for views`,
+      `${archive} for archives, ${view} for views, ${children} when programs spawn others, ${shell} for the shell`,
   );
   assert.ok(boot + later <= 48_000, `${boot + later} bytes`);
   assert.ok(archive > 0 && archive <= 2500, `${archive} bytes`);
   assert.ok(view > 0 && view <= 1500, `${view} bytes`);
+  assert.ok(children > 0 && children <= 2000, `${children} bytes`);
+  assert.ok(shell > 0 && shell <= 1000, `${shell} bytes`);
 });

@@ -296,6 +296,8 @@ EXPORT("nidus_process_signal") int32_t export_process_signal(uint32_t pid, uint3
   return nidus_process_signal(the_system, pid, signal);
 }
 
+EXPORT("nidus_prepared") uint32_t export_prepared(void) { return the_system->prepared; }
+
 EXPORT("nidus_process_take") int32_t export_process_take(const char *strings, uint32_t length) {
   (void)strings, (void)length;
   struct reply reply = {0};

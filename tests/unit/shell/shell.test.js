@@ -26,7 +26,11 @@ function oracle(script) {
   const cwd = join(folder, `oracle${number}`);
   mkdirSync(cwd);
   const env = { PATH: process.env.PATH, HOME: "/home", LC_ALL: "C" };
-  const { stdout, stderr, status } = spawnSync("dash", ["-c", script], { cwd, env, encoding: "utf8" });
+  const { stdout, stderr, status } = spawnSync("dash", ["-c", script], {
+    cwd,
+    env,
+    encoding: "utf8",
+  });
   return { stdout, stderr, code: status };
 }
 
@@ -39,7 +43,7 @@ async function ours(script, where, tier) {
 }
 
 /** Without the name of who says it. @param {string} text */
-const sayings = (text) => text.replace(/^\S+ /gm, "").replace(/^Try '.*\n/gm, "");
+const sayings = (text) => text.replace(/^Try '.*\n/gm, "").replace(/^\S+ /gm, "");
 
 for (const script of scripts) {
   test(`dash and coreutils do the same: ${script.replaceAll("\n", "↵").slice(0, 100)}`, async () => {
