@@ -20,7 +20,7 @@
  * which changes nothing then, and those numbers are never used for anything else.
  */
 
-import { MOUNTS } from "./limits.js";
+import { LOCK_PATIENCE, MOUNTS } from "./limits.js";
 
 const SCHEMA = 2;
 const ALL = ["log", "chunk", "meta"];
@@ -78,7 +78,7 @@ export async function openDatabase(factory, name) {
     /** @type {IDBDatabase} */
     let opened;
     try {
-      opened = await result(request);
+      opened = await Promise.race([result(request), blocked(request)]);
     } catch (error) {
       if (gone) throw new DOMException("", "ConstraintError");
       if (!older || migrate) throw error;
@@ -254,6 +254,23 @@ export async function openDatabase(factory, name) {
   };
   return store;
 }
+
+/**
+ * Rejects when another page keeps a database of an earlier layout open, and does not close it when asked to.
+ * @param {IDBOpenDBRequest} request
+ * @returns {Promise<never>}
+ */
+const blocked = (request) =>
+  new Promise((_, reject) => {
+    request.onblocked = () =>
+      setTimeout(() => {
+        if (request.readyState === "done") return;
+        // When it is opened after all, nobody waits for it any more.
+        request.onupgradeneeded = () => request.transaction?.abort();
+        request.onsuccess = () => request.result.close();
+        reject(new DOMException("", "BlockedError"));
+      }, LOCK_PATIENCE);
+  });
 
 /** @param {IDBTransaction} tx */
 function abort(tx) {

@@ -150,10 +150,10 @@ export async function openImage(module, device, name, flags) {
      */
     commit: (restart) => image.commit(Number(restart)),
 
-    /** Reads everything: the chunks that are, or with `REPAIR` were, damaged. */
-    check() {
+    /** Reads everything: the chunks that are, or with `REPAIR` were, damaged. @param {number} [how] */
+    check(how = flags) {
       chunks = [];
-      const result = image.check(flags);
+      const result = image.check(how);
       if (result < 0) throw failure(result, "fsck");
       return chunks;
     },

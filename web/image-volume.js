@@ -178,6 +178,26 @@ export async function mountImage(system, path, module, device, name, options = {
     }
   };
 
+  /**
+   * What is damaged, or missing although a file has it; with `mend`, zeros and holes take their places.
+   * @param {boolean} mend
+   * @returns {{kind: "damaged" | "missing" | "stray", ino: number, index: number}[]}
+   */
+  const compare = (mend) => {
+    flush();
+    const damaged = check(mend ? REPAIR : flags & READ_ONLY);
+    const numbers = new Uint8Array(new Float64Array(keys().flat()).buffer);
+    const [count, json] = kernel.call("nidus_volume_check", [numbers], mount, Number(mend));
+    kernel.check(count, "fsck");
+    /** @type {{kind: "missing" | "stray", ino: number, index: number}[]} */
+    const differences = JSON.parse(decodeText(json));
+    if (mend && differences.some(({ kind }) => kind === "missing")) flush();
+    return [
+      ...damaged.map(([ino, index]) => ({ kind: /** @type {const} */ ("damaged"), ino, index })),
+      ...differences,
+    ];
+  };
+
   const storing = () => flush();
   system.stores.add(storing);
   schedule();
@@ -188,7 +208,6 @@ export async function mountImage(system, path, module, device, name, options = {
     flush,
     /** One sentence for each thing that is wrong with it; with `repair`, that was. */
     async check() {
-      flush();
       const was = repair ? "was" : "is";
       const sentences = [];
       if (findings & FOUND_SUPERBLOCK) {
@@ -198,27 +217,25 @@ export async function mountImage(system, path, module, device, name, options = {
         sentences.push("the log was damaged; what was stored after that place is lost");
       }
       if (findings & FOUND_PLACES) sentences.push("contents of files lay one upon the other");
-      const damaged = check();
-      const numbers = new Uint8Array(new Float64Array(keys().flat()).buffer);
-      const [count, json] = kernel.call("nidus_volume_check", [numbers], mount, Number(repair));
-      kernel.check(count, "fsck");
-      /** @type {{kind: string, ino: number, index: number}[]} */
-      const differences = JSON.parse(decodeText(json));
       // Chunks that nothing asks for do no harm.
-      const missing = differences.filter(({ kind }) => kind === "missing");
-      if (missing.length > 0) flush();
-      if (damaged.length + missing.length === 0) return sentences;
+      const found = compare(repair).filter(({ kind }) => kind !== "stray");
+      if (found.length === 0) return sentences;
       const { describeChunks } = await import("./image-check.js");
-      const lost = missing.map(({ ino, index }) => /** @type {[number, number]} */ ([ino, index]));
-      const { sync } = system;
-      const [are, were] = ["are damaged", "were damaged; they are zeros now"];
-      const [areLost, wereLost] = ["are missing", "were missing; they are a hole now"];
+      /** @type {(which: string, what: string) => string[]} */
+      const describe = (which, what) =>
+        describeChunks(
+          system.sync,
+          path,
+          found.filter(({ kind }) => kind === which).map(({ ino, index }) => [ino, index]),
+          what,
+        );
       return [
         ...sentences,
-        ...describeChunks(sync, path, damaged, repair ? were : are),
-        ...describeChunks(sync, path, lost, repair ? wereLost : areLost),
+        ...describe("damaged", repair ? "were damaged; they are zeros now" : "are damaged"),
+        ...describe("missing", repair ? "were missing; they are a hole now" : "are missing"),
       ];
     },
+    compare,
     /** Stores what changed and lets go of the device. `EBUSY` while files of it are open. */
     close() {
       try {

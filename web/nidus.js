@@ -47,7 +47,7 @@ export { NidusError };
  * @property {Record<string, string>} [env] of every process, instead of `HOME`, `PATH`, `TERM` and `LANG`
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
- * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, archive?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
+ * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, archive?: URL | string | WebAssembly.Module, image?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
  *   addresses of the package's own files, where a bundler or server moved them
  * @property {string | URL | {compiler: URL | string | WebAssembly.Module, resources: URL | string | Blob}} [toolchain]
  *   where `llvm.core.wasm` and `llvm-resources.tar` of `@yowasp/clang` are served (the folder they lie
@@ -348,7 +348,8 @@ export class Nidus {
     const managed = Object.entries({ "/home": options.volume ?? "mem", ...options.volumes }).map(
       ([path, source]) => {
         const own = typeof source === "string" ? { from: source } : source;
-        return createPageVolume(path, { access, maxBytes, memory, ...own }, ask);
+        const image = /** @type {any} */ (sent(assets?.image));
+        return createPageVolume(path, { access, maxBytes, memory, image, ...own }, ask);
       },
     );
     /**

@@ -25,19 +25,23 @@ const TRY_AGAIN = 50;
  * @param {import("./protocol.js").VolumeSettings} settings
  * @param {import("./volume.js").Listener} [tell]
  */
-export async function mount(system, name, { path, readonly, maxBytes, memory = MEMORY }, tell) {
+export async function mount(system, name, settings, tell) {
+  const { path, readonly, maxBytes, memory = MEMORY, image } = settings;
   if (readonly) {
     throw new NidusError(
       "ENOTSUP",
       `Volume "opfs:${name}" cannot be shown read-only while another tab writes to it: the browser gives its file to one tab at a time; use an idb volume for that.`,
     );
   }
-  const module = await compileAsset(new URL("./image.wasm", import.meta.url).href, "image.wasm");
+  const address = image ?? new URL("./image.wasm", import.meta.url).href;
+  const module = await compileAsset(address, "image.wasm");
   const opened = await openDevice(name);
   const options = { maxBytes, memory };
   const volume = await mountImage(system, path, module, opened, `opfs:${name}`, options, tell);
   return {
     ...volume,
+    /** @param {{repair?: boolean}} [options] */
+    check: async ({ repair = false } = {}) => volume.compare(repair),
     flush: async () => volume.flush(),
     close: async () => volume.close(),
   };

@@ -30,9 +30,9 @@ import { lockVolume } from "./volume-lock.js";
  *   answers whether it agreed. It concerns all volumes of the site
  * @property {() => Promise<StorageEstimate>} estimate how many bytes this site keeps in this browser and how many it
  *   may, about; nothing where the browser does not tell
- * @property {(options?: {repair?: boolean}) => Promise<{kind: "missing" | "stray", ino: number, index: number}[]>} check
- *   compares the files with the contents that are stored: `missing` ones cannot be read, `stray` ones belong to nothing.
- *   With `repair`, the first become holes and the others are deleted
+ * @property {(options?: {repair?: boolean}) => Promise<{kind: "missing" | "damaged" | "stray", ino: number, index: number}[]>} check
+ *   compares the files with the contents that are stored: `missing` and `damaged` ones cannot be read, `stray` ones
+ *   belong to nothing. With `repair`, the first become holes or zeros and the others are deleted
  * @property {(options?: {signal?: AbortSignal}) => Promise<void>} takeOver makes a view the one that writes, as
  *   soon as no other page does. Everything that was stored is there, and what runs goes on; `signal` gives up
  */
@@ -40,7 +40,7 @@ import { lockVolume } from "./volume-lock.js";
 /**
  * A volume, and what its system does with it.
  * @param {string} path
- * @param {VolumeSource} source
+ * @param {VolumeSource & {image?: string | WebAssembly.Module}} source
  * @param {(verb: string, ...args: unknown[]) => Promise<any>} ask its worker
  */
 export function createPageVolume(path, { access, ...source }, ask) {

@@ -40,6 +40,7 @@
  * @property {number} [maxBytes] the most it may hold
  * @property {number} [memory] bytes of it that are kept in memory, if more is stored
  * @property {import("./kept-volume.js").Kept} kept what the page keeps of a volume in memory
+ * @property {string | WebAssembly.Module} [image] where image.wasm is, for kinds that need it
  */
 
 /** @typedef {{phase: "download" | "compile" | "mount", file: string, loaded: number, total: number}} Progress */

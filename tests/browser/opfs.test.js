@@ -132,3 +132,56 @@ test("a volume whose file is damaged is refused, with a sentence", LIMIT, async 
       "opfs:lab is no volume of Nidus: give another name, or that of a file which is not there yet",
   });
 });
+
+test(
+  "the check of an opfs volume names what is damaged, and repairs it when asked to",
+  LIMIT,
+  async (t) => {
+    const { page, url } = await openBlank(t);
+    await page.evaluate(BOOT("lab"));
+    await page.evaluate(`(async () => {
+    await system.fs.writeFile("/home/large", new Uint8Array(300_000).fill(7));
+    await system.fs.writeFile("/home/other", "whole");
+  })()`);
+    assert.deepEqual(await page.evaluate("system.volume.check()"), []);
+    const ino = await page.evaluate(`system.fs.stat("/home/large").then(({ ino }) => ino)`);
+    await page.evaluate("system.close()");
+    // One byte, in the middle of the third piece.
+    await page.evaluate(`(async () => {
+    const root = await navigator.storage.getDirectory();
+    const file = await (await root.getDirectoryHandle("nidus")).getFileHandle("lab");
+    const bytes = new Uint8Array(await (await file.getFile()).arrayBuffer());
+    let sevens = 0;
+    let at = 0;
+    for (; sevens < 2.5 * 65536; at++) if (bytes[at] === 7) sevens++;
+    bytes[at - 1] = 8;
+    const stream = await file.createWritable();
+    await stream.write(bytes);
+    await stream.close();
+  })()`);
+    await goBlank(page, url);
+    await page.evaluate(BOOT("lab"));
+    const damaged = [{ kind: "damaged", ino, index: 2 }];
+    assert.deepEqual(await page.evaluate("system.volume.check()"), damaged);
+    assert.deepEqual(await page.evaluate("system.volume.check({ repair: true })"), damaged);
+    assert.deepEqual(await page.evaluate("system.volume.check()"), []);
+    assert.equal(await page.evaluate(TEXT("/home/other")), "whole");
+    assert.equal(
+      await page.evaluate(`system.fs.readFile("/home/large").then((bytes) =>
+      bytes.every((byte, i) => byte === (i >> 16 === 2 ? 0 : 7)))`),
+      true,
+    );
+  },
+);
+
+test("image.wasm is fetched from where assets says", LIMIT, async (t) => {
+  const { page, url } = await openBlank(t);
+  const { code, message } = await page.evaluate(
+    `Nidus.boot({ volume: "opfs:lab", assets: { image: "${url}nowhere/image.wasm" } })
+      .then(() => ({}), ({ code, message }) => ({ code, message }))`,
+  );
+  assert.equal(code, "NIDUS_ASSET");
+  assert.match(message, /image\.wasm is missing: .*nowhere\/image\.wasm answered 404/);
+  await page.evaluate(BOOT("lab", `assets: { image: new URL("${url}web/image.wasm") }`));
+  assert.equal(await page.evaluate("system.volume.persistent"), true);
+});

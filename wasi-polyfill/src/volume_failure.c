@@ -22,6 +22,10 @@ int32_t volume_failure(const char *bytes, uint32_t length, struct reply *reply) 
     return reply_refuse(reply, WASI_ENOSPC, "flush", "", "The browser has no more storage for volume \"", volume,
                         "\": delete files or free disk space.");
   }
+  if (strcmp(name, "BlockedError") == 0) {
+    return reply_refuse(reply, WASI_EBUSY, "mount", "", "Volume \"", volume,
+                        "\" is open in a tab with an older version of Nidus: close that one, then reload this page.");
+  }
   static const char loss[] = "LossError: "; /* how many are lost */
   if (strlen(text) >= sizeof loss && memcmp(text, loss, sizeof loss - 1) == 0) {
     return reply_refuse(reply, WASI_EIO, "flush", "", "The browser has lost what it had stored of volume \"", volume,

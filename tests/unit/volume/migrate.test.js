@@ -114,3 +114,22 @@ test("a volume of schema 1 that was never written is empty", async () => {
   });
   assert.deepEqual(await stored(db), {});
 });
+
+test("a tab that keeps the older layout open is told of, instead of being waited for", async () => {
+  const db = newDatabase();
+  await make(db);
+  /** @type {IDBDatabase} It does not close itself when it is asked to. */
+  const older = await new Promise((resolve) => {
+    const request = db.open("nidus:test", 1);
+    request.onsuccess = () => resolve(request.result);
+  });
+  await assert.rejects(mount(db), {
+    code: "EBUSY",
+    message:
+      'Volume "test" is open in a tab with an older version of Nidus: close that one, then reload this page.',
+  });
+  older.close();
+  const { fs, volume } = await mount(db);
+  assert.deepEqual(snapshot(fs), TREE);
+  await volume.close();
+});
