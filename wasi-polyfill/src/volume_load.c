@@ -21,6 +21,13 @@ static void hold(struct volume *volume, struct mem_inode *inode) {
 }
 
 static void let_go_of_held(struct volume *volume) {
+  /* Folders that are in none any more may hold each other by what was above them. */
+  for (struct mem_inode *inode = volume->held; inode; inode = inode->dirty_next) {
+    if (inode->base.type != WASI_FILETYPE_DIRECTORY || !inode->base.parent) continue;
+    if (inode->known && inode->base.nlink > 0) continue;
+    inode_drop(inode->base.parent);
+    inode->base.parent = NULL;
+  }
   while (volume->held) {
     struct mem_inode *inode = volume->held;
     volume->held = inode->dirty_next;

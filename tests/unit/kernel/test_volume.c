@@ -651,6 +651,20 @@ static void tie_a_knot(struct records *records, uint32_t i) {
   require(!"there is no folder a");
 }
 
+/* The same, and then the folder goes: nothing of it may stay, which the sanitiser sees. */
+static void bury_a_knot(struct records *records, uint32_t i) {
+  tie_a_knot(records, i);
+  uint64_t ino = 0;
+  for (uint32_t k = 0; k < records->count; k++) {
+    if (records->items[k].type == LOG_ENTRY && records->items[k].bytes[0] == 'a') ino = records->items[k].value;
+  }
+  records->items = realloc(records->items, (records->count + 3) * sizeof *records->items);
+  require(records->items);
+  for (uint64_t below = 0; below < 3; below++) {
+    records->items[records->count++] = (struct log_record){.type = LOG_GONE, .ino = ino + below, .bytes = calloc(1, 1)};
+  }
+}
+
 static void refuses_corrupt_stores(struct guest *guest) {
   struct store store = {0};
   uint32_t fd, moved;
@@ -683,6 +697,7 @@ static void refuses_corrupt_stores(struct guest *guest) {
   printf("%u spoiled stores, %u refused\n", loads, refused);
   require(refused > loads / 4);
   for (uint32_t i = 0; i < 3; i++) require(load_spoiled(&store, i, tie_a_knot) == -WASI_EIO);
+  for (uint32_t i = 0; i < 3; i++) (void)load_spoiled(&store, i, bury_a_knot);
   records_free(&records);
   store_free(&store);
 }
