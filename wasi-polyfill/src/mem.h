@@ -235,6 +235,8 @@ enum { RECORD_SIZE = 64, RECORD_VERSION = 1 };
 /* How many bytes of contents follow the record: of a small file, or a link's target. */
 uint32_t record_inline_length(const struct mem_inode *inode);
 void record_encode(const struct mem_inode *inode, uint8_t *bytes);
+/* It does not contradict itself. */
+bool record_plausible(const uint8_t *bytes, uint32_t length);
 /* Takes over what a record and the bytes that follow it say of `inode`; a NULL inode is made first. EIO when they are
  * no record, or one of something else. */
 MUST_CHECK wasi_errno_t record_decode(struct mem_filesystem *fs, uint64_t ino, const uint8_t *bytes, uint32_t length,

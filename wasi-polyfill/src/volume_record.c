@@ -61,7 +61,7 @@ void record_encode(const struct mem_inode *inode, uint8_t *bytes) {
   if (from) memcpy(bytes + RECORD_SIZE, from, length);
 }
 
-static bool record_plausible(const uint8_t *bytes, uint32_t length) {
+bool record_plausible(const uint8_t *bytes, uint32_t length) {
   if (length < RECORD_SIZE || bytes[0] != RECORD_VERSION || bytes[2] > 1) return false;
   uint8_t type = bytes[1];
   uint32_t inline_bytes = get32(bytes + 12);

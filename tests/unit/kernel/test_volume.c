@@ -7,6 +7,7 @@
 #include "kit.h"
 #include "store.h"
 #include "volume_log.h"
+#include "volume_salvage.h"
 #include "volume_state.h"
 
 #define ALL_IN_MEMORY UINT64_MAX
@@ -592,17 +593,50 @@ static int32_t load_and_use(struct store *store) {
   return result;
 }
 
+/* What can be read of it is a tree; answers how many records could not be used. */
+static uint32_t salvage_and_use(const struct store *store, uint32_t *moved, uint64_t *digest) {
+  struct volume_segment segments[16];
+  struct volume_salvaged salvaged;
+  require(store->log_count <= 16);
+  for (uint32_t i = 0; i < store->log_count; i++) {
+    segments[i] = (struct volume_segment){store->log[i].bytes, store->log[i].length};
+  }
+  require(volume_salvage(segments, store->log_count, &salvaged) == WASI_ESUCCESS);
+  struct store copy = store_copy(store);
+  store_apply(&copy, &(struct volume_cut){.restart = true, .segments = salvaged.segments, .segment_count = salvaged.segment_count});
+  uint32_t unusable = salvaged.unusable;
+  *moved = salvaged.moved;
+  volume_salvaged_free(&salvaged);
+  struct guest guest;
+  copy.invents = true;
+  guest_start(&guest);
+  require(store_mount(&guest, &copy, "/home", 0, LITTLE) == 0);
+  store_serves(&guest, &copy);
+  guest_preopen(&guest, "/home", 0);
+  *digest = guest_inspect(&guest, BOX, true).digest;
+  make_file(&guest, BOX, "usable", "x");
+  store_flush(&guest, &copy, true);
+  guest_stop(&guest);
+  store_free(&copy);
+  return unusable;
+}
+
+static void spoil_nothing(struct records *records, uint32_t i) { (void)records, (void)i; }
+
 static int32_t load_spoiled(const struct store *store, uint32_t i, void (*spoil)(struct records *, uint32_t)) {
   struct records records = records_of(store);
   spoil(&records, i);
   struct store copy = written(store, &records);
   records_free(&records);
+  uint32_t moved, unusable;
+  uint64_t digest;
+  unusable = salvage_and_use(&copy, &moved, &digest);
+  if (spoil == spoil_nothing) require(unusable == 0 && moved == 0);
   int32_t result = load_and_use(&copy);
   store_free(&copy);
   return result;
 }
 
-static void spoil_nothing(struct records *records, uint32_t i) { (void)records, (void)i; }
 static void lose(struct records *records, uint32_t i) {
   free((void *)(uintptr_t)records->items[i].bytes);
   memmove(&records->items[i], &records->items[i + 1], (--records->count - i) * sizeof *records->items);
@@ -699,6 +733,66 @@ static void refuses_corrupt_stores(struct guest *guest) {
   for (uint32_t i = 0; i < 3; i++) require(load_spoiled(&store, i, tie_a_knot) == -WASI_EIO);
   for (uint32_t i = 0; i < 3; i++) (void)load_spoiled(&store, i, bury_a_knot);
   records_free(&records);
+  store_free(&store);
+}
+
+/* What is salvaged is what there was, but for what was spoiled. */
+static void salvages_what_can_be_read(struct guest *guest) {
+  struct store store = {0};
+  uint32_t fd, moved, found;
+  uint64_t digest, whole;
+  journaled(guest, &store);
+  OK(do_mkdir(guest, BOX, "a"));
+  OK(do_mkdir(guest, BOX, "a/b"));
+  make_file(guest, BOX, "a/b/f", "text");
+  OK(do_open(guest, BOX, "large", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  OK(do_pwrite(guest, fd, "x", 1, 100000, &moved));
+  make_file(guest, BOX, "gone", "x");
+  store_flush(guest, &store, true);
+  OK(do_unlink(guest, BOX, "gone"));
+  OK(do_rename(guest, BOX, "a/b", "c"));
+  OK(do_link(guest, BOX, 0, "c/f", "f"));
+  store_flush(guest, &store, true);
+  require(store.log_count == 2);
+  store.invents = true;
+  require(salvage_and_use(&store, &found, &digest) == 0 && found == 0);
+  struct guest loaded;
+  struct store copy = store_copy(&store);
+  copy.invents = true;
+  open_volume(&loaded, &copy, LITTLE);
+  whole = guest_inspect(&loaded, BOX, true).digest;
+  guest_stop(&loaded);
+  store_free(&copy);
+  require(digest == whole);
+
+  /* Without the entries of the root, everything has a number for its name. */
+  struct records records = records_of(&store);
+  for (uint32_t i = 0; i < records.count;) {
+    if (records.items[i].type == LOG_ENTRY && records.items[i].ino == 1) lose(&records, i);
+    else i++;
+  }
+  copy = written(&store, &records);
+  records_free(&records);
+  require(load_and_use(&copy) == -WASI_EIO);
+  require(salvage_and_use(&copy, &found, &digest) == 0 && found == 3);
+  struct volume_salvaged salvaged;
+  struct volume_segment segment = {copy.log[0].bytes, copy.log[0].length};
+  require(volume_salvage(&segment, 1, &salvaged) == WASI_ESUCCESS);
+  store_apply(&copy, &(struct volume_cut){.restart = true, .segments = salvaged.segments, .segment_count = salvaged.segment_count});
+  volume_salvaged_free(&salvaged);
+  open_volume(&loaded, &copy, LITTLE);
+  require(strcmp(names_in(&loaded, BOX), "lost+found ") == 0);
+  struct filestat stat;
+  char path[64];
+  OK(do_fstat(guest, fd, &stat));
+  snprintf(path, sizeof path, "lost+found/#%u", (unsigned)stat.ino);
+  OK(do_stat(&loaded, BOX, 0, path, &stat));
+  require(stat.size == 100001);
+  OK(do_stat(guest, BOX, 0, "c", &stat));
+  snprintf(path, sizeof path, "lost+found/#%u/f", (unsigned)stat.ino);
+  require(strcmp(text_of(&loaded, BOX, path), "text") == 0);
+  guest_stop(&loaded);
+  store_free(&copy);
   store_free(&store);
 }
 
@@ -1102,6 +1196,7 @@ static const struct test tests[] = {
     {"A large tree takes several segments", large_trees_take_several_segments},
     {"fd_sync waits for the flush that holds what was written before", sync_waits_for_its_flush},
     {"A store that contradicts itself is refused, and leaves an empty volume that is not written", refuses_corrupt_stores},
+    {"What can be read of such a store is salvaged, with what has no name in lost+found", salvages_what_can_be_read},
     {"A log of which a part is missing or out of order is refused", refuses_incomplete_logs},
     {"A flush of which nobody knows whether it was stored is repeated", uncertain_flushes_are_repeated},
     {"Calls on what is no volume, or not being flushed, are refused", misuse_is_refused},
