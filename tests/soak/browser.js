@@ -24,7 +24,7 @@ const args = [
   "--no-first-run",
   "--remote-debugging-port=0",
 ];
-/** How long a browser may take until it can be talked to, for a step, and to be gone after it was killed. */
+/** How long a browser may take for a step, and to be gone after it was killed. */
 const PATIENCE = 120_000;
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -46,13 +46,32 @@ export function serveRepository() {
   return serve({ folder: root.replace(/\/$/, "") });
 }
 
+/** A browser that has said nothing until then is killed and started again, so often. */
+const START = 40_000;
+const STARTS = 3;
+
 /**
- * Starts a browser on a profile.
+ * Starts a browser on a profile. Chromium sometimes hangs when it starts, after it was killed; that is not what is tested.
  * @param {string} profile a folder
  * @param {string[]} [more] further flags
  * @returns {Promise<Running>}
  */
-export async function launch(profile, more = []) {
+export async function launch(profile, more) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start(profile, more);
+    } catch (error) {
+      if (tries === STARTS) throw error;
+    }
+  }
+}
+
+/**
+ * @param {string} profile a folder
+ * @param {string[]} [more] further flags
+ * @returns {Promise<Running>}
+ */
+async function start(profile, more = []) {
   const child = spawn(executablePath, [...args, ...more, `--user-data-dir=${profile}`], {
     detached: true,
     stdio: ["ignore", "ignore", "pipe"],
@@ -71,7 +90,7 @@ export async function launch(profile, more = []) {
   };
   try {
     const address = await devtools(child);
-    const browser = await chromium.connectOverCDP(address, { timeout: PATIENCE });
+    const browser = await chromium.connectOverCDP(address, { timeout: START });
     const context = browser.contexts()[0];
     // A busy machine takes longer than Playwright's own half minute.
     context.setDefaultTimeout(PATIENCE);
@@ -105,7 +124,7 @@ function devtools(child) {
     let said = "";
     const fail = (/** @type {string} */ why) =>
       reject(new Error(`${executablePath} ${why}:\n${said.slice(-2000)}`));
-    const timer = setTimeout(() => fail("gave no DevTools address"), PATIENCE);
+    const timer = setTimeout(() => fail("gave no DevTools address"), START);
     child.stderr?.on("data", (bytes) => {
       if (said.length < 1e6) said += bytes;
       const address = /^DevTools listening on (\S+)$/m.exec(said)?.[1];

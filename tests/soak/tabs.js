@@ -24,10 +24,15 @@ const IN_PAGE = () => {
   const FILES = 20;
   /** @type {any} */
   let system;
-  const number = async (/** @type {string} */ path) => {
-    const text = await system.fs
-      .readFile(path, "utf8")
-      .catch((/** @type {any} */ error) => (error.code === "ENOENT" ? "0" : Promise.reject(error)));
+  /** @type {(path: string) => Promise<number>} */
+  const number = async (path) => {
+    const text = await system.fs.readFile(path, "utf8").catch((/** @type {any} */ error) => {
+      if (error.code === "ENOENT") return "0";
+      // On a view: what was being read is another file's name now.
+      if (error.code === "ESTALE" && system.volume.readonly) return null;
+      throw error;
+    });
+    if (text === null) return number(path);
     // Of each length, so that what is stored moves: small and inline, or in pieces.
     if (!/^\d+ *$/.test(text)) throw new Error(`${path} has ${JSON.stringify(text.slice(0, 100))}`);
     return Number(text);
