@@ -10,6 +10,7 @@
 #include "host.h"
 #include "image.h"
 #include "reply.h"
+#include "volume_salvage.h"
 #include "volume_state.h"
 
 struct image_store {
@@ -18,6 +19,9 @@ struct image_store {
   struct image *image;
   uint32_t flags;
   uint32_t findings; /* of its opening */
+  bool tried;        /* it is mounted to see whether that can be done: it stays open if not */
+  bool salvaged;     /* its log contradicted itself */
+  uint32_t unusable, moved; /* of it */
   char name[];       /* for messages */
 };
 
@@ -46,6 +50,7 @@ static wasi_errno_t store_keys(struct volume_store *store, void *context,
 
 static void store_close(struct volume_store *store) {
   struct image_store *own = (struct image_store *)store;
+  if (own->tried) return;
   /* Not to be marked as closed well is no loss. */
   if (own->image) (void)image_close(own->image);
   block_host_close(&own->device);
@@ -63,6 +68,42 @@ static int32_t refuse(struct reply *reply, uint32_t findings, wasi_errno_t error
   reply_text(reply, says, (uint32_t)(place - says));
   reply_string(reply, name, place + 1);
   return -(int32_t)error;
+}
+
+/* ---- a log that contradicts itself ---- */
+
+struct log_copy {
+  struct volume_segment *segments;
+  uint32_t count;
+};
+
+static wasi_errno_t copy_segment(void *context, const void *bytes, uint32_t length) {
+  struct log_copy *copy = context;
+  struct volume_segment *more = realloc(copy->segments, (copy->count + 1) * sizeof *more);
+  if (!more) return WASI_ENOMEM;
+  copy->segments = more;
+  uint8_t *own = malloc(length);
+  if (!own) return WASI_ENOMEM;
+  memcpy(own, bytes, length);
+  copy->segments[copy->count++] = (struct volume_segment){own, length};
+  return WASI_ESUCCESS;
+}
+
+/* The log of the image becomes what can be read of it. */
+static wasi_errno_t image_salvage(struct image_store *own) {
+  struct log_copy copy = {0};
+  struct volume_salvaged salvaged = {0};
+  wasi_errno_t error = image_log(own->image, &copy, copy_segment);
+  if (!error) error = volume_salvage(copy.segments, copy.count, &salvaged);
+  const struct volume_cut cut = {.restart = true, .segments = salvaged.segments, .segment_count = salvaged.segment_count};
+  if (!error) error = image_commit(own->image, &cut);
+  own->salvaged = !error;
+  own->unusable = salvaged.unusable;
+  own->moved = salvaged.moved;
+  volume_salvaged_free(&salvaged);
+  for (uint32_t i = 0; i < copy.count; i++) free((void *)(uintptr_t)copy.segments[i].bytes);
+  free(copy.segments);
+  return error;
 }
 
 /* ---- mounting ---- */
@@ -88,8 +129,19 @@ static int32_t image_mount(struct nidus_system *system, const char *path, uint32
     free(own);
     return refuse(reply, findings, error, name);
   }
-  bool view = flags & IMAGE_READ_ONLY;
-  int32_t mount = volume_mount(system, path, (uint32_t)strlen(path), &own->store, view ? NIDUS_VOLUME_VIEW : 0, budget);
+  uint32_t how = flags & IMAGE_READ_ONLY ? NIDUS_VOLUME_VIEW : 0;
+  bool repair = flags & IMAGE_REPAIR;
+  own->tried = repair;
+  int32_t mount = volume_mount(system, path, (uint32_t)strlen(path), &own->store, how, budget);
+  /* Only one that is to be repaired is still there when it could not be mounted. */
+  if (repair) own->tried = false;
+  if (repair && mount == -WASI_EIO) {
+    error = image_salvage(own);
+    if (!error) mount = volume_mount(system, path, (uint32_t)strlen(path), &own->store, how, budget);
+    else store_close(&own->store);
+  } else if (repair && mount < 0) {
+    store_close(&own->store);
+  }
   return mount < 0 ? refuse(reply, 0, (wasi_errno_t)-mount, name) : mount;
 }
 
@@ -221,7 +273,12 @@ static int32_t image_inspect(struct nidus_system *system, uint32_t mount, struct
     reply_string(reply, "the log was damaged; what was stored after that place is lost, all before it is there");
   }
   if (own->findings & IMAGE_PLACES) reply_string(reply, "contents lay one upon the other; they were given up");
-  inspection.count = __builtin_popcount(own->findings);
+  inspection.count = __builtin_popcount(own->findings) + own->salvaged;
+  if (own->salvaged) {
+    char unusable[21], moved[21];
+    reply_string(reply, "the log contradicted itself: parts of it that could not be used: ", decimal(own->unusable, unusable),
+                 "; files and folders that are in lost+found now: ", decimal(own->moved, moved));
+  }
   wasi_errno_t error = image_check(own->image, own->flags, &inspection, chunk_damaged);
   if (!error) error = inspect_tree(own, system, mount, &inspection);
   return error ? refuse(reply, 0, error, own->name) : inspection.count;

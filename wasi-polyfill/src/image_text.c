@@ -16,7 +16,7 @@ const char *image_says(uint32_t findings, wasi_errno_t error) {
     case WASI_ENOSPC:
       return "there is no room for what changed in volume $: delete files or free disk space";
     case WASI_EIO:
-      return "the volume $ can not be read or written, or contradicts itself";
+      return "the volume $ can not be read or written, or contradicts itself: nidus fsck --repair keeps what can be read";
     case WASI_EBUSY:
       return "the volume $ is in use: another process has it open";
     default:

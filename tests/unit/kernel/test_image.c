@@ -3,6 +3,7 @@
  * full. SEED=n begins with another seed, ROUNDS=n makes n times as many.
  */
 #include "image_model.h"
+#include "volume_log.h"
 
 enum { CAPACITY = 12 << 20 };
 
@@ -279,7 +280,97 @@ static void stays_short(struct guest *guest) {
   sim_close(&episode.sim);
 }
 
+/* ---- a log that contradicts itself, on the host's device ---- */
+
+static const struct block_device *the_device;
+
+static const struct block_device *host_device(void *context, uint32_t device) {
+  (void)context, (void)device;
+  return the_device;
+}
+
+static int32_t sim_read(void *context, uint32_t device, uint64_t at, void *bytes, uint32_t length) {
+  const struct block_device *own = host_device(context, device);
+  return -(int32_t)own->operations->read(own, at, bytes, length);
+}
+static int32_t sim_write(void *context, uint32_t device, uint64_t at, const void *bytes, uint32_t length) {
+  const struct block_device *own = host_device(context, device);
+  return -(int32_t)own->operations->write(own, at, bytes, length);
+}
+static int32_t sim_flush(void *context, uint32_t device) {
+  const struct block_device *own = host_device(context, device);
+  return -(int32_t)own->operations->flush(own);
+}
+static double sim_size(void *context, uint32_t device) {
+  const struct block_device *own = host_device(context, device);
+  uint64_t size = 0;
+  wasi_errno_t error = own->operations->size(own, &size);
+  return error ? -(double)error : (double)size;
+}
+static int32_t sim_truncate(void *context, uint32_t device, uint64_t size) {
+  const struct block_device *own = host_device(context, device);
+  return -(int32_t)own->operations->truncate(own, size);
+}
+static int32_t sim_closed(void *context, uint32_t device) {
+  (void)context, (void)device;
+  return 0;
+}
+
+/* Mounts the device at /v, checks it, and unmounts it; answers how many sentences there are, the first in `says`. */
+static int32_t mount_and_check(struct guest *guest, uint32_t flags, char says[200]) {
+  char *text = NULL;
+  int32_t mount = nidus_mount_image(guest->system, "/v", 0, "v", flags, 0, &text);
+  if (mount >= 0) {
+    free(text);
+    int32_t count = nidus_image_check(guest->system, (uint32_t)mount, &text);
+    require(nidus_unmount(guest->system, (uint32_t)mount) == 0);
+    mount = count;
+  }
+  snprintf(says, 200, "%s", text ? text : "");
+  free(text);
+  return mount;
+}
+
+static void repairs_logs(struct guest *guest) {
+  struct block_sim sim;
+  struct block_device device;
+  char says[200];
+  sim_open(&sim, CAPACITY, &device);
+  the_device = &device;
+  guest->host.block_read = sim_read;
+  guest->host.block_write = sim_write;
+  guest->host.block_flush = sim_flush;
+  guest->host.block_size = sim_size;
+  guest->host.block_truncate = sim_truncate;
+  guest->host.block_close = sim_closed;
+  /* A file that no folder names, of which nobody says that it was deleted. */
+  uint8_t bytes[512], inode[64 + 4] = {1, WASI_FILETYPE_REGULAR_FILE, 1, 0, 0xA4, 1, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 4};
+  memcpy(inode + 64, "text", 4);
+  struct volume_segment segment;
+  struct log_writer log = {.bytes = bytes, .segments = &segment, .transaction = 1, .flags = LOG_CHECKPOINT};
+  memcpy(log_put(&log, LOG_INODE, 5, sizeof inode), inode, sizeof inode);
+  log_end(&log);
+  struct image *image = opened(&device, 1);
+  OK(image_commit(image, &(struct volume_cut){.restart = true, .segments = &segment, .segment_count = 1}));
+  OK(image_close(image));
+  require(mount_and_check(guest, NIDUS_IMAGE_READ_ONLY, says) == -WASI_EIO);
+  require(strcmp(says, "the volume v can not be read or written, or contradicts itself: nidus fsck --repair keeps what can be read") == 0);
+  require(mount_and_check(guest, NIDUS_IMAGE_REPAIR, says) == 1);
+  require(strcmp(says, "the log contradicted itself: parts of it that could not be used: 0; files and folders that are in "
+                       "lost+found now: 1") == 0);
+  require(mount_and_check(guest, NIDUS_IMAGE_READ_ONLY, says) == 0);
+  char *text = NULL;
+  int32_t mount = nidus_mount_image(guest->system, "/v", 0, "v", 0, 0, &text);
+  require(mount > 0);
+  free(text);
+  struct nidus_stat stat;
+  require(nidus_stat(guest->system, "/v/lost+found/#5", 16, false, &stat) == 0 && stat.size == 4);
+  require(nidus_unmount(guest->system, (uint32_t)mount) == 0);
+  sim_close(&sim);
+}
+
 static const struct test tests[] = {
+    {"A volume whose log contradicts itself is refused; repairing it keeps what can be read", repairs_logs},
     {"after a crash an image is the state at a commit, never less than what was reported", after_crashes},
     {"so are images of larger commits", after_crashes_large},
     {"and of commits whose chunks are flushed by themselves", after_crashes_huge},
