@@ -8,6 +8,7 @@ import { NidusError } from "../web/errors.js";
 
 const USAGE = `usage: nidus run [options] PROGRAM.wasm [arguments]
        nidus cc|c++|… [arguments of the tool]
+       nidus sh [-c COMMANDS | SCRIPT] [arguments]
        nidus inspect MODULE.wasm
        nidus fsck [--repair] FILE
        nidus help [run|cc] | --version
@@ -37,6 +38,10 @@ const HELP = `nidus runs WASI programs and a C and C++ compiler that is one.
   nidus c++ [arguments]    compiles and links C++
       The folders of this machine are there under their own names, but for /usr, which holds
       the headers and libraries of the target, and /dev, which is Nidus's.
+
+  nidus sh [-c COMMANDS | SCRIPT] [arguments]
+      A shell, with the usual small commands, cc and its like, and WASI programs as commands.
+      The folders of this machine are there as for cc, and /bin is Nidus's, too.
 
   nidus inspect MODULE.wasm
       Prints what a module is made of: sections, types, imports, exports, the features it
@@ -89,7 +94,8 @@ async function main(args) {
     write(2, `nidus: there is no option ${verb}; see nidus help\n`);
     return USAGE_ERROR;
   }
-  const { TOOLS, runTool } = await import("./toolchain.js");
+  const { TOOLS, runShell, runTool } = await import("./toolchain.js");
+  if (verb === "sh") return runShell(rest);
   if (TOOLS.includes(verb)) return runTool(verb, rest);
   write(2, `nidus: there is no command "${verb}"; a program is run by: nidus run ${verb}\n`);
   return USAGE_ERROR;

@@ -8,9 +8,10 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { NidusError } from "../web/errors.js";
+import { addShell } from "../web/shell.js";
 import { COMMANDS, createToolchain } from "../web/toolchain/index.js";
 import { COMPILER_FILE, RESOURCES_FILE } from "../web/toolchain/load.js";
-import { toolchainBytes } from "./assets.js";
+import { shellBytes, toolchainBytes } from "./assets.js";
 import { bootCommandLine, report } from "./run.js";
 
 /** @typedef {import("./system.js").System} System */
@@ -18,8 +19,8 @@ import { bootCommandLine, report } from "./run.js";
 /** @typedef {import("../web/toolchain/index.js").OnProgress} OnProgress */
 
 const PACKAGE = "@yowasp/clang";
-/** Folders of the root that are not given to the tools: the sysroot's place, and what is no file. */
-const WITHHELD = new Set(["usr", "dev", "proc", "sys", "run"]);
+/** Folders of the root that are not given to the tools: the sysroot's and the shell's place, and what is no file. */
+const WITHHELD = new Set(["usr", "bin", "dev", "proc", "sys", "run"]);
 /** Where the working folder lies when its own place is withheld. */
 const ELSEWHERE = "/mnt/cwd";
 
@@ -130,6 +131,26 @@ export async function runTool(tool, args) {
   const status = await process_.exit;
   streams[0].close();
   return report(status, tool);
+}
+
+/**
+ * `nidus sh …`: the shell on the files of this machine, with the tools as commands.
+ *
+ * @param {readonly string[]} args
+ * @returns {Promise<number>} the exit code
+ */
+export async function runShell(args) {
+  const env = { ...toolEnvironment(), PATH: "/bin", HOME: process.env.HOME ?? "/" };
+  const { system, streams } = await bootCommandLine(env);
+  await addToolchain(system);
+  const cwd = await mountMachine(system, process.cwd());
+  await addShell(system, shellBytes());
+  const shell = await system.spawn("sh", args, { cwd, streams });
+  shell.start();
+  const status = await shell.exit;
+  streams[0].close();
+  await system.close();
+  return report(status, "sh");
 }
 
 /** The variables of this process that tools know. */
