@@ -2,6 +2,7 @@
 #include "interp.h"
 
 const uint16_t interp_stub[2] = {OP_ENTER, OP_EXIT};
+const double interp_i32_bounds[2] = {-2147483649.0, 2147483648.0};
 
 #define FIRST_SLOTS 1024u
 #define FIRST_FRAMES 64u
@@ -66,7 +67,7 @@ NOINLINE enum nidus_trap interp_prepare(struct nidus_func *func)
     return NIDUS_TRAP_NONE;
 }
 
-enum nidus_trap interp_indirect(struct nidus_instance *instance, const uint16_t *pc,
+NOINLINE enum nidus_trap interp_indirect(struct nidus_instance *instance, const uint16_t *pc,
                                 const union slot *fp, struct nidus_func **callee)
 {
     const struct nidus_table *table = instance->tables[unit32(pc + 4)];
@@ -100,6 +101,9 @@ NOINLINE enum nidus_trap interp_convert(uint32_t op, union slot *d, const union 
     case WASM_I32_TRUNC_F32_U:
         fault = num_i32_trunc_f32_u(a->f32, &d->u32);
         break;
+    case WASM_I32_TRUNC_F64_S:
+        fault = num_i32_trunc_f64_s(a->f64, &d->u32);
+        break;
     case WASM_I32_TRUNC_F64_U:
         fault = num_i32_trunc_f64_u(a->f64, &d->u32);
         break;
@@ -120,6 +124,9 @@ NOINLINE enum nidus_trap interp_convert(uint32_t op, union slot *d, const union 
         break;
     case WASM_I32_TRUNC_SAT_F32_U:
         d->u32 = num_i32_trunc_f32_u_sat(a->f32);
+        break;
+    case WASM_I32_TRUNC_SAT_F64_S:
+        d->u32 = num_i32_trunc_f64_s_sat(a->f64);
         break;
     case WASM_I32_TRUNC_SAT_F64_U:
         d->u32 = num_i32_trunc_f64_u_sat(a->f64);
@@ -202,6 +209,7 @@ NOINLINE enum nidus_trap interp_host_refs(struct nidus_run *run, const struct ni
 #undef CASE
 #undef DISPATCH
 #undef NEXT
+#undef APART
 #undef R
 #undef K
 #undef TRAP
@@ -212,6 +220,18 @@ NOINLINE enum nidus_trap interp_host_refs(struct nidus_run *run, const struct ni
 #undef BOTH
 #undef ARITHMETIC
 #undef PARTIAL
+#undef COMBINED
+#undef LOAD_SHL
+#undef STORE_SHL
+#undef FLOAT_LOAD
+#undef TRUNCATE
+#undef OF_F32
+#undef OF_F64
+#undef MINIMUM_F32
+#undef MAXIMUM_F32
+#undef MINIMUM_F64
+#undef MAXIMUM_F64
+#undef TO_I32
 #undef JUMP
 #undef BRANCH
 #undef COUNT

@@ -30,6 +30,9 @@ static inline uint64_t unit64(const uint16_t *at)
     return value;
 }
 
+/* What truncates to an i32 lies strictly between. */
+extern const double interp_i32_bounds[2];
+
 /* Makes room for `cells` slots from `base` on. The stack may move, and with it every frame's fp and
  * the two pointers. */
 enum nidus_trap interp_grow_slots(struct nidus_run *run, union slot **fp, union slot **args,

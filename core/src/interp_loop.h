@@ -18,6 +18,14 @@
 #define DISPATCH() goto *labels[*pc]
 #endif
 
+/* LLVM would join the ends of operations, which differ in nothing but how many units they pass: one more local
+ * that lives through the loop, and one more jump for each operation. */
+#if defined(__EMSCRIPTEN__)
+#define APART(local) __asm__("" : "+r"(local))
+#else
+#define APART(local) ((void)0)
+#endif
+
 #if INTERP_STEP
 #define NEXT(units)                                                                                \
     do {                                                                                           \
@@ -29,6 +37,7 @@
 #define NEXT(units)                                                                                \
     do {                                                                                           \
         pc += (units);                                                                             \
+        APART(pc);                                                                                 \
         DISPATCH();                                                                                \
     } while (0)
 #endif
@@ -38,6 +47,7 @@
 #define MOVED(units)                                                                               \
     do {                                                                                           \
         pc += (units);                                                                             \
+        APART(pc);                                                                                 \
         DISPATCH();                                                                                \
     } while (0)
 
@@ -60,9 +70,8 @@
     do {                                                                                           \
         run->pc = pc;                                                                              \
         run->fp = fp;                                                                              \
-        run->func = func;                                                                          \
     } while (0)
-#define HEAP() (instance->head.store->heap)
+#define HEAP() (run->instance->head.store->heap)
 #define OBJECT(slot)                                                                               \
     const nidus_ref ref = R(slot).u64;                                                             \
     if (UNLIKELY(ref == NIDUS_NULL))                                                               \
@@ -112,6 +121,16 @@
             goto nan_##f;                                                                          \
         NEXT(units);                                                                               \
     }
+#define COMBINED(name, u, expression)                                                              \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        const __typeof__(fp->u) a = R(2).u;                                                        \
+        const __typeof__(fp->u) b = R(3).u;                                                        \
+        const __typeof__(fp->u) k = pc[4] & (8 * sizeof(fp->u) - 1);                               \
+        (void)k;                                                                                   \
+        R(1).u = (expression);                                                                     \
+        NEXT(5);                                                                                   \
+    }
 #define PARTIAL(name, to, function)                                                                \
     CASE(name)                                                                                     \
     {                                                                                              \
@@ -119,6 +138,20 @@
         if (UNLIKELY(fault != NUM_OK))                                                             \
             TRAP(fault_trap(fault));                                                               \
         NEXT(4);                                                                                   \
+    }
+
+/* Within the bounds, which lie in memory lest they be constants of the loop, trapping or not is the same. */
+#define TRUNCATE(name)                                                                             \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        const double *bounds = interp_i32_bounds;                                                  \
+        APART(bounds);                                                                             \
+        const double a = R(2).f64;                                                                 \
+        if (LIKELY(a > bounds[0] && a < bounds[1]))                                                \
+            R(1).i32 = TO_I32(a);                                                                  \
+        else                                                                                       \
+            TRY_TRAP(interp_convert(WASM_##name, &R(1), &R(2)));                                   \
+        NEXT(3);                                                                                   \
     }
 
 #define JUMP() (pc += (int32_t)unit32(pc + 1))
@@ -222,6 +255,32 @@
         memcpy(mem + ea, &R(3), size);                                                             \
         NEXT(5);                                                                                   \
     }
+#define LOAD_SHL(name, to)                                                                         \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        ADDRESS_SUM(R(2).u32 << (pc[3] & 31), unit32(pc + 4), sizeof(fp->to));                     \
+        memcpy(&R(1).to, mem + ea, sizeof(fp->to));                                                \
+        NEXT(6);                                                                                   \
+    }
+#define STORE_SHL(name, size)                                                                      \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        ADDRESS_SUM(R(1).u32 << (pc[2] & 31), unit32(pc + 4), size);                               \
+        memcpy(mem + ea, &R(3), size);                                                             \
+        NEXT(6);                                                                                   \
+    }
+#define FLOAT_LOAD(name, expression)                                                               \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        double value;                                                                              \
+        ADDRESS(3, pc[4], sizeof value);                                                           \
+        memcpy(&value, mem + ea, sizeof value);                                                    \
+        const double result = (expression);                                                        \
+        R(1).f64 = result;                                                                         \
+        if (UNLIKELY(result != result))                                                            \
+            goto nan_f64;                                                                          \
+        NEXT(5);                                                                                   \
+    }
 #define LOAD(name, to, cast, raw)                                                                  \
     LOAD_AS(name, sizeof(raw), pc[3], 4, to, cast, raw)                                            \
     LOAD_AS(name##_FAR, sizeof(raw), unit32(pc + 3), 5, to, cast, raw)                             \
@@ -251,18 +310,24 @@
         if (UNLIKELY(trap != NIDUS_TRAP_NONE))                                                     \
             goto trapped;                                                                          \
     } while (0)
+/* Of the very type, in a table with 32-bit indices; all else aside. */
 #define FIND_CALLEE()                                                                              \
     do {                                                                                           \
-        struct nidus_func *found = NULL;                                                           \
-        trap = interp_indirect(instance, pc, fp, &found);                                          \
-        if (UNLIKELY(trap != NIDUS_TRAP_NONE))                                                     \
-            goto trapped;                                                                          \
-        callee = found;                                                                            \
+        const struct nidus_table *table = run->instance->tables[unit32(pc + 4)];                   \
+        const uint32_t at = R(1).u32;                                                              \
+        callee = NULL;                                                                             \
+        if (LIKELY(at < table->size && !table->limits.is64))                                       \
+            callee = (struct nidus_func *)(uintptr_t)table->items[at];                             \
+        if (UNLIKELY(!callee || callee->type != run->instance->types[unit32(pc + 2)])) {           \
+            struct nidus_func *found = NULL;                                                       \
+            TRY_TRAP(interp_indirect(run->instance, pc, fp, &found));                              \
+            callee = found;                                                                        \
+        }                                                                                          \
     } while (0)
 
 #define RELOAD_MEMORY()                                                                            \
     do {                                                                                           \
-        const struct nidus_memory *memory = instance ? instance->memory0 : NULL;                   \
+        const struct nidus_memory *memory = run->instance ? run->instance->memory0 : NULL;                   \
         mem = memory ? memory->base : NULL;                                                        \
         mem_length = memory ? memory->length : 0;                                                  \
     } while (0)
@@ -280,7 +345,7 @@
             if (!object)                                                                           \
                 TRAP(NIDUS_TRAP_HEAP);                                                             \
         }                                                                                          \
-        heap_begin(heap, object, instance->types[unit32(pc + 2)]);                                 \
+        heap_begin(heap, object, run->instance->types[unit32(pc + 2)]);                                 \
         const uint32_t count = (cells);                                                            \
         for (uint32_t i = 0; i < count; i++)                                                       \
             memcpy(object + pc[7 + 2 * i], &fp[pc[6 + 2 * i]], 8);                                 \
@@ -304,9 +369,9 @@
     PARTIAL(t##_DIV_U, u, num_i##n##_div_u)                                                        \
     PARTIAL(t##_REM_S, u, num_i##n##_rem_s)                                                        \
     PARTIAL(t##_REM_U, u, num_i##n##_rem_u)                                                        \
-    IMMEDIATE(t##_DIV_S_K, s, s, a / b)                                                            \
+    IMMEDIATE(t##_DIV_S_K, u, u, num_i##n##_quotient(a, b))                                        \
     IMMEDIATE(t##_DIV_U_K, u, u, a / b)                                                            \
-    IMMEDIATE(t##_REM_S_K, s, s, a % b)                                                            \
+    IMMEDIATE(t##_REM_S_K, u, u, num_i##n##_remainder(a, b))                                       \
     IMMEDIATE(t##_REM_U_K, u, u, a % b)                                                            \
     COMPARE(t, EQ, u, ==)                                                                          \
     COMPARE(t, NE, u, !=)                                                                          \
@@ -325,6 +390,27 @@
     UNARY(t##_EXTEND8_S, s, u, (int8_t)a)                                                          \
     UNARY(t##_EXTEND16_S, s, u, (int16_t)a)
 
+/*
+ * No constant that an engine would share between operations: it keeps each in a register through the whole loop,
+ * which has none to spare. So here are no bits of NaNs and signs, and signed division has no comparison with
+ * the smallest integer, not even the one that engines add to wasm's own.
+ */
+#define OF_F32(name) __builtin_##name##f
+#define OF_F64(name) __builtin_##name
+#if defined(__wasm__)
+#define MINIMUM_F32 __builtin_wasm_min_f32
+#define MAXIMUM_F32 __builtin_wasm_max_f32
+#define MINIMUM_F64 __builtin_wasm_min_f64
+#define MAXIMUM_F64 __builtin_wasm_max_f64
+#define TO_I32 __builtin_wasm_trunc_s_i32_f64
+#else
+#define TO_I32 (int32_t)
+#define MINIMUM_F32 num_f32_min
+#define MAXIMUM_F32 num_f32_max
+#define MINIMUM_F64 num_f64_min
+#define MAXIMUM_F64 num_f64_max
+#endif
+
 #define FLOAT(t, f, u, n)                                                                          \
     ARITHMETIC(t##_ADD, f, 4, R(2).f + R(3).f)                                                     \
     ARITHMETIC(t##_SUB, f, 4, R(2).f - R(3).f)                                                     \
@@ -333,16 +419,16 @@
     ARITHMETIC(t##_MUL_ADD, f, 5, R(2).f *R(3).f + R(4).f)                                         \
     ARITHMETIC(t##_MUL_SUB, f, 5, R(2).f *R(3).f - R(4).f)                                         \
     ARITHMETIC(t##_SUB_MUL, f, 5, R(4).f - R(2).f * R(3).f)                                        \
-    BINARY(t##_MIN, f, f, num_f##n##_min(a, b))                                                    \
-    BINARY(t##_MAX, f, f, num_f##n##_max(a, b))                                                    \
-    BINARY(t##_COPYSIGN, u, u, num_f##n##_copysign_bits(a, b))                                     \
-    UNARY(t##_ABS, u, u, num_f##n##_abs_bits(a))                                                   \
-    UNARY(t##_NEG, u, u, num_f##n##_neg_bits(a))                                                   \
-    UNARY(t##_CEIL, f, f, num_f##n##_ceil(a))                                                      \
-    UNARY(t##_FLOOR, f, f, num_f##n##_floor(a))                                                    \
-    UNARY(t##_TRUNC, f, f, num_f##n##_trunc(a))                                                    \
-    UNARY(t##_NEAREST, f, f, num_f##n##_nearest(a))                                                \
-    UNARY(t##_SQRT, f, f, num_f##n##_sqrt(a))                                                      \
+    ARITHMETIC(t##_MIN, f, 4, MINIMUM_##t(R(2).f, R(3).f))                                         \
+    ARITHMETIC(t##_MAX, f, 4, MAXIMUM_##t(R(2).f, R(3).f))                                         \
+    BINARY(t##_COPYSIGN, f, f, OF_##t(copysign)(a, b))                                             \
+    UNARY(t##_ABS, f, f, OF_##t(fabs)(a))                                                          \
+    UNARY(t##_NEG, f, f, -a)                                                                       \
+    ARITHMETIC(t##_CEIL, f, 3, OF_##t(ceil)(R(2).f))                                               \
+    ARITHMETIC(t##_FLOOR, f, 3, OF_##t(floor)(R(2).f))                                             \
+    ARITHMETIC(t##_TRUNC, f, 3, OF_##t(trunc)(R(2).f))                                             \
+    ARITHMETIC(t##_NEAREST, f, 3, OF_##t(rint)(R(2).f))                                            \
+    ARITHMETIC(t##_SQRT, f, 3, OF_##t(sqrt)(R(2).f))                                               \
     COMPARE_FLOAT(t, EQ, f, a == b)                                                                \
     COMPARE_FLOAT(t, NE, f, a != b)                                                                \
     COMPARE_FLOAT(t, LT, f, a < b)                                                                 \
@@ -364,8 +450,7 @@ enum stop interp_run(struct nidus_run *run, int64_t *fuel_left)
 #endif
     const uint16_t *pc = run->pc;
     union slot *fp = run->fp;
-    struct nidus_func *func = run->func;
-    struct nidus_instance *instance = func->instance;
+    run->instance = run->func->instance;
     uint8_t *mem;
     uint64_t mem_length;
     int64_t fuel = *fuel_left;
@@ -458,37 +543,37 @@ dispatch:
     }
     CASE(GLOBAL_GET32)
     {
-        R(1).u32 = instance->globals[unit32(pc + 2)]->value[0].u32;
+        R(1).u32 = run->instance->globals[unit32(pc + 2)]->value[0].u32;
         NEXT(4);
     }
     CASE(GLOBAL_GET64)
     {
-        R(1).u64 = instance->globals[unit32(pc + 2)]->value[0].u64;
+        R(1).u64 = run->instance->globals[unit32(pc + 2)]->value[0].u64;
         NEXT(4);
     }
     CASE(GLOBAL_GET128)
     {
-        memcpy(&R(1), instance->globals[unit32(pc + 2)]->value, 16);
+        memcpy(&R(1), run->instance->globals[unit32(pc + 2)]->value, 16);
         NEXT(4);
     }
     CASE(GLOBAL_SET32)
     {
-        instance->globals[unit32(pc + 2)]->value[0].u32 = R(1).u32;
+        run->instance->globals[unit32(pc + 2)]->value[0].u32 = R(1).u32;
         NEXT(4);
     }
     CASE(GLOBAL_SET64)
     {
-        instance->globals[unit32(pc + 2)]->value[0].u64 = R(1).u64;
+        run->instance->globals[unit32(pc + 2)]->value[0].u64 = R(1).u64;
         NEXT(4);
     }
     CASE(GLOBAL_SET128)
     {
-        memcpy(instance->globals[unit32(pc + 2)]->value, &R(1), 16);
+        memcpy(run->instance->globals[unit32(pc + 2)]->value, &R(1), 16);
         NEXT(4);
     }
     CASE(REF_FUNC)
     {
-        R(1).u64 = (uintptr_t)instance->funcs[unit32(pc + 2)];
+        R(1).u64 = (uintptr_t)run->instance->funcs[unit32(pc + 2)];
         NEXT(4);
     }
     CASE(REF_NON_NULL)
@@ -510,25 +595,44 @@ nan_f32:
 nan_f64:
     R(1).u64 = NUM_F64_CANONICAL_NAN;
     NEXT(op_units[*pc]);
-    CASE(I32_ADD_SHL)
+    COMBINED(I32_ADD_SHL, u32, a + (b << k))
+    COMBINED(I32_ADD_MUL_K, u32, a + b * (uint32_t)K(4))
+    COMBINED(I32_ADD_MUL, u32, a + b * R(4).u32)
+    COMBINED(I32_ADD_ADD, u32, a + b + R(4).u32)
+    COMBINED(I32_XOR_SHL, u32, a ^ b << k)
+    COMBINED(I32_XOR_SHR_U, u32, a ^ b >> k)
+    COMBINED(I32_XOR_ROTL, u32, a ^ num_i32_rotl(b, k))
+    COMBINED(I32_OR_SHL, u32, a | b << k)
+    COMBINED(I64_XOR_SHL, u64, a ^ b << k)
+    COMBINED(I64_XOR_SHR_U, u64, a ^ b >> k)
+    COMBINED(I64_XOR_ROTL, u64, a ^ num_i64_rotl(b, k))
+    COMBINED(I64_OR_SHL, u64, a | b << k)
+    CASE(I32_SHR_U_AND)
     {
-        R(1).u32 = R(2).u32 + (R(3).u32 << pc[4]);
+        R(1).u32 = R(2).u32 >> (pc[3] & 31) & (uint32_t)K(4);
         NEXT(5);
+    }
+    CASE(I32_ADD_K2)
+    {
+        R(1).u32 = R(2).u32 + (uint32_t)K(3);
+        R(4).u32 = R(5).u32 + (uint32_t)K(6);
+        NEXT(7);
+    }
+    CASE(I32_ADD_K_AFTER)
+    {
+        const uint32_t a = R(2).u32;
+        R(1).u32 = a;
+        R(2).u32 = a + (uint32_t)K(3);
+        NEXT(4);
     }
     UNARY(I64_EXTEND32_S, i64, i32, a)
     UNARY(I64_EXTEND_I32_U, u64, u32, a)
-    UNARY(I32_TRUNC_SAT_F64_S, u32, f64, num_i32_trunc_f64_s_sat(a))
     UNARY(F64_CONVERT_I32_S, f64, i32, (double)a)
     UNARY(F64_CONVERT_I32_U, f64, u32, (double)a)
-    UNARY(F64_PROMOTE_F32, f64, f32, num_f64_promote(a))
-    UNARY(F32_DEMOTE_F64, f32, f64, num_f32_demote(a))
-    CASE(I32_TRUNC_F64_S)
-    {
-        enum num_fault fault = num_i32_trunc_f64_s(R(2).f64, &R(1).u32);
-        if (UNLIKELY(fault != NUM_OK))
-            TRAP(fault_trap(fault));
-        NEXT(3);
-    }
+    ARITHMETIC(F64_PROMOTE_F32, f64, 3, (double)R(2).f32)
+    ARITHMETIC(F32_DEMOTE_F64, f32, 3, (float)R(2).f64)
+    TRUNCATE(I32_TRUNC_F64_S)
+    TRUNCATE(I32_TRUNC_SAT_F64_S)
     CASE(CONVERT)
     {
         TRY_TRAP(interp_convert(pc[3], &R(1), &R(2)));
@@ -557,6 +661,20 @@ nan_f64:
     STORE_AS(STORE128_FAR, 16, unit32(pc + 3), 5)
     LOAD_SUM(LOAD32_S, R(2).u32 + (R(3).u32 << pc[4]), pc[5], 6, u32, uint32_t, uint32_t)
     LOAD_SUM(LOAD64_S, R(2).u32 + (R(3).u32 << pc[4]), pc[5], 6, u64, uint64_t, uint64_t)
+    LOAD_SHL(LOAD32_SHL, u32)
+    LOAD_SHL(LOAD64_SHL, u64)
+    STORE_SHL(STORE32_SHL, 4)
+    STORE_SHL(STORE64_SHL, 8)
+    CASE(I32_ADD_LOAD)
+    {
+        uint32_t value;
+        ADDRESS(3, pc[4], sizeof value);
+        memcpy(&value, mem + ea, sizeof value);
+        R(1).u32 = R(2).u32 + value;
+        NEXT(5);
+    }
+    FLOAT_LOAD(F64_ADD_LOAD, R(2).f64 + value)
+    FLOAT_LOAD(F64_MUL_LOAD, R(2).f64 *value)
     CASE(LOAD128)
     {
         ADDRESS(2, pc[3], 16);
@@ -579,6 +697,15 @@ nan_f64:
     BRANCH(BR_UNLESS64, 1, R(3).u64 == 0)
     BRANCH(BR_DIVIDES, 2, R(3).u32 * R(4).u64 < R(4).u64)
     BRANCH(BR_DIVIDES_NOT, 2, R(3).u32 * R(4).u64 >= R(4).u64)
+    BRANCH(BR_TEST, 2, (R(3).u32 & (uint32_t)K(4)) != 0)
+    BRANCH(BR_TEST_NOT, 2, (R(3).u32 & (uint32_t)K(4)) == 0)
+    CASE(COUNT_BR)
+    {
+        R(3).u32 = R(4).u32 + (uint32_t)K(5);
+        JUMP();
+        NEXT(0);
+    }
+    COUNT(COUNT_BR_LOOP, 3, 1)
     COUNT(COUNT_BR_IF_LOOP, 3, sum != 0)
     COUNT(COUNT_BR_NE_LOOP, 4, sum != R(6).u32)
     COUNT(COUNT_BR_NE_K_LOOP, 4, sum != (uint32_t)K(6))
@@ -601,7 +728,7 @@ nan_f64:
 
     CASE(CALL)
     {
-        callee = instance->funcs[unit32(pc + 1)];
+        callee = run->instance->funcs[unit32(pc + 1)];
         args = &R(3);
         call_units = 4;
         goto call;
@@ -645,17 +772,17 @@ call: {
     struct call_frame *frame = &run->frames[run->depth++];
     frame->pc = pc + call_units;
     frame->fp = fp;
-    frame->func = func;
-    frame->instance = instance;
-    func = callee;
+    frame->func = run->func;
+    frame->instance = run->instance;
+    run->func = callee;
     fp = args;
     union slot *fill = fp + code->param_cells;
     const uint64_t *image = code->image;
     for (uint32_t i = 0, n = code->image_cells; i < n; i++)
         fill[i].u64 = image[i];
     pc = code->units;
-    if (callee->instance != instance) {
-        instance = callee->instance;
+    if (callee->instance != run->instance) {
+        run->instance = callee->instance;
         RELOAD_MEMORY();
     }
     fuel -= code->entry_cost;
@@ -665,7 +792,7 @@ call: {
 }
 
 call_host: {
-    struct nidus_call host_call = {run, instance};
+    struct nidus_call host_call = {run, run->instance};
     size_t cells = run->head.store->types.items[callee->type].param_cells;
     if (cells < run->head.store->types.items[callee->type].result_cells)
         cells = run->head.store->types.items[callee->type].result_cells;
@@ -701,7 +828,7 @@ call_host: {
 
     CASE(RETURN_CALL)
     {
-        callee = instance->funcs[unit32(pc + 1)];
+        callee = run->instance->funcs[unit32(pc + 1)];
         args = &R(3);
         goto tail_call;
     }
@@ -723,7 +850,7 @@ call_host: {
 tail_call: {
     /* The callee takes the frame over. A host function answers into it and it returns at once. */
     if (callee->host) {
-        struct nidus_call host_call = {run, instance};
+        struct nidus_call host_call = {run, run->instance};
         const struct deftype *type = &run->head.store->types.items[callee->type];
         size_t cells = type->param_cells > type->result_cells ? type->param_cells
                                                               : type->result_cells;
@@ -753,8 +880,8 @@ tail_call: {
         const struct call_frame *frame = &run->frames[--run->depth];
         pc = frame->pc;
         fp = frame->fp;
-        func = frame->func;
-        instance = frame->instance;
+        run->func = frame->func;
+        run->instance = frame->instance;
         RELOAD_MEMORY();
         fuel -= 1;
         if (UNLIKELY(fuel < 0 || answer == NIDUS_HOST_YIELD))
@@ -769,9 +896,9 @@ tail_call: {
     memmove(fp, args, code->param_cells * sizeof *fp);
     for (uint32_t i = 0; i < code->image_cells; i++)
         fp[code->param_cells + i].u64 = code->image[i];
-    func = callee;
+    run->func = callee;
     pc = code->units;
-    instance = callee->instance;
+    run->instance = callee->instance;
     RELOAD_MEMORY();
     fuel -= code->entry_cost;
     if (UNLIKELY(fuel < 0))
@@ -799,9 +926,9 @@ do_return: {
     const struct call_frame *frame = &run->frames[--run->depth];
     pc = frame->pc;
     fp = frame->fp;
-    func = frame->func;
-    if (UNLIKELY(frame->instance != instance)) {
-        instance = frame->instance;
+    run->func = frame->func;
+    if (UNLIKELY(frame->instance != run->instance)) {
+        run->instance = frame->instance;
         RELOAD_MEMORY();
     }
     NEXT(0);
@@ -829,8 +956,7 @@ thrown: {
         goto trapped;
     pc = run->pc;
     fp = run->fp;
-    func = run->func;
-    instance = func->instance;
+    run->instance = run->func->instance;
     RELOAD_MEMORY();
     NEXT(0);
 }
@@ -934,7 +1060,7 @@ thrown: {
     }
     CASE(I31_NEW)
     {
-        R(1).u64 = REF_I31 | (R(2).u32 & 0x7fffffff);
+        R(1).u64 = REF_I31 | R(2).u32 << 1 >> 1;
         NEXT(3);
     }
     CASE(I31_GET_S)
@@ -948,7 +1074,7 @@ thrown: {
     {
         if (UNLIKELY(R(2).u64 == NIDUS_NULL))
             TRAP(NIDUS_TRAP_NULL_REFERENCE);
-        R(1).u32 = R(2).u32 & 0x7fffffff;
+        R(1).u32 = R(2).u32 << 1 >> 1;
         NEXT(3);
     }
     CASE(OBJECT)
@@ -972,12 +1098,12 @@ thrown: {
 
     CASE(MEMORY)
     {
-        TRY_TRAP(interp_memory(instance, fp, pc));
+        TRY_TRAP(interp_memory(run->instance, fp, pc));
         NEXT(11);
     }
     CASE(BULK)
     {
-        TRY_TRAP(interp_bulk(instance, fp, pc));
+        TRY_TRAP(interp_bulk(run->instance, fp, pc));
         RELOAD_MEMORY();
         NEXT(10);
     }
@@ -1027,7 +1153,6 @@ trapped:
 leave:
     run->pc = pc;
     run->fp = fp;
-    run->func = func;
     *fuel_left = fuel;
     return stop;
 }

@@ -93,13 +93,50 @@ static inline uint32_t num_i32_rotr(uint32_t x, uint32_t n) { return x >> (n & 3
 static inline uint64_t num_i64_rotl(uint64_t x, uint64_t n) { return x << (n & 63) | x >> (-n & 63); }
 static inline uint64_t num_i64_rotr(uint64_t x, uint64_t n) { return x >> (n & 63) | x << (-n & 63); }
 
+/* Signed division by way of magnitudes, for b other than zero. The quotient of the smallest integer by -1 comes
+ * out as the smallest integer. */
+static inline uint32_t num_i32_quotient(uint32_t a, uint32_t b)
+{
+    const uint32_t minus_a = (uint32_t)((int32_t)a >> 31);
+    const uint32_t minus_b = (uint32_t)((int32_t)b >> 31);
+    const uint32_t minus = minus_a ^ minus_b;
+    const uint32_t magnitude = ((a ^ minus_a) - minus_a) / ((b ^ minus_b) - minus_b);
+    return (magnitude ^ minus) - minus;
+}
+
+static inline uint32_t num_i32_remainder(uint32_t a, uint32_t b)
+{
+    const uint32_t minus_a = (uint32_t)((int32_t)a >> 31);
+    const uint32_t minus_b = (uint32_t)((int32_t)b >> 31);
+    const uint32_t magnitude = ((a ^ minus_a) - minus_a) % ((b ^ minus_b) - minus_b);
+    return (magnitude ^ minus_a) - minus_a;
+}
+
+static inline uint64_t num_i64_quotient(uint64_t a, uint64_t b)
+{
+    const uint64_t minus_a = (uint64_t)((int64_t)a >> 63);
+    const uint64_t minus_b = (uint64_t)((int64_t)b >> 63);
+    const uint64_t minus = minus_a ^ minus_b;
+    const uint64_t magnitude = ((a ^ minus_a) - minus_a) / ((b ^ minus_b) - minus_b);
+    return (magnitude ^ minus) - minus;
+}
+
+static inline uint64_t num_i64_remainder(uint64_t a, uint64_t b)
+{
+    const uint64_t minus_a = (uint64_t)((int64_t)a >> 63);
+    const uint64_t minus_b = (uint64_t)((int64_t)b >> 63);
+    const uint64_t magnitude = ((a ^ minus_a) - minus_a) % ((b ^ minus_b) - minus_b);
+    return (magnitude ^ minus_a) - minus_a;
+}
+
 static inline enum num_fault num_i32_div_s(uint32_t a, uint32_t b, uint32_t *r)
 {
     if (b == 0)
         return NUM_DIVIDE_BY_ZERO;
-    if (a == UINT32_C(0x80000000) && b == UINT32_MAX)
+    const uint32_t quotient = num_i32_quotient(a, b);
+    if ((int32_t)(a & b & quotient) < 0) /* both negative, and so it */
         return NUM_OVERFLOW;
-    *r = (uint32_t)((int32_t)a / (int32_t)b);
+    *r = quotient;
     return NUM_OK;
 }
 
@@ -115,8 +152,7 @@ static inline enum num_fault num_i32_rem_s(uint32_t a, uint32_t b, uint32_t *r)
 {
     if (b == 0)
         return NUM_DIVIDE_BY_ZERO;
-    /* INT32_MIN % -1 is 0 in wasm and undefined in C */
-    *r = b == UINT32_MAX ? 0 : (uint32_t)((int32_t)a % (int32_t)b);
+    *r = num_i32_remainder(a, b);
     return NUM_OK;
 }
 
@@ -132,9 +168,10 @@ static inline enum num_fault num_i64_div_s(uint64_t a, uint64_t b, uint64_t *r)
 {
     if (b == 0)
         return NUM_DIVIDE_BY_ZERO;
-    if (a == UINT64_C(0x8000000000000000) && b == UINT64_MAX)
+    const uint64_t quotient = num_i64_quotient(a, b);
+    if ((int64_t)(a & b & quotient) < 0) /* both negative, and so it */
         return NUM_OVERFLOW;
-    *r = (uint64_t)((int64_t)a / (int64_t)b);
+    *r = quotient;
     return NUM_OK;
 }
 
@@ -150,7 +187,7 @@ static inline enum num_fault num_i64_rem_s(uint64_t a, uint64_t b, uint64_t *r)
 {
     if (b == 0)
         return NUM_DIVIDE_BY_ZERO;
-    *r = b == UINT64_MAX ? 0 : (uint64_t)((int64_t)a % (int64_t)b);
+    *r = num_i64_remainder(a, b);
     return NUM_OK;
 }
 

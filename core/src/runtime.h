@@ -136,6 +136,7 @@ struct nidus_run {
     const uint16_t *pc;
     union slot *fp;
     struct nidus_func *func; /* the one executing; &stub at the very bottom */
+    struct nidus_instance *instance; /* its instance, while the loop executes */
     struct call_frame *frames;
     uint32_t depth;
     uint32_t frame_room;

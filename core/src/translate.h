@@ -192,6 +192,40 @@ NIDUS_CHECK enum nidus_code control_conditional(struct translator *t, struct bra
 void control_land(struct translator *t, uint32_t field);
 void control_unreachable(struct translator *t);
 
+/* ---- two operations as one (translate_fuse.c) ---- */
+
+/* The latest operation, if its only effect is the popped entry; else NULL. */
+uint16_t *fuse_maker(struct translator *t, const struct entry *entry);
+/* Takes the latest operation back. */
+void fuse_remove(struct translator *t);
+/* A branch on what the latest operation made for it alone. */
+void fuse_branch(struct translator *t, struct branch *branch);
+/* The instruction at hand of popped a and b with the latest operation, which made one of them. */
+NIDUS_CHECK enum nidus_code fuse_combined(struct translator *t, enum width width,
+                                          const struct entry *a, const struct entry *b,
+                                          int *fused);
+/* `binary`, a sum or difference of floats, with a product that is the latest operation. */
+NIDUS_CHECK enum nidus_code fuse_product(struct translator *t, enum op binary,
+                                         const struct entry *a, const struct entry *b, int *fused);
+/* A mask over a shift that is the latest operation. */
+NIDUS_CHECK enum nidus_code fuse_bits(struct translator *t, const struct entry *a, uint16_t mask,
+                                      int *fused);
+/* The latest two operations, where both add constants. */
+void fuse_sums(struct translator *t);
+/* The latest operation makes its value in local `slot`, behind the copies of what the stack has of it. */
+NIDUS_CHECK enum nidus_code fuse_behind_copies(struct translator *t, uint16_t slot);
+
+/* A load or store of memory 0: as it is without an index. */
+struct access {
+    enum op op;
+    enum width width;
+    int stores;
+    uint32_t offset;
+};
+/* With the operation that made the address. */
+NIDUS_CHECK enum nidus_code fuse_address(struct translator *t, const struct access *access,
+                                         const struct entry *address, uint16_t value, int *fused);
+
 /* ---- exceptions (translate_exceptions.c) ---- */
 
 NIDUS_CHECK enum nidus_code exception_instruction(struct translator *t);

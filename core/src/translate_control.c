@@ -119,7 +119,7 @@ static enum op loop_variant(enum op op)
 {
     if (op == OP_BR)
         return OP_BR_LOOP;
-    if (op <= OP_BR_DIVIDES_NOT)
+    if (op <= OP_BR_TEST_NOT)
         return (enum op)(op + (OP_BR_IF_LOOP - OP_BR_IF));
     if (op >= OP_BR_F32_EQ)
         return (enum op)(op + (OP_BR_F32_EQ_LOOP - OP_BR_F32_EQ));
@@ -128,7 +128,7 @@ static enum op loop_variant(enum op op)
 
 static enum op inverse(enum op op)
 {
-    uint32_t first = op <= OP_BR_DIVIDES_NOT ? OP_BR_IF
+    uint32_t first = op <= OP_BR_TEST_NOT ? OP_BR_IF
                      : op < OP_BR_I64_EQ  ? OP_BR_I32_EQ
                      : op < OP_BR_F32_EQ  ? OP_BR_I64_EQ
                      : op < OP_BR_F64_EQ  ? OP_BR_F32_EQ
@@ -140,6 +140,8 @@ static enum op inverse(enum op op)
 static enum op counting(enum op branch)
 {
     switch (branch) {
+    case OP_BR:
+        return OP_COUNT_BR_LOOP;
     case OP_BR_IF:
         return OP_COUNT_BR_IF_LOOP;
     case OP_BR_I32_NE:
@@ -168,16 +170,18 @@ static enum op mirror(enum op branch)
                                       : OP_COUNT;
 }
 
-/* The latest operation counts and the branch back compares what it counted: they become one. */
+/* The latest operation counts and the branch back compares what it counted, or the jump does not care: they
+ * become one. */
 static enum nidus_code count_and_branch(struct translator *t, struct branch branch,
                                         struct label *label, int *fused)
 {
     const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
+    const int back = label->op == WASM_LOOP;
     *fused = 0;
-    if (!maker || maker[0] != OP_I32_ADD_K)
+    if (!maker || maker[0] != OP_I32_ADD_K || (!back && branch.op != OP_BR))
         return NIDUS_OK;
-    enum op op = counting(branch.op);
-    if (maker[1] != branch.a) {
+    enum op op = back ? counting(branch.op) : OP_COUNT_BR;
+    if (branch.op != OP_BR && maker[1] != branch.a) {
         op = counting(mirror(branch.op));
         if (op == OP_COUNT || maker[1] != branch.b)
             return NIDUS_OK;
@@ -195,9 +199,10 @@ static enum nidus_code count_and_branch(struct translator *t, struct branch bran
     emit(t, d);
     emit(t, a);
     emit(t, k);
-    if (op != OP_COUNT_BR_IF_LOOP)
+    if (branch.fields > 1)
         emit(t, branch.b);
-    emit(t, charge(t));
+    if (back)
+        emit(t, charge(t));
     *fused = 1;
     return NIDUS_OK;
 }
@@ -207,8 +212,7 @@ enum nidus_code control_branch(struct translator *t, struct branch branch, struc
 {
     int back = label->op == WASM_LOOP;
     int fused = 0;
-    if (back)
-        TRY(count_and_branch(t, branch, label, &fused));
+    TRY(count_and_branch(t, branch, label, &fused));
     if (fused)
         return NIDUS_OK;
     TRY(emit_op(t, back ? loop_variant(branch.op) : branch.op));
@@ -271,6 +275,11 @@ static enum nidus_code emit_return(struct translator *t)
     struct entry *first = &t->stack.items[t->stack.count - count];
     if (count == 1 && first->width != WIDTH128) {
         uint16_t slot;
+        if (first->width != WIDTH_REF && !t->module->managed && fuse_maker(t, first)) {
+            /* Where the caller wants it. With managed references the first slot may have to keep one. */
+            t->units.items[t->last_dest] = 0;
+            return emit_op(t, OP_RETURN);
+        }
         TRY(use(t, first, &slot));
         TRY(emit_op(t, first->width == WIDTH32 ? OP_RETURN32 : OP_RETURN64));
         emit(t, slot);

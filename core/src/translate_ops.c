@@ -159,46 +159,10 @@ static const struct compare_family *compare_family(uint32_t op)
     return NULL;
 }
 
-/* The latest operation, if its only effect is the popped entry. */
-static uint16_t *maker_of(struct translator *t, const struct entry *entry)
-{
-    if (entry->kind != ENTRY_TEMP || t->last == NO_INDEX || t->last_dest != t->last + 1 ||
-        t->units.items[t->last_dest] != entry->home)
-        return NULL;
-    return &t->units.items[t->last];
-}
-
-/* Takes the latest operation back. */
-static void remove_last(struct translator *t)
-{
-    t->units.count = t->last;
-    t->last = t->previous;
-    t->last_dest = t->previous = NO_INDEX;
-}
-
-/*
- * A branch on whether a remainder by a constant k is zero needs no division: with c = ceil(2^64 / k),
- * a is a multiple of k just where a * c modulo 2^64 is less than c (Lemire, Kaser and Kurz, "Faster
- * remainder by direct computation", 2019; for all 32-bit a and k > 1). c is kept in a constant's slot.
- * This holds for a remainder that is the latest operation and that nothing but the branch reads: no
- * local's.
- */
-static void branch_on_multiple(struct translator *t, struct branch *branch)
-{
-    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
-    uint16_t c;
-    if (!maker || maker[0] != OP_I32_REM_U_K || maker[3] == 1 || maker[1] != branch->a ||
-        branch->a < t->stack_base || !constant_slot(t, UINT64_MAX / maker[3] + 1, &c))
-        return;
-    enum op op = branch->op == OP_BR_UNLESS ? OP_BR_DIVIDES : OP_BR_DIVIDES_NOT;
-    *branch = (struct branch){op, maker[2], c, 2};
-    remove_last(t);
-}
-
 enum nidus_code make_branch(struct translator *t, const struct entry *condition,
                             struct branch *branch)
 {
-    const uint16_t *maker = maker_of(t, condition);
+    const uint16_t *maker = fuse_maker(t, condition);
     if (maker && (maker[0] == OP_I32_EQZ || maker[0] == OP_I64_EQZ)) {
         *branch = (struct branch){
             maker[0] == OP_I32_EQZ ? OP_BR_UNLESS : OP_BR_UNLESS64, maker[2], 0, 1};
@@ -210,19 +174,19 @@ enum nidus_code make_branch(struct translator *t, const struct entry *condition,
         *branch = (struct branch){OP_BR_IF, 0, 0, 1};
         TRY(use(t, condition, &branch->a));
         if (maker)
-            branch_on_multiple(t, branch);
+            fuse_branch(t, branch);
         return NIDUS_OK;
     }
-    remove_last(t);
+    fuse_remove(t);
     if (branch->op == OP_BR_UNLESS)
-        branch_on_multiple(t, branch);
+        fuse_branch(t, branch);
     return NIDUS_OK;
 }
 
 /* eqz of a comparison is the opposite comparison. */
 static int invert_maker(struct translator *t, const struct entry *entry)
 {
-    uint16_t *maker = maker_of(t, entry);
+    uint16_t *maker = fuse_maker(t, entry);
     const struct compare_family *family = maker ? compare_family(maker[0]) : NULL;
     if (!family)
         return 0;
@@ -298,78 +262,6 @@ static int as_immediate(const struct plan *plan, int is64, uint64_t value, uint1
     return *op != 0 && k >= INT16_MIN && k <= INT16_MAX;
 }
 
-/* Sums that are one operation with the latest one, which made an operand for this sum alone: a + (b << k), and
- * a + a field of a struct. */
-static enum op sum_of(uint32_t maker, uint32_t wasm)
-{
-    if (wasm == WASM_I32_ADD)
-        return maker == OP_I32_SHL_K     ? OP_I32_ADD_SHL
-               : maker == OP_STRUCT_GET32 ? OP_I32_ADD_FIELD
-                                          : OP_COUNT;
-    return maker == OP_STRUCT_GET64 ? OP_I64_ADD_FIELD : OP_COUNT;
-}
-
-static enum nidus_code add_made(struct translator *t, const struct plan *plan,
-                                const struct entry *a, const struct entry *b, int *fused)
-{
-    const struct entry *other = a;
-    const uint16_t *maker = maker_of(t, b);
-    *fused = 0;
-    if (!maker && b->kind == ENTRY_LOCAL) {
-        other = b;
-        maker = maker_of(t, a);
-    }
-    enum op op = maker ? sum_of(maker[0], t->op) : OP_COUNT;
-    if (op == OP_COUNT || other->kind == ENTRY_CONST)
-        return NIDUS_OK;
-    uint16_t source = maker[2];
-    uint16_t k = maker[3]; /* or the field's place */
-    uint16_t slot;
-    uint16_t d;
-    remove_last(t);
-    TRY(use(t, other, &slot));
-    TRY(push_temp(t, (enum width)plan->width, &d));
-    TRY(emit_op(t, op));
-    emit_dest(t, d);
-    emit(t, slot);
-    emit(t, source);
-    emit(t, k);
-    *fused = 1;
-    return NIDUS_OK;
-}
-
-/* A sum or difference with a product that is the latest operation and made for it alone. */
-static enum nidus_code add_product(struct translator *t, const struct plan *plan,
-                                   const struct entry *a, const struct entry *b, int *fused)
-{
-    const int is32 = plan->width == WIDTH32;
-    const int is_sum = plan->op == OP_F32_ADD || plan->op == OP_F64_ADD;
-    const struct entry *other = a;
-    const uint16_t *maker = maker_of(t, b);
-    enum op op = is_sum ? OP_F64_MUL_ADD : OP_F64_SUB_MUL;
-    *fused = 0;
-    if (!maker && b->kind == ENTRY_LOCAL) {
-        other = b;
-        maker = maker_of(t, a);
-        op = is_sum ? OP_F64_MUL_ADD : OP_F64_MUL_SUB;
-    }
-    if (!maker || maker[0] != (is32 ? OP_F32_MUL : OP_F64_MUL))
-        return NIDUS_OK;
-    uint16_t factors[] = {maker[2], maker[3]};
-    uint16_t slot;
-    uint16_t d;
-    remove_last(t);
-    TRY(use(t, other, &slot));
-    TRY(push_temp(t, (enum width)plan->width, &d));
-    TRY(emit_op(t, is32 ? (enum op)(op - OP_F64_MUL_ADD + OP_F32_MUL_ADD) : op));
-    emit_dest(t, d);
-    emit(t, factors[0]);
-    emit(t, factors[1]);
-    emit(t, slot);
-    *fused = 1;
-    return NIDUS_OK;
-}
-
 static enum nidus_code binary(struct translator *t, const struct plan *plan)
 {
     struct entry b = pop(t);
@@ -393,15 +285,22 @@ static enum nidus_code binary(struct translator *t, const struct plan *plan)
     uint16_t d;
     int16_t immediate;
     int fused = 0;
-    if (t->op == WASM_I32_ADD || t->op == WASM_I64_ADD)
-        TRY(add_made(t, plan, &a, &b, &fused));
+    if (t->op == WASM_I32_ADD || t->op == WASM_I64_ADD || t->op == WASM_I32_XOR || t->op == WASM_I32_OR ||
+        t->op == WASM_I64_XOR || t->op == WASM_I64_OR)
+        TRY(fuse_combined(t, (enum width)plan->width, &a, &b, &fused));
     else if (plan->op == OP_F32_ADD || plan->op == OP_F32_SUB || plan->op == OP_F64_ADD ||
              plan->op == OP_F64_SUB)
-        TRY(add_product(t, plan, &a, &b, &fused));
+        TRY(fuse_product(t, (enum op)plan->op, &a, &b, &fused));
+    if (!fused && (t->op == WASM_F64_ADD || t->op == WASM_F64_MUL))
+        TRY(fuse_combined(t, WIDTH64, &a, &b, &fused));
     if (fused)
         return NIDUS_OK;
     if (b.kind == ENTRY_CONST &&
         as_immediate(&chosen, b.width == WIDTH64, b.value, &op, &immediate)) {
+        if (op == OP_I32_AND_K)
+            TRY(fuse_bits(t, &a, (uint16_t)immediate, &fused));
+        if (fused)
+            return NIDUS_OK;
         TRY(use(t, &a, &slot_a));
         TRY(push_temp(t, plan->width, &d));
         TRY(emit_op(t, (enum op)op));
@@ -422,96 +321,7 @@ static enum nidus_code binary(struct translator *t, const struct plan *plan)
 
 /* ---- Memory 0 ---- */
 
-/* An address that an addition or array index makes; op is 0 when it is not. */
-struct sum {
-    uint16_t op;
-    uint16_t a;
-    uint16_t b;
-    uint16_t k;
-};
-
-/* The variants of stores lie after those of loads, without the v128 load between them. */
-static uint16_t sum_variant(const struct plan *plan, int immediate)
-{
-    uint32_t member = plan->kind == PLAN_LOAD ? plan->op - OP_LOAD32
-                                              : plan->op - OP_STORE8 + (OP_STORE8_X - OP_LOAD32_X);
-    return (uint16_t)((immediate ? OP_LOAD32_K : OP_LOAD32_X) + member);
-}
-
-static void read_sum(const uint16_t *maker, const struct plan *plan, struct sum *sum)
-{
-    if (maker[0] == OP_I32_ADD || maker[0] == OP_I32_ADD_K) {
-        sum->op = sum_variant(plan, maker[0] == OP_I32_ADD_K);
-        sum->a = maker[2];
-        sum->b = maker[3];
-    } else if (maker[0] == OP_I32_ADD_SHL && (plan->op == OP_LOAD32 || plan->op == OP_LOAD64)) {
-        sum->op = plan->op == OP_LOAD32 ? OP_LOAD32_S : OP_LOAD64_S;
-        sum->a = maker[2];
-        sum->b = maker[3];
-        sum->k = maker[4];
-    }
-}
-
-static void load_sum(struct translator *t, const struct plan *plan, const struct entry *address,
-                     struct sum *sum)
-{
-    const uint16_t *maker = maker_of(t, address);
-    if (!maker)
-        return;
-    read_sum(maker, plan, sum);
-    if (sum->op != 0)
-        remove_last(t);
-}
-
-/* A store's value comes after its address: the addition may be the latest operation, or the one
- * before it when the latest made the value. That one then moves down into the addition's place. */
-static void store_sum(struct translator *t, const struct plan *plan, const struct entry *address,
-                      uint16_t value, struct sum *sum)
-{
-    const uint16_t *maker = maker_of(t, address);
-    if (maker) {
-        read_sum(maker, plan, sum);
-        if (sum->op != 0)
-            remove_last(t);
-        return;
-    }
-    if (address->kind != ENTRY_TEMP || t->previous == NO_INDEX || t->last_dest == NO_INDEX ||
-        t->units.items[t->last_dest] != value || value == address->home)
-        return;
-    maker = &t->units.items[t->previous];
-    uint32_t size = t->last - t->previous;
-    if ((maker[0] != OP_I32_ADD && maker[0] != OP_I32_ADD_K) || maker[1] != address->home ||
-        maker[2] == value || (maker[0] == OP_I32_ADD && maker[3] == value))
-        return;
-    read_sum(maker, plan, sum);
-    memmove(&t->units.items[t->previous], &t->units.items[t->last],
-            (t->units.count - t->last) * sizeof *t->units.items);
-    t->units.count -= size;
-    if (t->previous <= t->watch && t->watch < t->units.count)
-        t->watch_offset = t->last_offset;
-    emit_barrier(t);
-}
-
-static enum nidus_code emit_sum(struct translator *t, const struct plan *plan,
-                                const struct sum *sum, uint16_t value, uint16_t offset)
-{
-    uint16_t d;
-    if (plan->kind == PLAN_LOAD)
-        TRY(push_temp(t, plan->width, &d));
-    TRY(emit_op(t, (enum op)sum->op));
-    if (plan->kind == PLAN_LOAD)
-        emit_dest(t, d);
-    emit(t, sum->a);
-    emit(t, sum->b);
-    if (plan->kind == PLAN_STORE)
-        emit(t, value);
-    if (sum->op == OP_LOAD32_S || sum->op == OP_LOAD64_S)
-        emit(t, sum->k);
-    emit(t, offset);
-    return NIDUS_OK;
-}
-
-static enum nidus_code access(struct translator *t, const struct plan *plan)
+static enum nidus_code memory_access(struct translator *t, const struct plan *plan)
 {
     const uint8_t *at = t->reader.at;
     uint32_t flags;
@@ -529,15 +339,12 @@ static enum nidus_code access(struct translator *t, const struct plan *plan)
     if (plan->kind == PLAN_STORE)
         TRY(use_popped(t, &value));
     struct entry entry = pop(t);
-    if (!far) {
-        struct sum sum = {0};
-        if (plan->kind == PLAN_LOAD)
-            load_sum(t, plan, &entry, &sum);
-        else
-            store_sum(t, plan, &entry, value, &sum);
-        if (sum.op != 0)
-            return emit_sum(t, plan, &sum, value, (uint16_t)offset);
-    }
+    const struct access access = {(enum op)plan->op, (enum width)plan->width,
+                                  plan->kind == PLAN_STORE, (uint32_t)offset};
+    int fused;
+    TRY(fuse_address(t, &access, &entry, value, &fused));
+    if (fused)
+        return NIDUS_OK;
     TRY(use(t, &entry, &address));
     if (plan->kind == PLAN_LOAD)
         TRY(push_temp(t, plan->width, &d));
@@ -568,6 +375,12 @@ static enum nidus_code local_set(struct translator *t, uint32_t local, int tee)
     if (entry.kind == ENTRY_TEMP && refs == 0 && t->last != NO_INDEX && t->last_dest != NO_INDEX &&
         t->units.items[t->last_dest] == entry.home) {
         t->units.items[t->last_dest] = slot;
+        fuse_sums(t);
+        return tee ? push_local(t, local) : NIDUS_OK;
+    }
+    if (refs > 0 && !t->module->managed && fuse_maker(t, &entry)) {
+        /* Nothing that the operation reads is overwritten: those entries lie below it. */
+        TRY(fuse_behind_copies(t, slot));
         return tee ? push_local(t, local) : NIDUS_OK;
     }
     if (entry.kind == ENTRY_LOCAL && entry.local == slot)
@@ -610,15 +423,23 @@ static enum nidus_code select_value(struct translator *t)
     uint16_t b;
     uint16_t c;
     uint16_t d;
-    TRY(use_popped(t, &c));
+    struct entry condition = pop(t);
+    const uint16_t *maker = fuse_maker(t, &condition);
+    int exchanged = maker && maker[0] == OP_I32_EQZ;
+    if (exchanged) {
+        c = maker[2];
+        fuse_remove(t);
+    } else {
+        TRY(use(t, &condition, &c));
+    }
     TRY(use_popped(t, &b));
     enum width width = t->stack.items[t->stack.count - 1].width;
     TRY(use_popped(t, &a));
     TRY(push_temp(t, width, &d));
     TRY(emit_op(t, (enum op)ops[width]));
     emit_dest(t, d);
-    emit(t, a);
-    emit(t, b);
+    emit(t, exchanged ? b : a);
+    emit(t, exchanged ? a : b);
     emit(t, c);
     return NIDUS_OK;
 }
@@ -706,7 +527,7 @@ enum nidus_code plain_instruction(struct translator *t)
         return binary(t, plan);
     case PLAN_LOAD:
     case PLAN_STORE:
-        return access(t, plan);
+        return memory_access(t, plan);
     default:
         break;
     }

@@ -1,0 +1,354 @@
+/*
+ * Two operations as one: what an interpreter saves most by is a dispatch. Every fusion looks at the latest operation,
+ * or the latest two, behind the last point where a jump may land, and takes it back; each pair here is one
+ * that compilers make of ordinary code: indices of arrays, hashes and random numbers, bit fields, pointers that
+ * advance, loops.
+ */
+#include "translate.h"
+
+#include <string.h>
+
+/* The latest operation, if its only effect is the popped entry. */
+uint16_t *fuse_maker(struct translator *t, const struct entry *entry)
+{
+    if (entry->kind != ENTRY_TEMP || t->last == NO_INDEX || t->last_dest != t->last + 1 ||
+        t->units.items[t->last_dest] != entry->home)
+        return NULL;
+    return &t->units.items[t->last];
+}
+
+/* Takes the latest operation back. */
+void fuse_remove(struct translator *t)
+{
+    t->units.count = t->last;
+    t->last = t->previous;
+    t->last_dest = t->previous = NO_INDEX;
+}
+
+/* ---- Branches ---- */
+
+/*
+ * A branch on whether a remainder by a constant k is zero needs no division: with c = ceil(2^64 / k),
+ * a is a multiple of k just where a * c modulo 2^64 is less than c (Lemire, Kaser and Kurz, "Faster
+ * remainder by direct computation", 2019; for all 32-bit a and k > 1). c is kept in a constant's slot.
+ * This holds for a remainder that is the latest operation and that nothing but the branch reads: no
+ * local's.
+ */
+static void branch_on_multiple(struct translator *t, struct branch *branch)
+{
+    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
+    uint16_t c;
+    if (!maker || maker[0] != OP_I32_REM_U_K || maker[3] == 1 || maker[1] != branch->a ||
+        branch->a < t->stack_base || !constant_slot(t, UINT64_MAX / maker[3] + 1, &c))
+        return;
+    enum op op = branch->op == OP_BR_UNLESS ? OP_BR_DIVIDES : OP_BR_DIVIDES_NOT;
+    *branch = (struct branch){op, maker[2], c, 2};
+    fuse_remove(t);
+}
+
+/* A branch on some bits of a value, the latest operation masking them for the branch alone. */
+static void branch_on_bits(struct translator *t, struct branch *branch)
+{
+    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
+    if (!maker || maker[0] != OP_I32_AND_K || maker[1] != branch->a || branch->a < t->stack_base)
+        return;
+    enum op op = branch->op == OP_BR_UNLESS ? OP_BR_TEST_NOT : OP_BR_TEST;
+    *branch = (struct branch){op, maker[2], maker[3], 2};
+    fuse_remove(t);
+}
+
+void fuse_branch(struct translator *t, struct branch *branch)
+{
+    branch_on_multiple(t, branch);
+    if (branch->op == OP_BR_IF || branch->op == OP_BR_UNLESS)
+        branch_on_bits(t, branch);
+}
+
+/* ---- Two operations as one ---- */
+
+/* What the instruction at hand makes with the latest operation, which made an operand for it alone; OP_COUNT for
+ * nothing. */
+static enum op combination(uint32_t maker, uint32_t wasm)
+{
+    switch (wasm) {
+    case WASM_I32_ADD:
+        return maker == OP_I32_SHL_K       ? OP_I32_ADD_SHL
+               : maker == OP_I32_MUL_K     ? OP_I32_ADD_MUL_K
+               : maker == OP_I32_MUL       ? OP_I32_ADD_MUL
+               : maker == OP_I32_ADD       ? OP_I32_ADD_ADD
+               : maker == OP_LOAD32        ? OP_I32_ADD_LOAD
+               : maker == OP_STRUCT_GET32 ? OP_I32_ADD_FIELD
+                                           : OP_COUNT;
+    case WASM_I64_ADD:
+        return maker == OP_STRUCT_GET64 ? OP_I64_ADD_FIELD : OP_COUNT;
+    case WASM_I32_XOR:
+        return maker == OP_I32_SHL_K     ? OP_I32_XOR_SHL
+               : maker == OP_I32_SHR_U_K ? OP_I32_XOR_SHR_U
+               : maker == OP_I32_ROTL_K  ? OP_I32_XOR_ROTL
+                                         : OP_COUNT;
+    case WASM_I32_OR:
+        return maker == OP_I32_SHL_K ? OP_I32_OR_SHL : OP_COUNT;
+    case WASM_I64_XOR:
+        return maker == OP_I64_SHL_K     ? OP_I64_XOR_SHL
+               : maker == OP_I64_SHR_U_K ? OP_I64_XOR_SHR_U
+               : maker == OP_I64_ROTL_K  ? OP_I64_XOR_ROTL
+                                         : OP_COUNT;
+    case WASM_I64_OR:
+        return maker == OP_I64_SHL_K ? OP_I64_OR_SHL : OP_COUNT;
+    case WASM_F64_ADD:
+        return maker == OP_LOAD64 ? OP_F64_ADD_LOAD : OP_COUNT;
+    case WASM_F64_MUL:
+        return maker == OP_LOAD64 ? OP_F64_MUL_LOAD : OP_COUNT;
+    default:
+        return OP_COUNT;
+    }
+}
+
+enum nidus_code fuse_combined(struct translator *t, enum width width, const struct entry *a,
+                              const struct entry *b, int *fused)
+{
+    const struct entry *other = a;
+    const uint16_t *maker = fuse_maker(t, b);
+    *fused = 0;
+    if (!maker && b->kind == ENTRY_LOCAL) {
+        other = b;
+        maker = fuse_maker(t, a);
+    }
+    enum op op = maker ? combination(maker[0], t->op) : OP_COUNT;
+    if (op == OP_COUNT || other->kind == ENTRY_CONST)
+        return NIDUS_OK;
+    const uint16_t source = maker[2];
+    const uint16_t k = maker[3]; /* or the second factor, or where a field or the memory is */
+    const size_t offset = t->last_offset;
+    uint16_t slot;
+    uint16_t d;
+    fuse_remove(t);
+    TRY(use(t, other, &slot));
+    TRY(push_temp(t, width, &d));
+    TRY(emit_op(t, op));
+    emit_dest(t, d);
+    emit(t, slot);
+    emit(t, source);
+    emit(t, k);
+    /* What may trap is the latest operation's instruction. */
+    t->last_offset = offset;
+    if (t->last <= t->watch)
+        t->watch_offset = offset;
+    *fused = 1;
+    return NIDUS_OK;
+}
+
+enum nidus_code fuse_bits(struct translator *t, const struct entry *a, uint16_t mask, int *fused)
+{
+    const uint16_t *maker = fuse_maker(t, a);
+    uint16_t d;
+    *fused = maker && maker[0] == OP_I32_SHR_U_K;
+    if (!*fused)
+        return NIDUS_OK;
+    const uint16_t source = maker[2];
+    const uint16_t k = maker[3];
+    fuse_remove(t);
+    TRY(push_temp(t, WIDTH32, &d));
+    TRY(emit_op(t, OP_I32_SHR_U_AND));
+    emit_dest(t, d);
+    emit(t, source);
+    emit(t, k);
+    emit(t, mask);
+    return NIDUS_OK;
+}
+
+/* A sum or difference with a product that is the latest operation and made for it alone. */
+enum nidus_code fuse_product(struct translator *t, enum op binary, const struct entry *a,
+                              const struct entry *b, int *fused)
+{
+    const int is32 = binary == OP_F32_ADD || binary == OP_F32_SUB;
+    const int is_sum = binary == OP_F32_ADD || binary == OP_F64_ADD;
+    const struct entry *other = a;
+    const uint16_t *maker = fuse_maker(t, b);
+    enum op op = is_sum ? OP_F64_MUL_ADD : OP_F64_SUB_MUL;
+    *fused = 0;
+    if (!maker && b->kind == ENTRY_LOCAL) {
+        other = b;
+        maker = fuse_maker(t, a);
+        op = is_sum ? OP_F64_MUL_ADD : OP_F64_MUL_SUB;
+    }
+    if (!maker || maker[0] != (is32 ? OP_F32_MUL : OP_F64_MUL))
+        return NIDUS_OK;
+    uint16_t factors[] = {maker[2], maker[3]};
+    uint16_t slot;
+    uint16_t d;
+    fuse_remove(t);
+    TRY(use(t, other, &slot));
+    TRY(push_temp(t, is32 ? WIDTH32 : WIDTH64, &d));
+    TRY(emit_op(t, is32 ? (enum op)(op - OP_F64_MUL_ADD + OP_F32_MUL_ADD) : op));
+    emit_dest(t, d);
+    emit(t, factors[0]);
+    emit(t, factors[1]);
+    emit(t, slot);
+    *fused = 1;
+    return NIDUS_OK;
+}
+
+/* ---- Sums in locals ---- */
+
+void fuse_sums(struct translator *t)
+{
+    uint16_t *units = t->units.items;
+    if (t->previous == NO_INDEX || t->last != t->previous + 4 || units[t->last] != OP_I32_ADD_K ||
+        units[t->previous] != OP_I32_ADD_K)
+        return;
+    units[t->previous] = OP_I32_ADD_K2;
+    memmove(&units[t->last], &units[t->last + 1], 3 * sizeof *units);
+    t->units.count--;
+    t->last = t->previous;
+    t->last_dest = t->previous = NO_INDEX;
+}
+
+enum nidus_code fuse_behind_copies(struct translator *t, uint16_t slot)
+{
+    uint16_t units[12]; /* only objects are made by longer ones */
+    const uint32_t count = t->units.count - t->last;
+    const size_t offset = t->last_offset;
+    memcpy(units, &t->units.items[t->last], count * sizeof *units);
+    units[1] = slot;
+    fuse_remove(t);
+    TRY(preserve(t, slot));
+    const uint16_t *copy = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
+    if (units[0] == OP_I32_ADD_K && units[2] == slot && copy && copy[0] == OP_COPY32 &&
+        copy[2] == slot) {
+        units[0] = OP_I32_ADD_K_AFTER;
+        units[1] = copy[1];
+        fuse_remove(t);
+    }
+    TRY(emit_op(t, (enum op)units[0]));
+    TRY(emit_room(t, count));
+    for (uint32_t i = 1; i < count; i++)
+        emit(t, units[i]);
+    if (units[0] != OP_I32_ADD_K_AFTER) /* which makes two values */
+        t->last_dest = t->last + 1;
+    t->last_offset = offset;
+    if (t->last <= t->watch)
+        t->watch_offset = offset;
+    return NIDUS_OK;
+}
+
+/* ---- Addresses ---- */
+
+/* An address that an addition or array index makes; op is 0 when it is not. */
+struct sum {
+    uint16_t op;
+    uint16_t a;
+    uint16_t b;
+    uint16_t k;
+};
+
+/* The variants of stores lie after those of loads, without the v128 load between them. */
+static uint16_t sum_variant(const struct access *access, int immediate)
+{
+    uint32_t member = !access->stores ? access->op - OP_LOAD32
+                                              : access->op - OP_STORE8 + (OP_STORE8_X - OP_LOAD32_X);
+    return (uint16_t)((immediate ? OP_LOAD32_K : OP_LOAD32_X) + member);
+}
+
+/* An array that stands still has its own address as the offset, which may be far. */
+static enum op shifted_variant(uint32_t op)
+{
+    return op == OP_LOAD32    ? OP_LOAD32_SHL
+           : op == OP_LOAD64  ? OP_LOAD64_SHL
+           : op == OP_STORE32 ? OP_STORE32_SHL
+           : op == OP_STORE64 ? OP_STORE64_SHL
+                              : OP_COUNT;
+}
+
+static void read_sum(const uint16_t *maker, const struct access *access, struct sum *sum)
+{
+    if (maker[0] == OP_I32_SHL_K && shifted_variant(access->op) != OP_COUNT) {
+        sum->op = (uint16_t)shifted_variant(access->op);
+        sum->a = maker[2];
+        sum->b = maker[3];
+    } else if (access->offset > UINT16_MAX) {
+        return;
+    } else if (maker[0] == OP_I32_ADD || maker[0] == OP_I32_ADD_K) {
+        sum->op = sum_variant(access, maker[0] == OP_I32_ADD_K);
+        sum->a = maker[2];
+        sum->b = maker[3];
+    } else if (maker[0] == OP_I32_ADD_SHL && (access->op == OP_LOAD32 || access->op == OP_LOAD64)) {
+        sum->op = access->op == OP_LOAD32 ? OP_LOAD32_S : OP_LOAD64_S;
+        sum->a = maker[2];
+        sum->b = maker[3];
+        sum->k = maker[4];
+    }
+}
+
+static void load_sum(struct translator *t, const struct access *access, const struct entry *address,
+                     struct sum *sum)
+{
+    const uint16_t *maker = fuse_maker(t, address);
+    if (!maker)
+        return;
+    read_sum(maker, access, sum);
+    if (sum->op != 0)
+        fuse_remove(t);
+}
+
+/* A store's value comes after its address: the addition may be the latest operation, or the one
+ * before it when the latest made the value. That one then moves down into the addition's place. */
+static void store_sum(struct translator *t, const struct access *access, const struct entry *address,
+                      uint16_t value, struct sum *sum)
+{
+    const uint16_t *maker = fuse_maker(t, address);
+    if (maker) {
+        read_sum(maker, access, sum);
+        if (sum->op != 0)
+            fuse_remove(t);
+        return;
+    }
+    if (address->kind != ENTRY_TEMP || t->previous == NO_INDEX || t->last_dest == NO_INDEX ||
+        t->units.items[t->last_dest] != value || value == address->home)
+        return;
+    maker = &t->units.items[t->previous];
+    uint32_t size = t->last - t->previous;
+    if ((maker[0] != OP_I32_ADD && maker[0] != OP_I32_ADD_K && maker[0] != OP_I32_SHL_K) ||
+        maker[1] != address->home || maker[2] == value ||
+        (maker[0] == OP_I32_ADD && maker[3] == value))
+        return;
+    read_sum(maker, access, sum);
+    if (sum->op == 0)
+        return;
+    memmove(&t->units.items[t->previous], &t->units.items[t->last],
+            (t->units.count - t->last) * sizeof *t->units.items);
+    t->units.count -= size;
+    if (t->previous <= t->watch && t->watch < t->units.count)
+        t->watch_offset = t->last_offset;
+    emit_barrier(t);
+}
+
+enum nidus_code fuse_address(struct translator *t, const struct access *access,
+                             const struct entry *address, uint16_t value, int *fused)
+{
+    struct sum sum = {0};
+    uint16_t d;
+    if (access->stores)
+        store_sum(t, access, address, value, &sum);
+    else
+        load_sum(t, access, address, &sum);
+    *fused = sum.op != 0;
+    if (!*fused)
+        return NIDUS_OK;
+    if (!access->stores)
+        TRY(push_temp(t, access->width, &d));
+    TRY(emit_op(t, (enum op)sum.op));
+    if (!access->stores)
+        emit_dest(t, d);
+    emit(t, sum.a);
+    emit(t, sum.b);
+    if (access->stores)
+        emit(t, value);
+    if (sum.op == OP_LOAD32_S || sum.op == OP_LOAD64_S)
+        emit(t, sum.k);
+    if (shifted_variant(access->op) == (enum op)sum.op)
+        emit32(t, access->offset);
+    else
+        emit(t, (uint16_t)access->offset);
+    return NIDUS_OK;
+}
