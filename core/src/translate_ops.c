@@ -388,7 +388,10 @@ static enum nidus_code local_set(struct translator *t, uint32_t local, int tee)
     if (refs > 0)
         TRY(preserve(t, slot));
     if (entry.kind == ENTRY_CONST) {
-        TRY(emit_constant(t, entry.width, slot, entry.value));
+        /* Compilers set to zero at the start of a function what is zero there. */
+        if (t->units.count > 0 || t->loop_depth > 0 || entry.value != 0 ||
+            local < t->type->shape.param_count)
+            TRY(emit_constant(t, entry.width, slot, entry.value));
         return tee ? push_constant(t, entry.width, entry.value) : NIDUS_OK;
     }
     uint16_t from;
