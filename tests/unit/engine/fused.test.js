@@ -140,3 +140,149 @@ test("a sum with a field reads it, and names what is null", async () => {
   ])
     assert.throws(() => exports[/** @type {string} */ (name)](x, 0), /null structure reference/);
 });
+
+test("arithmetic that is fused computes what its parts do", async () => {
+  const a = "(local.get $a)";
+  const b = "(local.get $b)";
+  const wide = (/** @type {string} */ of) =>
+    `(i64.mul (i64.extend_i32_s ${of}) (i64.const 4294967311))`;
+  /** @type {string[]} */
+  const i32 = [];
+  /** @type {string[]} */
+  const i64 = [];
+  for (const k of [0, 1, 7, 31]) {
+    for (const [op, shift] of [
+      ["xor", "shl"],
+      ["xor", "shr_u"],
+      ["xor", "rotl"],
+      ["xor", "rotr"],
+      ["or", "shl"],
+      ["add", "shl"],
+    ]) {
+      for (const [list, t, x, y, n] of /** @type {const} */ ([
+        [i32, "i32", a, b, k],
+        [i64, "i64", wide(a), wide(b), 2 * k + 1],
+      ])) {
+        const shifted = `(${t}.${shift} ${x} (${t}.const ${n}))`;
+        list.push(`(${t}.${op} ${y} ${shifted})`, `(${t}.${op} ${shifted} ${y})`);
+        list.push(`(${t}.${op} ${shifted} (${t}.${shift} ${y} (${t}.const ${n})))`);
+      }
+    }
+    i32.push(`(i32.and (i32.shr_u ${a} (i32.const ${k})) (i32.const ${k * 5 - 3}))`);
+  }
+  for (const k of [-32768, -3, 33, 32767, 100000])
+    i32.push(`(i32.add (i32.mul ${a} (i32.const ${k})) ${b})`);
+  i32.push(`(i32.add (i32.mul ${a} ${b}) ${a})`, `(i32.add (i32.add ${a} ${b}) ${b})`);
+  i32.push(`(select ${a} ${b} (i32.eqz ${a}))`, `(select ${a} (i32.const 9) (i32.eqz ${b}))`);
+  for (const k of [1, -2, 0x4000, -0x8000]) {
+    const bits = `(i32.and ${a} (i32.const ${k}))`;
+    i32.push(`(if (result i32) ${bits} (then (i32.const 1)) (else (i32.const 2)))`);
+    i32.push(`(if (result i32) (i32.eqz ${bits}) (then (i32.const 1)) (else (i32.const 2)))`);
+  }
+  i32.push(
+    `(loop $l (result i32) (local.set $a (i32.add ${a} (i32.const 1))) (br_if $l (i32.and ${a} (i32.const 1))) ${a})`,
+  );
+  for (const op of ["div_s", "rem_s"])
+    for (const k of [1, 2, 7, 32767]) i32.push(`(i32.${op} ${a} (i32.const ${k}))`);
+  const make = (/** @type {string} */ t) => (/** @type {string} */ body, /** @type {number} */ i) =>
+    `(func (export "${t}_${i}") (param $a i32) (param $b i32) (result ${t}) ${body})`;
+  const text = `(module ${i32.map(make("i32")).join("\n")} ${i64.map(make("i64")).join("\n")})`;
+  const ours = await run(engine, text);
+  const { instance } = await WebAssembly.instantiate(await assemble(text));
+  const theirs = /** @type {Record<string, any>} */ (instance.exports);
+  for (const name of Object.keys(theirs))
+    for (const x of EDGES)
+      for (const y of EDGES)
+        assert.equal(ours[name](x, y), theirs[name](x, y), `${name} of ${x}, ${y}`);
+});
+
+test("what is used after its local has moved on keeps its value, and pairs of counters keep their order", async () => {
+  const text = `(module (memory 1) (data (i32.const 0) "\\01\\02\\03\\04\\05\\06\\07\\08\\09")
+    (func (export "after") (param $p i32) (result i32) (local $sum i32)
+      (local.set $sum (i32.load8_u (local.get $p) (local.set $p (i32.add (local.get $p) (i32.const 1)))))
+      (i32.add (i32.shl (local.get $sum) (i32.const 8)) (local.get $p)))
+    (func (export "twice") (param $p i32) (result i32)
+      (i32.sub (local.get $p) (i32.mul (local.get $p)
+        (local.tee $p (i32.add (local.get $p) (i32.const 5))))))
+    (func (export "both") (param $p i32) (result i32)
+      local.get $p local.get $p
+      (local.set $p (i32.xor (local.get $p) (i32.const 77)))
+      i32.mul local.get $p i32.add)
+    (func (export "chain") (param $p i32) (param $q i32) (result i32)
+      (local.set $p (i32.add (local.get $q) (i32.const 3)))
+      (local.set $q (i32.add (local.get $p) (i32.const -9)))
+      (i32.mul (local.get $p) (local.get $q)))
+    (func (export "zeros") (param $p i32) (result i32) (local $z i32) (local $w i64)
+      (local.set $p (i32.const 0))
+      (local.set $z (i32.const 0))
+      (loop $again
+        (local.set $w (i64.const 0))
+        (local.set $z (i32.add (local.get $z) (i32.const 1)))
+        (local.set $w (i64.add (local.get $w) (i64.const 1)))
+        (br_if $again (i32.lt_u (local.get $z) (i32.const 5))))
+      (i32.add (local.get $p) (i32.wrap_i64 (local.get $w))))
+    (func (export "loop_first") (result i32) (local $z i32) (local $turns i32)
+      (loop $again
+        (local.set $z (i32.const 0))
+        (local.set $z (i32.add (local.get $z) (i32.const 1)))
+        (local.set $turns (i32.add (local.get $turns) (i32.const 1)))
+        (br_if $again (i32.ne (local.get $turns) (i32.const 4))))
+      (local.get $z)))`
+    // A value that is set aside while its local is set, in one operand.
+    .replace(
+      "(local.set $sum (i32.load8_u (local.get $p) (local.set $p (i32.add (local.get $p) (i32.const 1)))))",
+      "local.get $p (local.set $p (i32.add (local.get $p) (i32.const 1))) i32.load8_u local.set $sum",
+    );
+  const ours = await run(engine, text);
+  const { instance } = await WebAssembly.instantiate(await assemble(text));
+  const theirs = /** @type {Record<string, any>} */ (instance.exports);
+  for (const x of [0, 1, 5, 8])
+    for (const name of ["after", "twice", "both", "chain", "zeros", "loop_first"])
+      assert.equal(ours[name](x, x + 11), theirs[name](x, x + 11), `${name} of ${x}`);
+});
+
+test("a fused load or store reaches its place, and traps as itself where that is outside", async () => {
+  const text = `(module (memory 2)
+    (func (export "put") (param $i i32) (param $v i32)
+      (i32.store offset=65540 (i32.shl (local.get $i) (i32.const 2)) (local.get $v)))
+    (func (export "put_sum") (param $i i32) (param $v i32)
+      (i64.store offset=8 (i32.shl (local.get $i) (i32.const 3))
+        (i64.mul (i64.extend_i32_s (local.get $v)) (i64.const 3))))
+    (func (export "get") (param $i i32) (result i32)
+      (i32.load offset=65540 (i32.shl (local.get $i) (i32.const 2))))
+    (func (export "get64") (param $i i32) (result i64)
+      (i64.load offset=8 (i32.shl (local.get $i) (i32.const 3))))
+    (func (export "sum") (param $i i32) (param $x i32) (result i32)
+      (i32.add (local.get $x) (i32.load offset=4 (local.get $i))))
+    (func (export "float") (param $i i32) (param $x f64) (result f64)
+      (f64.mul (f64.add (local.get $x) (f64.load (local.get $i))) (f64.load offset=8 (local.get $i)))))`;
+  const ours = await run(engine, text);
+  const { instance } = await WebAssembly.instantiate(await assemble(text));
+  const theirs = /** @type {Record<string, any>} */ (instance.exports);
+  /** @param {Record<string, any>} it @param {string} name @param {unknown[]} args */
+  const outcome = (it, name, ...args) => {
+    try {
+      return it[name](...args);
+    } catch {
+      return "trap";
+    }
+  };
+  const places = [
+    0, 1, 8000, 8190, 16381, 16382, 16383, 32766, 131064, 131068, -1, -4, 0x3fffffff, 0x40000001,
+  ];
+  for (const i of places) {
+    for (const [name, ...args] of [
+      ["put", i, i ^ 0x55aa55aa],
+      ["put_sum", i, i ^ 0x1234567],
+      ["get", i],
+      ["get64", i],
+      ["sum", i, 7],
+      ["float", i, 0.5],
+    ])
+      assert.equal(
+        outcome(ours, String(name), ...args),
+        outcome(theirs, String(name), ...args),
+        `${name} of ${i}`,
+      );
+  }
+});
