@@ -327,7 +327,7 @@
 
 #define RELOAD_MEMORY()                                                                            \
     do {                                                                                           \
-        const struct nidus_memory *memory = run->instance ? run->instance->memory0 : NULL;                   \
+        const struct nidus_memory *memory = run->instance ? run->instance->memory0 : NULL;         \
         mem = memory ? memory->base : NULL;                                                        \
         mem_length = memory ? memory->length : 0;                                                  \
     } while (0)
@@ -345,7 +345,7 @@
             if (!object)                                                                           \
                 TRAP(NIDUS_TRAP_HEAP);                                                             \
         }                                                                                          \
-        heap_begin(heap, object, run->instance->types[unit32(pc + 2)]);                                 \
+        heap_begin(heap, object, run->instance->types[unit32(pc + 2)]);                            \
         const uint32_t count = (cells);                                                            \
         for (uint32_t i = 0; i < count; i++)                                                       \
             memcpy(object + pc[7 + 2 * i], &fp[pc[6 + 2 * i]], 8);                                 \
