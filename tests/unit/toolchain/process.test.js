@@ -100,7 +100,10 @@ test("a program spawns children, in its folder, with pipes, and learns how they 
       "child in /home/in, 1\nhello you\n1 5\nsignal 6\nnone 127\ngreet 9\n/home/text 126\n-1 1\n1\n",
     );
     assert.match(stderr, /\/home\/spawns was stopped: .*unreachable/);
-    assert.match(stderr, /none: command not found\n.*text is a file that begins with .*, not a WebAssembly module/s);
+    assert.match(
+      stderr,
+      /none: command not found\n.*text is a file that begins with .*, not a WebAssembly module/s,
+    );
     assert.equal(code, 0);
     assert.equal(system.running.size, 0);
     assert.deepEqual(
