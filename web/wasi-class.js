@@ -203,7 +203,13 @@ export class BaseWASI {
             this.#exitCode = code;
             throw EXITED;
           };
-    this.wasiImport = { ...createGate(realm, life, held.pid).exports, proc_exit: exit };
+    const calls = Object.entries(createGate(realm, life, held.pid).exports);
+    // What follows are the functions of another module, for processes.
+    const end = calls.findIndex(([name]) => name === "proc_spawn");
+    this.wasiImport = {
+      .../** @type {Record<string, Function>} */ (Object.fromEntries(calls.slice(0, end))),
+      proc_exit: exit,
+    };
   }
 
   /** What to give `WebAssembly.instantiate` for the program. */
