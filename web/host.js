@@ -23,6 +23,9 @@ const CLOSE = 4;
  *   there is none, or what is wrong
  * @property {(how: number) => number} [shutdown] 1: reading, 2: writing, 4: it is not needed any more
  * @property {boolean} [terminal]
+ * @property {{cols: number, rows: number}} [tty] of a terminal whose line discipline is the kernel's: `read` gives
+ *   keys, `write` takes what the screen gets, and it lies at several descriptors
+ * @property {(state: number) => void} [state] of such a terminal: what `stream_state` of docs/kernel-abi.md tells
  * @property {(() => void) | null} [onready] set by the system, called by the stream
  */
 
@@ -82,6 +85,7 @@ export class Host {
         if (how === CLOSE) this.remove(stream);
         return result;
       },
+      stream_state: (stream, state) => streams.get(stream)?.state?.(state),
       store_segment: (store, out) => this.#stores.get(store)?.segment(out) ?? BADF,
       store_load: (store, ino, index, ptr) =>
         this.#stores.get(store)?.load(ino, index, ptr) ?? BADF,

@@ -271,6 +271,7 @@ export class Runner {
     const instance = await instantiate(module, {
       wasi_snapshot_preview1: gate.exports,
       nidus_process: gate.exports,
+      nidus_tty: gate.exports,
       // Asked for by the modules that import from it, which speak the older snapshot.
       get wasi_unstable() {
         kernel.exports.nidus_process_snapshot0(number, 1);

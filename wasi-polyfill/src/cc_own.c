@@ -6,6 +6,7 @@
 #include "nidus_library.h"
 #include "process_abi_header.h"
 #include "process_header.h"
+#include "tty_header.h"
 
 enum { BLOCK = 512, NAME = 0, MODE = 100, SIZE = 124, SUM = 148, TYPE = 156, MAGIC = 257 };
 
@@ -16,6 +17,7 @@ static const struct {
 } files[] = {
     {"include/nidus/process.h", process_header, sizeof process_header},
     {"include/nidus/process_abi.h", process_abi_header, sizeof process_abi_header},
+    {"include/nidus/tty.h", tty_header, sizeof tty_header},
     {"lib/wasm32-wasip1/libnidus.a", nidus_library, sizeof nidus_library},
 };
 enum { COUNT = sizeof files / sizeof files[0] };

@@ -129,11 +129,6 @@ static wasi_errno_t end_shutdown(struct description *description, uint32_t how) 
   return WASI_ESUCCESS;
 }
 
-static wasi_errno_t end_truncate(struct description *description, uint64_t size) {
-  (void)description, (void)size;
-  return WASI_EINVAL;
-}
-
 static wasi_errno_t end_set_times(struct inode *inode, uint64_t atime, uint64_t mtime) {
   inode->atime = atime;
   inode->mtime = mtime;
@@ -160,7 +155,7 @@ static void end_release(struct inode *inode) {
 static const struct inode_ops end_ops = {.readlink = inode_no_readlink,
                                          .read = end_read,
                                          .write = end_write,
-                                         .truncate = end_truncate,
+                                         .truncate = inode_no_truncate,
                                          .ready = end_ready,
                                          .set_times = end_set_times,
                                          .release = end_release};
@@ -170,7 +165,7 @@ static const struct inode_ops socket_ops = {.readlink = inode_no_readlink,
                                             .write = end_write,
                                             .receive = end_receive,
                                             .shutdown = end_shutdown,
-                                            .truncate = end_truncate,
+                                            .truncate = inode_no_truncate,
                                             .ready = end_ready,
                                             .set_times = end_set_times,
                                             .release = end_release};

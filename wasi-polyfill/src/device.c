@@ -76,23 +76,6 @@ static wasi_errno_t device_write(struct description *description, struct transfe
   return WASI_ESUCCESS;
 }
 
-static wasi_errno_t device_truncate(struct description *description, uint64_t size) {
-  (void)description, (void)size;
-  return WASI_EINVAL;
-}
-
-static wasi_errno_t device_sync(struct description *description, bool data_only, uint64_t *awaited) {
-  (void)description, (void)data_only, (void)awaited;
-  return WASI_EINVAL;
-}
-
-static wasi_errno_t device_set_times(struct inode *inode, uint64_t atime, uint64_t mtime) {
-  inode->atime = atime;
-  inode->mtime = mtime;
-  inode->ctime = inode_now(inode);
-  return WASI_ESUCCESS;
-}
-
 /* The inodes are part of the filesystem, which holds a reference to each. */
 static void device_release(struct inode *inode) { (void)inode; }
 
@@ -101,15 +84,15 @@ static const struct inode_ops folder_ops = {.lookup = device_lookup,
                                             .readlink = inode_no_readlink,
                                             .read = inode_no_read,
                                             .write = inode_no_read,
-                                            .set_times = device_set_times,
+                                            .set_times = inode_put_times,
                                             .release = device_release};
 
 static const struct inode_ops device_ops = {.readlink = inode_no_readlink,
                                             .read = device_read,
                                             .write = device_write,
-                                            .truncate = device_truncate,
-                                            .sync = device_sync,
-                                            .set_times = device_set_times,
+                                            .truncate = inode_no_truncate,
+                                            .sync = inode_no_sync,
+                                            .set_times = inode_put_times,
                                             .release = device_release};
 
 static void devices_destroy(struct filesystem *fs) { free(fs); }
@@ -245,10 +228,10 @@ static wasi_errno_t listener_accept(struct description *description, struct inod
 static const struct inode_ops stream_ops = {.readlink = inode_no_readlink,
                                             .read = stream_read,
                                             .write = stream_write,
-                                            .truncate = device_truncate,
-                                            .sync = device_sync,
+                                            .truncate = inode_no_truncate,
+                                            .sync = inode_no_sync,
                                             .ready = stream_ready,
-                                            .set_times = device_set_times,
+                                            .set_times = inode_put_times,
                                             .release = stream_release};
 
 static const struct inode_ops socket_ops = {.readlink = inode_no_readlink,
@@ -256,20 +239,20 @@ static const struct inode_ops socket_ops = {.readlink = inode_no_readlink,
                                             .write = stream_write,
                                             .receive = socket_receive,
                                             .shutdown = socket_shutdown,
-                                            .truncate = device_truncate,
-                                            .sync = device_sync,
+                                            .truncate = inode_no_truncate,
+                                            .sync = inode_no_sync,
                                             .ready = stream_ready,
-                                            .set_times = device_set_times,
+                                            .set_times = inode_put_times,
                                             .release = stream_release};
 
 static const struct inode_ops listener_ops = {.readlink = inode_no_readlink,
                                               .read = listener_read,
                                               .write = listener_read,
                                               .accept = listener_accept,
-                                              .truncate = device_truncate,
-                                              .sync = device_sync,
+                                              .truncate = inode_no_truncate,
+                                              .sync = inode_no_sync,
                                               .ready = stream_ready,
-                                              .set_times = device_set_times,
+                                              .set_times = inode_put_times,
                                               .release = stream_release};
 
 struct inode *stream_inode_create(struct nidus_system *system, uint32_t stream, uint32_t flags) {

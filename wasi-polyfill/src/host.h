@@ -15,6 +15,7 @@ HOST_IMPORT("stream_write") int32_t import_stream_write(uint32_t stream, const v
 HOST_IMPORT("stream_ready") int32_t import_stream_ready(uint32_t stream);
 HOST_IMPORT("stream_accept") int32_t import_stream_accept(uint32_t listener);
 HOST_IMPORT("stream_shutdown") int32_t import_stream_shutdown(uint32_t stream, uint32_t how);
+HOST_IMPORT("stream_state") void import_stream_state(uint32_t stream, uint32_t state);
 HOST_IMPORT("now") double import_now(void);
 HOST_IMPORT("monotonic") double import_monotonic(void);
 HOST_IMPORT("random") void import_random(void *bytes, uint32_t length);
@@ -53,6 +54,7 @@ HOST_IMPORT("store_close") void import_store_close(uint32_t store);
 #define host_stream_ready(system, stream) ((void)(system), import_stream_ready(stream))
 #define host_stream_accept(system, listener) ((void)(system), import_stream_accept(listener))
 #define host_stream_shutdown(system, ...) ((void)(system), import_stream_shutdown(__VA_ARGS__))
+#define host_stream_state(system, ...) ((void)(system), import_stream_state(__VA_ARGS__))
 /* wasm_clock.c */
 uint64_t wasm_clock(uint32_t id);
 uint64_t wasm_clock_resolution(void);
@@ -71,6 +73,8 @@ uint64_t wasm_clock_resolution(void);
   ((system)->host->stream_accept ? (system)->host->stream_accept((system)->host->context, listener) : -WASI_ENOTSUP)
 #define host_stream_shutdown(system, ...) \
   ((system)->host->stream_shutdown ? (system)->host->stream_shutdown((system)->host->context, __VA_ARGS__) : -WASI_ENOTSUP)
+#define host_stream_state(system, ...) \
+  ((system)->host->stream_state ? (system)->host->stream_state((system)->host->context, __VA_ARGS__) : (void)0)
 #define host_clock(system, id) (system)->host->clock((system)->host->context, id)
 #define host_clock_resolution(system, id) (system)->host->clock_resolution((system)->host->context, id)
 #define host_now(system) (system)->host->now((system)->host->context)

@@ -38,3 +38,20 @@ wasi_errno_t inode_no_readlink(struct inode *inode, char *buffer, uint32_t size,
   (void)inode, (void)buffer, (void)size, (void)length;
   return WASI_EINVAL;
 }
+
+wasi_errno_t inode_no_truncate(struct description *description, uint64_t size) {
+  (void)description, (void)size;
+  return WASI_EINVAL;
+}
+
+wasi_errno_t inode_no_sync(struct description *description, bool data_only, uint64_t *awaited) {
+  (void)description, (void)data_only, (void)awaited;
+  return WASI_EINVAL;
+}
+
+wasi_errno_t inode_put_times(struct inode *inode, uint64_t atime, uint64_t mtime) {
+  inode->atime = atime;
+  inode->mtime = mtime;
+  inode->ctime = inode_now(inode);
+  return WASI_ESUCCESS;
+}

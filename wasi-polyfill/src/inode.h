@@ -131,6 +131,10 @@ uint64_t inode_now(const struct inode *inode);
 bool inode_is_channel(const struct inode *inode);
 
 /* For operations a backend does not have. */
+wasi_errno_t inode_no_truncate(struct description *description, uint64_t size);
+wasi_errno_t inode_no_sync(struct description *description, bool data_only, uint64_t *awaited);
+/* For those that keep their times where they are. */
+wasi_errno_t inode_put_times(struct inode *inode, uint64_t atime, uint64_t mtime);
 wasi_errno_t inode_no_read(struct description *description, struct transfer *transfer, uint64_t offset);
 wasi_errno_t inode_no_readlink(struct inode *inode, char *buffer, uint32_t size, uint32_t *length);
 

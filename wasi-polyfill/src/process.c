@@ -188,7 +188,7 @@ wasi_errno_t process_create(struct process **made, struct nidus_system *system, 
   process->envc = envc;
   process->env_length = env_length;
   process->exit_code = -1;
-  process->wait_deadline = process->time_limit = NIDUS_NO_DEADLINE;
+  process->wait_deadline = process->time_limit = process->read_deadline = NIDUS_NO_DEADLINE;
   process->descriptor_limit = DESCRIPTOR_LIMIT;
   process->most_processes = PROCESS_LIMIT;
   process->parent = 1;

@@ -83,6 +83,8 @@ struct process {
   uint64_t file_size_limit;
   int64_t time_limit;    /* monotonic: when it is ended, NIDUS_NO_DEADLINE for never */
   uint64_t output_left; /* bytes that may still go to streams */
+  int64_t read_deadline; /* when a read of a terminal waits no longer (VTIME), or NIDUS_NO_DEADLINE */
+  uint8_t signalled;     /* a signal that it is sent when its system call is over, or 0 */
 };
 
 /* EINVAL when the strings are not as counted. */

@@ -28,6 +28,14 @@ uint32_t process_group_signal(struct nidus_system *system, uint32_t group, uint3
   return count;
 }
 
+bool process_take_late_signal(struct process *process) {
+  if (!process->signalled) return false;
+  uint32_t signal = process->signalled;
+  process->signalled = 0;
+  process_signal(process, signal);
+  return process->exit_code >= 0;
+}
+
 wasi_errno_t process_disposition(struct process *process, uint32_t signal, uint32_t disposition) {
   if (signal == 0 || signal > SIGNAL_LAST || signal == SIGNAL_KILL || signal == SIGNAL_STOP) return WASI_EINVAL;
   if (disposition > SIGNAL_HANDLE) return WASI_EINVAL;
@@ -36,6 +44,7 @@ wasi_errno_t process_disposition(struct process *process, uint32_t signal, uint3
   if (disposition == SIGNAL_IGNORE) process->ignored |= bit(signal);
   if (disposition == SIGNAL_HANDLE) process->handled |= bit(signal);
   else process->pending &= ~bit(signal);
+  tty_signals_changed(process->system);
   return WASI_ESUCCESS;
 }
 

@@ -38,6 +38,13 @@ MUST_CHECK wasi_errno_t process_disposition(struct process *process, uint32_t si
 /* The lowest pending signal that has a handler, which it takes away; 0 when there is none. */
 uint32_t process_take_signal(struct process *process);
 
+/* To be called when a process has changed what it does about signals: terminals tell their hosts (tty.c). */
+void tty_signals_changed(struct nidus_system *system);
+
+/* Sends it the signal that has come in the middle of its system call (`signalled`), now that this is over; true when
+ * that has ended it: then the call is never made again. */
+MUST_CHECK bool process_take_late_signal(struct process *process);
+
 /* A call that waits is to answer EINTR. */
 static inline bool process_interrupted(const struct process *process) {
   return (process->pending & process->handled) != 0;

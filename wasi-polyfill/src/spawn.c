@@ -46,6 +46,10 @@ static int32_t put(struct spawning *spawning, uint32_t fd, const char *place) {
       int32_t result = nidus_fd_stream(spawning->system, spawning->pid, fd, number_of(place + 2), flags);
       return result < 0 ? fail(spawning, result, "spawn", place) : 0;
     }
+    case 't': {
+      int32_t result = nidus_fd_tty(spawning->system, spawning->pid, fd, number_of(place + 1));
+      return result < 0 ? fail(spawning, result, "spawn", place) : 0;
+    }
     case 'i': {
       const char *colon = strchr(place, ':');
       if (!colon) break;

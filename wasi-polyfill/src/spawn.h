@@ -20,6 +20,7 @@
  *     fPATH       a file, read at descriptor 0, else made or emptied, and written
  *     aPATH       the same, but what it holds stays, and is added to
  *     sFNUMBER    stream NUMBER of the host, with the flags of nidus_fd_stream, which F counts from '0' on
+ *     tNUMBER     the terminal at stream NUMBER of the host (nidus_tty_open)
  *     iFD:PID     what lies at descriptor FD of process PID
  *
  * The working folder must be one, unless the preopens are given. Returns the process id.

@@ -49,7 +49,7 @@ enum {
 #include "syscalls_undef.h"
 
 const char *nidus_syscall_module(uint32_t number) {
-  return number < CALL_proc_spawn ? "wasi_snapshot_preview1" : "nidus_process";
+  return number < CALL_proc_spawn ? "wasi_snapshot_preview1" : number < CALL_tty_get ? "nidus_process" : "nidus_tty";
 }
 
 uint32_t nidus_syscall_count(void) { return sizeof syscalls / sizeof syscalls[0]; }

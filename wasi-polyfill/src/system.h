@@ -19,6 +19,8 @@ struct nidus_system {
   uint32_t mount_capacity;
   uint32_t events;   /* how often something has changed that a parked process may wait for: a pipe, a child, a signal */
   uint64_t channels; /* ends of such made so far */
+  struct tty *ttys;  /* those that the host has not closed, or a process has open */
+  struct process *poller; /* who is in the middle of poll_oneoff, or NULL */
   uint8_t *bounce; /* BOUNCE_SIZE bytes on the way between a guest and the host */
 };
 

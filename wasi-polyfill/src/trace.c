@@ -85,7 +85,11 @@ static const char *const formats[] = {
   ROW(proc_signext, " u")                        \
   ROW(fd_pipe, "@")                              \
   ROW(fd_dup, "d u")                             \
-  ROW(fd_dup2, "dd")
+  ROW(fd_dup2, "dd")                             \
+  ROW(tty_get, "d@")                             \
+  ROW(tty_set, "dd@")                            \
+  ROW(tty_size, "d@")                           \
+  ROW(tty_group, "dd u")
     FORMATS};
 
 /* The rows are in the order of the table of system calls. */

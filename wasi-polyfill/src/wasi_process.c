@@ -190,20 +190,29 @@ static wasi_errno_t poll_descriptor(struct poll *poll, const struct subscription
   return WASI_ESUCCESS;
 }
 
+static wasi_errno_t poll_all(struct poll *poll, uint32_t in, uint32_t nsubscriptions) {
+  for (uint32_t i = 0; i < nsubscriptions; i++) {
+    struct subscription subscription;
+    wasi_errno_t error = subscription_in(poll->process, in + i * subscription_size(poll->process), &subscription);
+    if (error) return error;
+    error = subscription.tag == WASI_EVENTTYPE_CLOCK ? poll_clock(poll, &subscription)
+                                                     : poll_descriptor(poll, &subscription);
+    if (error) return error;
+  }
+  return WASI_ESUCCESS;
+}
+
 wasi_errno_t wasi_poll_oneoff(struct process *process, uint32_t in, uint32_t out, uint32_t nsubscriptions,
                               uint32_t nevents_out) {
   if (nsubscriptions == 0 || nsubscriptions > SUBSCRIPTION_LIMIT) return WASI_EINVAL;
   struct poll poll = {.process = process, .out = out, .deadline = NIDUS_NO_DEADLINE, .first = !process->polling};
   if (poll.first) process->poll_started = host_clock(process->system, WASI_CLOCK_MONOTONIC);
   process->polling = false;
-  for (uint32_t i = 0; i < nsubscriptions; i++) {
-    struct subscription subscription;
-    wasi_errno_t error = subscription_in(process, in + i * subscription_size(process), &subscription);
-    if (error) return error;
-    error = subscription.tag == WASI_EVENTTYPE_CLOCK ? poll_clock(&poll, &subscription)
-                                                     : poll_descriptor(&poll, &subscription);
-    if (error) return error;
-  }
+  process->system->poller = process;
+  wasi_errno_t error = poll_all(&poll, in, nsubscriptions);
+  process->system->poller = NULL;
+  if (error) return error;
+  if (process_take_late_signal(process)) return NIDUS_WOULD_BLOCK;
   if (poll.events == 0) {
     process->polling = true;
     return process_block(process, poll.wait_kinds, poll.deadline);

@@ -254,6 +254,17 @@ int32_t export_fd_pair(uint32_t pid, uint32_t fd, uint32_t other_pid, uint32_t o
 
 EXPORT("nidus_events") uint32_t export_events(void) { return nidus_events(the_system); }
 
+EXPORT("nidus_tty_open") int32_t export_tty_open(uint32_t stream, uint32_t cols, uint32_t rows) {
+  return nidus_tty_open(the_system, stream, cols, rows);
+}
+
+EXPORT("nidus_tty_resize") int32_t export_tty_resize(uint32_t stream, uint32_t cols, uint32_t rows) {
+  return nidus_tty_resize(the_system, stream, cols, rows);
+}
+
+EXPORT("nidus_tty_input") void export_tty_input(void) { nidus_tty_input(the_system); }
+EXPORT("nidus_tty_close") void export_tty_close(uint32_t stream) { nidus_tty_close(the_system, stream); }
+
 EXPORT("nidus_fd_close") int32_t export_fd_close(uint32_t pid, uint32_t fd) {
   return nidus_fd_close(the_system, pid, fd);
 }

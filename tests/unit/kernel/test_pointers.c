@@ -161,7 +161,8 @@ static void addresses_are_checked(struct guest *unused) {
     if (answers) OK(guest_syscall(&guest, call->number, call->arguments));
     guest_stop(&guest);
   }
-  for (uint32_t i = 0; i < SYS_COUNT; i++) require(seen[i]);
+  /* Those of Nidus's own modules are tested with what they are about. */
+  for (uint32_t i = 0; i < SYS_COUNT; i++) require(seen[i] || strncmp(nidus_syscall_module(i), "nidus_", 6) == 0);
   require(tried > 150);
 }
 

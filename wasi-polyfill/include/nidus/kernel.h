@@ -76,6 +76,10 @@ struct nidus_host {
    * kernel's until it calls stream_shutdown with NIDUS_SHUTDOWN_CLOSE. */
   int32_t (*stream_accept)(void *context, uint32_t listener);
   int32_t (*stream_shutdown)(void *context, uint32_t stream, uint32_t how);
+  /* Of a terminal, when it changes; NULL: the host does not want to know. NIDUS_TTY_WAITED: a process waits for what
+   * is typed; from bit 8 the key that ends who is in the foreground by SIGINT, from bit 16 the one for SIGQUIT;
+   * 0 where there is none, or somebody has a handler. */
+  void (*stream_state)(void *context, uint32_t stream, uint32_t state);
   uint64_t (*clock)(void *context, uint32_t id);
   uint64_t (*clock_resolution)(void *context, uint32_t id);
   double (*now)(void *context); /* milliseconds since 1970, for time stamps */
@@ -171,6 +175,7 @@ enum {
   NIDUS_STREAM_LISTENER = 16,
   NIDUS_STREAM_ALL = 31
 };
+enum { NIDUS_TTY_WAITED = 1 };
 enum { NIDUS_ACCESS_READ = 1, NIDUS_ACCESS_WRITE = 2 };
 enum { NIDUS_PREOPEN_CLIMB = 1, NIDUS_PREOPEN_READ_ONLY = 2 };
 
@@ -188,6 +193,19 @@ int32_t nidus_fd_pair(struct nidus_system *system, uint32_t pid, uint32_t fd, ui
  * were blocked on a descriptor; it wraps. */
 uint32_t nidus_events(struct nidus_system *system);
 int32_t nidus_fd_close(struct nidus_system *system, uint32_t pid, uint32_t fd);
+
+/*
+ * A terminal over a stream of the host, which gives the keys, takes what the screen gets, and names it: with a line
+ * discipline (src/tty.h). The end of the stream hangs up: reading answers what was typed, then the end of the file.
+ * The first process that gets it, or the next one after that has ended, is in the foreground and gets its signals.
+ * nidus_tty_input is to be called when keys may have come, or the stream takes bytes again; a signal may have ended
+ * processes then. nidus_tty_close gives the stream back.
+ */
+int32_t nidus_tty_open(struct nidus_system *system, uint32_t stream, uint32_t cols, uint32_t rows);
+int32_t nidus_fd_tty(struct nidus_system *system, uint32_t pid, uint32_t fd, uint32_t stream);
+void nidus_tty_input(struct nidus_system *system);
+int32_t nidus_tty_resize(struct nidus_system *system, uint32_t stream, uint32_t cols, uint32_t rows);
+void nidus_tty_close(struct nidus_system *system, uint32_t stream);
 
 /* The process's calls are (or are no longer) those of wasi_unstable, the snapshot before preview 1: the same
  * functions, of which fd_seek, fd_filestat_get, path_filestat_get and poll_oneoff lay out or number their
@@ -236,8 +254,8 @@ int64_t nidus_wait_deadline(struct nidus_system *system, uint32_t pid);
 /* Milliseconds until then, rounded up; 2^31 - 1 at most, and when there is none. */
 double nidus_wait_time(struct nidus_system *system, uint32_t pid);
 
-/* The functions of wasi_snapshot_preview1, then those of nidus_process: module, number, name, signature ('i' and 'I' for core i32 and
- * i64, proc_exit alone without result) and a call by an array of arguments. */
+/* The functions that guests import, of wasi_snapshot_preview1, then nidus_process, then nidus_tty: number, module, name,
+ * signature ('i' and 'I' for core i32 and i64, proc_exit alone without result) and a call by an array of arguments. */
 uint32_t nidus_syscall_count(void);
 const char *nidus_syscall_module(uint32_t number);
 const char *nidus_syscall_name(uint32_t number);
