@@ -17,11 +17,12 @@
 import { NidusError } from "../web/errors.js";
 import { planStdio } from "../web/stdio.js";
 import { BLOCK, concat, toBytes } from "../web/streams.js";
+import { joinTerminal } from "../web/terminal.js";
 
 /** @typedef {import("../web/host.js").HostStream} HostStream */
 /** @typedef {import("../web/stdio.js").Stdio} Stdio */
 /** @typedef {import("../web/stdio.js").StdioOptions} StdioOptions */
-/** @typedef {Pick<import("../web/spawn.js").Process, "stdin" | "stdout" | "stderr" | "output">} Ends */
+/** @typedef {Pick<import("../web/spawn.js").Process, "stdin" | "stdout" | "stderr" | "output" | "type">} Ends */
 
 /** Bytes a pipe holds before its writer waits. */
 const PIPE_CAPACITY = 256 * 1024;
@@ -293,11 +294,14 @@ export async function planWebStreams(options, patient) {
   if (options.terminal === undefined) {
     out = { stdout: place(options.stdout, "stdout"), stderr: place(options.stderr, "stderr") };
   } else {
-    const screen = place("pipe", "output");
-    out = { stdout: screen, stderr: screen };
-    for (const end of [stdin, screen]) {
-      if (typeof end === "object" && "ready" in end) end.terminal = true;
+    const screen = /** @type {HostStream} */ (place("pipe", "output"));
+    const keys = stdin instanceof InputPipe ? stdin : null;
+    const tty = joinTerminal(keys, screen, options.terminal);
+    if (keys) {
+      stdin = tty;
+      ends.type = (text) => keys.push(toBytes(text).slice());
     }
+    out = { stdout: tty, stderr: tty };
   }
   return { ...planStdio({ ...options, stdin, ...out }), ...ends };
 }

@@ -4,14 +4,16 @@
 
 /** Output bytes a process may have under way to the page before it waits: 256 KiB. */
 export const OUTPUT_WINDOW = 0x4_0000;
-/** What a message costs at least, of that window: many tiny ones are as slow as large ones. */
-export const MESSAGE_COST = 4096;
+/** What a message costs at least, of that window: many tiny ones are slow, too. */
+export const MESSAGE_COST = 512;
 /** The same window where a process cannot wait: beyond it, 16 MiB, writing fails. */
 export const OUTPUT_LIMIT = 0x100_0000;
 /** What is sent at a time at most, and by a program that cannot wait once the page is behind: 64 KiB. */
 export const OUTPUT_PIECE = 0x1_0000;
 /** Typed input, of which a process may have `INPUT_WINDOW` (ring.js) under way, goes in pieces of this size at most: 32 KiB. */
 export const INPUT_PIECE = 0x8000;
+/** How long `^C` may lie at a terminal, while a program computes without a pause, before it is sent as a kill. */
+export const KEY_GRACE = 50;
 /** How long a kill may stay without effect before the worker is replaced. */
 export const KILL_GRACE = 200;
 /** A process that keeps printing lets the worker take messages after this time. */

@@ -229,12 +229,13 @@ export class Nidus {
      */
     this.spawn = async (command, args = [], { signal, ...settings } = {}) => {
       signal?.throwIfAborted();
+      const terminal = settings.terminal && (await import("./page-terminal.js"));
       const id = ++lastId;
       const { process, events, ring } = createProcess(
         (...told) => worker.postMessage([null, "tell", [id, ...told]]),
         (by) => stop(undefined, by),
         this.capabilities.waiting === "shared",
-        Boolean(settings.terminal),
+        terminal?.createTerminal,
       );
       watch(signal, () => process.kill("SIGKILL"), process.exit).then(() => targets.delete(id));
       try {

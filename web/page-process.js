@@ -11,7 +11,7 @@
 import { NidusError, signalNumber } from "./errors.js";
 import { INPUT_PIECE, KILL_GRACE, MESSAGE_COST } from "./limits.js";
 import { ACKED, ENDED, HEAD, INPUT_WINDOW, KILLED, POSTED, createRing } from "./ring.js";
-import { toBytes } from "./streams.js";
+import { concat, toBytes } from "./streams.js";
 
 /** @typedef {import("./protocol.js").ExitStatus} ExitStatus */
 /** @typedef {import("./protocol.js").ProcessEvents} ProcessEvents */
@@ -33,6 +33,9 @@ import { toBytes } from "./streams.js";
  * @property {WritableStream<Uint8Array | string>} stdin what the program reads from descriptor 0; closing
  *   it is the end of its input
  * @property {boolean} waiting whether the program waits for input now
+ * @property {(text: string | Uint8Array) => void} type on a terminal: as if keys were pressed there, in bytes as
+ *   terminals send them. What is typed at a program that has ended goes nowhere
+ * @property {(cols: number, rows: number) => void} resize tells the terminal how large its window is now
  * @property {((waiting: boolean) => void) | null} onwaiting told when the program begins (`true`) and ends
  *   (`false`) to wait for input; at once, if it waits
  * @property {(signal?: string) => boolean} kill sends the process a signal, `SIGTERM` if nothing else is said, which ends
@@ -44,7 +47,7 @@ import { toBytes } from "./streams.js";
  * @param {(word: number, value: number | Uint8Array) => void} post to the worker, for ring.js
  * @param {(signal: string) => void} stuck a kill had no effect in time
  * @param {boolean} shared the process waits for input synchronously
- * @param {boolean} terminal
+ * @param {typeof import("./page-terminal.js").createTerminal} [terminal] all three of its streams are one
  */
 export function createProcess(post, stuck, shared, terminal) {
   const ring = createRing(shared);
@@ -78,10 +81,27 @@ export function createProcess(post, stuck, shared, terminal) {
   };
 
   const end = () => tell(ENDED, 1);
+
+  /** @param {Uint8Array} bytes */
+  const feed = async (bytes) => {
+    for (let at = 0; at < bytes.length; at += INPUT_PIECE) {
+      while (!ended && sent > INPUT_WINDOW - INPUT_PIECE) {
+        await new Promise((resolve) => (room = resolve));
+      }
+      if (ended) throw new NidusError("EPIPE", "EPIPE: broken pipe, write: the process has ended");
+      const part = bytes.slice(at, at + INPUT_PIECE);
+      sent += part.length;
+      tell(HEAD, part);
+      if (keys) keys.sent(part);
+      else wait(false);
+    }
+  };
+
   /** @param {number} cost */
   const credit = (cost) => tell(ACKED, cost);
   const first = incoming(credit);
   const second = terminal ? first : incoming(credit);
+  const keys = terminal?.(feed, tell, (signal) => process.kill(signal));
 
   /** @type {PageProcess} */
   const process = {
@@ -92,20 +112,7 @@ export function createProcess(post, stuck, shared, terminal) {
     stdout: first.readable,
     stderr: second.readable,
     stdin: new WritableStream({
-      async write(chunk) {
-        const bytes = toBytes(chunk);
-        for (let at = 0; at < bytes.length; at += INPUT_PIECE) {
-          while (!ended && sent > INPUT_WINDOW - INPUT_PIECE) {
-            await new Promise((resolve) => (room = resolve));
-          }
-          if (ended)
-            throw new NidusError("EPIPE", "EPIPE: broken pipe, write: the process has ended");
-          const part = bytes.slice(at, at + INPUT_PIECE);
-          sent += part.length;
-          wait(false);
-          tell(HEAD, part);
-        }
-      },
+      write: (chunk) => feed(toBytes(chunk)),
       close: end,
       abort: end,
     }),
@@ -116,6 +123,8 @@ export function createProcess(post, stuck, shared, terminal) {
       onwaiting = listener;
       if (waiting) listener?.(true);
     },
+    type: (text) => keys?.type(text),
+    resize: (cols, rows) => keys?.resize(cols, rows),
     kill(signal = "SIGTERM") {
       const number = signalNumber(signal);
       if (!ended && grace === undefined) {
@@ -137,13 +146,19 @@ export function createProcess(post, stuck, shared, terminal) {
     },
     stdin(taken, waits) {
       sent -= taken;
+      keys?.taken(sent);
       room();
-      wait(waits);
+      if (!keys) wait(waits);
+    },
+    terminal(state) {
+      keys?.state(state);
+      wait((state & 1) !== 0);
     },
     exit(status) {
       if (ended) return;
       ended = true;
       clearTimeout(grace);
+      keys?.end();
       process.diagnostics = /** @type {PageProcess["diagnostics"]} */ (status.diagnostics ?? null);
       first.end();
       second.end();
@@ -156,16 +171,28 @@ export function createProcess(post, stuck, shared, terminal) {
 }
 
 /**
- * One stream of output on its way to its reader.
+ * One stream of output on its way to its reader, who gets all that has come by the time he asks as one piece: many
+ * small writes must not cost him as many turns.
  * @param {(cost: number) => void} credit
  */
 function incoming(credit) {
+  /** @type {Uint8Array[]} */
+  let pieces = [];
+  /** What `pieces` cost, and what the piece did that the reader has now. */
   let cost = 0;
+  let taken = 0;
+  let wanted = false;
   /** @type {ReadableStreamDefaultController<Uint8Array> | null} null: nobody will read, as in a closed window */
   let controller = null;
+  const give = () => {
+    const [first, ...rest] = pieces;
+    // At first, since whoever is given something may ask for more at once.
+    [pieces, taken, cost, wanted] = [[], taken + cost, 0, false];
+    if (first) controller?.enqueue(rest.length > 0 ? concat([first, ...rest]) : first);
+  };
   const pay = () => {
-    if (cost > 0) credit(cost);
-    cost = 0;
+    if (taken > 0) credit(taken);
+    taken = 0;
   };
   return {
     /** @type {ReadableStream<Uint8Array>} */
@@ -173,9 +200,14 @@ function incoming(credit) {
       {
         start: (its) => void (controller = its),
         // All that came before has been taken.
-        pull: pay,
+        pull() {
+          pay();
+          if (pieces.length > 0) give();
+          else wanted = true;
+        },
         cancel() {
           controller = null;
+          give();
           pay();
         },
       },
@@ -184,10 +216,12 @@ function incoming(credit) {
     /** @param {Uint8Array} bytes */
     push(bytes) {
       cost += Math.max(bytes.length, MESSAGE_COST);
-      if (controller) controller.enqueue(bytes);
-      else pay();
+      pieces.push(bytes);
+      if (wanted || !controller) give();
+      if (!controller) pay();
     },
     end() {
+      give();
       controller?.close();
       controller = null;
     },

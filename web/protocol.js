@@ -98,7 +98,9 @@
  * @typedef {object} ProcessEvents
  * @property {(fd: number, bytes: Uint8Array) => void} output
  * @property {() => void} caught a signal has not ended it
- * @property {(taken: number, waiting: boolean) => void} stdin bytes taken, and whether it waits for more
+ * @property {(taken: number, waiting: boolean) => void} stdin bytes taken, and whether it waits for more, which of one
+ *   on a terminal is not known by this
+ * @property {(state: number) => void} terminal as `stream_state` of docs/kernel-abi.md tells it
  * @property {(status: ExitStatus & {diagnostics?: unknown[]}) => void} exit
  */
 

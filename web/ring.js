@@ -4,7 +4,7 @@
  * same.
  *
  * ```
- *   wake | killed | head | tail | ended | acked | posted | - |  bytes of input, used as a ring
+ *   wake | killed | head | tail | ended | acked | posted | size |  bytes of input, used as a ring
  * ```
  *
  * Invariants: the process alone moves `tail`, the page all other words; counts only grow, and wrap as
@@ -26,6 +26,8 @@ export const ENDED = 4;
 export const ACKED = 5;
 /** The worker was told by a message, not taken yet, to look at the shared ring. */
 export const POSTED = 6;
+/** The size of a terminal's window once it has changed: columns, and from bit 16 rows. */
+export const SIZE = 7;
 const WORDS = 8;
 /** Typed input a process may have under way, 64 KiB; a power of two. */
 export const INPUT_WINDOW = 0x1_0000;

@@ -53,6 +53,8 @@ import { concat, toBytes } from "./streams.js";
  * @property {Promise<ExitStatus & {diagnostics?: unknown[]}>} exit how it ended; never rejects
  * @property {() => void} start starts it, once; `spawn` and `exec` have done it
  * @property {import("./process.js").Limits} limits
+ * @property {(text: string | Uint8Array) => void} [type] on a terminal: as if keys were pressed there
+ * @property {(cols: number, rows: number) => void} resize tells its terminal, if it has one, how large the window is
  * @property {(signal?: string) => boolean} kill sends a signal, unless it has ended; left out: SIGTERM. Answers whether
  *   the process goes on. What the program
  *   has no handler for, and does not ignore, ends it. A guest that computes without waiting ends when it next waits; to stop one at once, end the worker it runs in.
@@ -119,10 +121,14 @@ export async function launch(system, command, args, options) {
   };
   const wake = () => system.wake();
 
+  /** @type {import("./terminal.js").Terminal | undefined} */
+  let tty;
   /** @param {import("./stdio.js").Place} place as the kernel is told of it */
   const describe = (place) => {
     if ("file" in place) return (place.append ? "a" : "f") + place.file;
     if ("pid" in place) return `i${place.fd}:${place.pid}`;
+    // It lies at several descriptors.
+    if (place.tty && tty) return tty.place;
     const number = host.add(place);
     closers.push(() => host.remove(number));
     place.onready = wake;
@@ -134,6 +140,15 @@ export async function launch(system, command, args, options) {
     return `s${String.fromCharCode(48 + flags)}${number}`;
   };
 
+  const screen = places.find((place) => "tty" in place && place.tty);
+  if (screen) {
+    const { openTerminal } = await import("./terminal.js");
+    const opened = (tty = openTerminal(
+      system,
+      /** @type {import("./host.js").HostStream} */ (screen),
+    ));
+    closers.push(() => opened.close());
+  }
   const variables = Object.entries(env).map((pair) => pair.join("="));
   const folders = Object.entries(preopens ?? {});
   const { descriptors, fileSize, output, time, processes } = /** @type {Record<string, number>} */ (
@@ -175,6 +190,7 @@ export async function launch(system, command, args, options) {
       ? runCommand(program, { system, pid, argv0, args, cwd, env, signal }, places)
       : runner.run(pid, program),
   );
+  process.resize = (cols, rows) => tty?.resize(cols, rows);
   const abort = () => process.kill("SIGKILL");
   signal?.addEventListener("abort", abort);
   process.exit = process.exit.then(async (status) => {

@@ -72,6 +72,11 @@ export class System {
   /** How many ends there have been. */
   #made = 0;
   /**
+   * Of terminals: whether keys have come (terminal.js).
+   * @type {Set<() => void>}
+   */
+  looks = new Set();
+  /**
    * What volumes store that mount themselves (image-volume.js).
    * @type {Set<() => void>}
    */
@@ -296,6 +301,7 @@ export class System {
   /** Says that something changed which a process may wait for. */
   wake() {
     this.runner.wake();
+    for (const look of this.looks) look();
   }
 
   /** Kills what runs and stores what is to be kept; the system is of no use afterwards. */

@@ -10,7 +10,7 @@
 
 import { signalName } from "./errors.js";
 import { MESSAGE_COST, OUTPUT_LIMIT, OUTPUT_PIECE, OUTPUT_WINDOW, YIELD_AFTER } from "./limits.js";
-import { ACKED, ENDED, HEAD, KILLED, TAIL, WAKE, openRing } from "./ring.js";
+import { ACKED, ENDED, HEAD, KILLED, SIZE, TAIL, WAKE, openRing } from "./ring.js";
 import { BLOCK } from "./streams.js";
 
 /** @typedef {import("./host.js").HostStream} HostStream */
@@ -57,7 +57,6 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
 
   /** @type {(fd: 1 | 2) => HostStream} */
   const output = (fd) => ({
-    terminal,
     write(bytes) {
       if (!canWrite()) return BLOCK;
       if (waiting === "jspi" && performance.now() - lastTurn > YIELD_AFTER) {
@@ -81,12 +80,12 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
 
   /** @type {HostStream} */
   const stdin = {
-    terminal,
     read(into) {
       // Looked at first: what the page wrote before it is then there.
       const ended = load(ENDED);
       const taken = take(into);
-      if (taken || !ended) post("stdin", taken, !taken);
+      // Of a terminal the kernel says when somebody waits, which is not whenever a key is missing.
+      if (taken || !(ended || terminal)) post("stdin", taken, !taken);
       return taken || (ended ? 0 : BLOCK);
     },
     ready: () => (load(ENDED) ? 5 : load(HEAD) === load(TAIL) ? 0 : 1),
@@ -111,6 +110,11 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
     /** The signal that the page kills the process with. */
     killed,
     spare,
+    /** The size that the page has given its terminal's window, or null. */
+    size: () => {
+      const size = load(SIZE);
+      return size ? { cols: size & 0xffff, rows: size >>> 16 } : null;
+    },
     /**
      * Waits, without letting go of the worker, until the page has told something since the process last
      * waited, or a deadline has come; answers the signal that the page killed it with, or 0.

@@ -119,6 +119,11 @@ const verbs = {
     try {
       await flush();
       const { streams } = job;
+      if (settings.terminal) {
+        const { joinTerminal } = await import("./terminal.js");
+        const state = (/** @type {number} */ now) => post(id, "terminal", now);
+        streams.fill(joinTerminal(streams[0], streams[1], settings.terminal, state));
+      }
       // Bytes, so that it is known that the program need not wait for more.
       const { input, stdin = input, stdout, stderr } = settings;
       [stdin, stdout, stderr].forEach((place, fd) => {
@@ -148,6 +153,7 @@ const verbs = {
     const { process } = job ?? {};
     const signal = process && job?.killed();
     if (signal && process?.kill(signal)) job?.spare();
+    resize(job);
     system.wake();
   },
 
@@ -194,11 +200,21 @@ async function flush() {
   await system.flush().catch(() => {});
 }
 
+/** @param {Job} [job] */
+function resize(job) {
+  const { cols, rows } = job?.size() ?? {};
+  if (cols !== undefined && rows !== undefined) job?.process?.resize(cols, rows);
+}
+
 /** @type {NonNullable<import("./system.js").SystemOptions["waitSync"]>} */
 function waitSync(pid, kinds, deadline) {
-  for (const { process, wait } of jobs.values()) {
-    if (process?.pid === pid && !(kinds & (WAITS_FLUSH | WAITS_CHUNK))) {
-      return wait(kinds & WAITS_CLOCK ? Number(deadline) / 1e6 - performance.now() : Infinity);
+  for (const job of jobs.values()) {
+    if (job.process?.pid === pid && !(kinds & (WAITS_FLUSH | WAITS_CHUNK))) {
+      const signal = job.wait(
+        kinds & WAITS_CLOCK ? Number(deadline) / 1e6 - performance.now() : Infinity,
+      );
+      resize(job);
+      return signal;
     }
   }
   lacks(NO_FLUSH);

