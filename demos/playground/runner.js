@@ -89,7 +89,7 @@ export class Runner {
     }
   }
 
-  /** Ends what runs: Stop, and Ctrl-C in the terminal. */
+  /** Ends what runs. */
   stop() {
     if (!this.#busy) return;
     this.#stopped = true;
@@ -98,35 +98,29 @@ export class Runner {
 
   /**
    * @param {string[]} line
-   * @param {boolean} typed what is typed goes to it
+   * @param {boolean} reads it may wait for what is typed, which is to be told
    */
-  async #execute([command = "", ...args], typed) {
+  async #execute([command = "", ...args], reads) {
     const { system, terminal, events } = this;
     const process = await system.spawn(command, args, { cwd: HOME, terminal: terminal.size });
     this.#process = process;
     if (this.#stopped) process.kill("SIGINT");
-    const input = process.stdin.getWriter();
-    if (typed) {
-      // A program that has ended takes no more input; that is no failure.
-      const ignore = () => {};
-      terminal.connect({
-        send: (text) => void input.write(text).catch(ignore),
-        end: () => void input.close().catch(ignore),
-        interrupt: () => this.stop(),
-      });
+    terminal.connect(process);
+    if (reads) {
       process.onwaiting = (waiting) =>
         waiting ? events.state("waiting", "Waiting for input") : events.state("running", "Running");
-    } else {
-      await input.close();
     }
     const reader = process.output.getReader();
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
-      if (!this.#stopped) await terminal.write(value);
+      // The program waits while the terminal is behind.
+      await terminal.write(value);
     }
     process.onwaiting = null;
     const status = await process.exit;
+    // Ctrl-C in the terminal is like Stop.
+    if (status.signal === "SIGINT") this.#stopped = true;
     return { ...status, diagnostics: process.diagnostics };
   }
 }

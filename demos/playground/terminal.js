@@ -1,30 +1,20 @@
 /**
- * The terminal pane: xterm.js, and the line editing that a program reading with `scanf` expects of a
- * terminal: what is typed is echoed, can be corrected, and is sent line by line.
- *
- * Ctrl-D ends the input (or sends the line begun), Ctrl-C stops, Ctrl-U and Ctrl-W rub out.
+ * The terminal pane: xterm.js, connected with bytes. Echo, line editing, and what Ctrl-C does are the terminal's of
+ * the program, in the kernel.
  */
 
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal as Xterm } from "@xterm/xterm";
 
-const ENTER = "\r";
 const DIM = "\x1b[90m";
 const RED = "\x1b[31m";
 const PLAIN = "\x1b[0m";
-/** All from the cursor to the end of the line. */
-const ERASE = "\x1b[K";
 /** A backspace at the left edge goes back to the line above, which a long input came from. */
 const WRAP_BACK = "\x1b[?45h";
-/** Characters that take two columns: East Asian wide ones and emoji. */
-const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
-
 /**
  * @typedef {object} Reader who gets what is typed
- * @property {(text: string) => void} send
- * @property {() => void} end
- * @property {() => void} interrupt
+ * @property {(bytes: Uint8Array) => void} type
+ * @property {(cols: number, rows: number) => void} resize
  */
 
 export class Terminal {
@@ -32,12 +22,11 @@ export class Terminal {
   #fit = new FitAddon();
   /** @type {Reader | null} */
   #reader = null;
-  #line = "";
+  #encoder = new TextEncoder();
 
   /** @param {HTMLElement} parent */
   constructor(parent) {
     this.#xterm = new Xterm({
-      convertEol: true,
       cursorBlink: true,
       fontSize: 14,
       lineHeight: 1.15,
@@ -49,7 +38,10 @@ export class Terminal {
     this.#xterm.open(parent);
     this.#xterm.write(WRAP_BACK);
     this.#xterm.textarea?.setAttribute("aria-label", "Terminal input");
-    this.#xterm.onData((data) => this.#typed(data));
+    this.#xterm.onData((data) => this.#typed(this.#encoder.encode(data)));
+    // Some reports of the mouse are no text.
+    this.#xterm.onBinary((data) => this.#typed(Uint8Array.from(data, (c) => c.charCodeAt(0))));
+    this.#xterm.onResize(({ cols, rows }) => this.#reader?.resize(cols, rows));
     // Ctrl-Enter and Tab belong to the page, not to the program.
     this.#xterm.attachCustomKeyEventHandler(
       (event) =>
@@ -85,7 +77,6 @@ export class Terminal {
    */
   connect(reader) {
     this.#reader = reader;
-    this.#line = "";
   }
 
   /**
@@ -104,8 +95,10 @@ export class Terminal {
    */
   async note(text, look = "dim") {
     await this.write("");
-    const start = this.#xterm.buffer.active.cursorX > 0 ? "\n" : "";
-    await this.write(`${start}${look === "dim" ? DIM : RED}${text}${PLAIN}\n`);
+    const start = this.#xterm.buffer.active.cursorX > 0 ? "\r\n" : "";
+    await this.write(
+      `${start}${look === "dim" ? DIM : RED}${text.replaceAll("\n", "\r\n")}${PLAIN}\r\n`,
+    );
   }
 
   clear() {
@@ -117,59 +110,15 @@ export class Terminal {
     this.#xterm.focus();
   }
 
-  /** What the button for phones does: the end of the input. */
+  /** What the button for phones does: Ctrl-D. */
   endInput() {
-    this.#typed("\x04");
+    this.#typed(this.#encoder.encode("\x04"));
     this.focus();
   }
 
-  /** @param {string} data */
-  #typed(data) {
-    if (!this.#reader) return;
-    // Arrow keys and the like: there is nothing to move in a line this simple.
-    if (data.startsWith("\x1b") && !data.startsWith("\x1b[200~")) return;
-    const text = data.replace(/\x1b\[20[01]~/g, "").replace(/\r?\n/g, ENTER);
-    for (const character of text) this.#key(character);
-  }
-
-  /** @param {string} character */
-  #key(character) {
-    switch (character) {
-      case ENTER:
-        this.#xterm.write("\n");
-        this.#reader?.send(`${this.#line}\n`);
-        this.#line = "";
-        return;
-      case "\x7f":
-      case "\b":
-        return this.#rubOut(1);
-      case "\x15":
-        return this.#rubOut([...this.#line].length);
-      case "\x17":
-        return this.#rubOut([...(/\S*\s*$/.exec(this.#line)?.[0] ?? "")].length);
-      case "\x04":
-        if (this.#line === "") this.#reader?.end();
-        else this.#reader?.send(this.#line);
-        this.#line = "";
-        return;
-      case "\x03":
-        this.#xterm.write("^C");
-        this.#line = "";
-        return this.#reader?.interrupt();
-      default:
-        if (character < " ") return;
-        this.#line += character;
-        this.#xterm.write(character);
-    }
-  }
-
-  /** @param {number} count of characters */
-  #rubOut(count) {
-    const characters = [...this.#line];
-    for (const character of characters.splice(characters.length - count)) {
-      this.#xterm.write(WIDE.test(character) ? `\b\b${ERASE}` : `\b${ERASE}`);
-    }
-    this.#line = characters.join("");
+  /** @param {Uint8Array} bytes */
+  #typed(bytes) {
+    this.#reader?.type(bytes);
   }
 }
 
