@@ -85,8 +85,6 @@ static bool define_system_calls(struct guest *guest, struct nidus_store *store, 
                                 struct imported *imported, bool older) {
   static const nidus_type result = NIDUS_I32;
   for (uint32_t i = 0; i < nidus_syscall_count(); i++) {
-    const char *module = older ? "wasi_unstable" : nidus_syscall_module(i);
-    const struct nidus_name from = {module, strlen(module)};
     nidus_type parameters[16];
     const char *signature = nidus_syscall_signature(i), *name = nidus_syscall_name(i), *module = nidus_syscall_module(i);
     if (older && strcmp(module, nidus_syscall_module(0)) != 0) continue;
