@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "nidus_library.h"
+#include "nidus_signal_library.h"
 #include "process_abi_header.h"
 #include "process_header.h"
 #include "tty_header.h"
@@ -19,6 +20,7 @@ static const struct {
     {"include/nidus/process_abi.h", process_abi_header, sizeof process_abi_header},
     {"include/nidus/tty.h", tty_header, sizeof tty_header},
     {"lib/wasm32-wasip1/libnidus.a", nidus_library, sizeof nidus_library},
+    {"lib/wasm32-wasip1/libnidus-signal.a", nidus_signal_library, sizeof nidus_signal_library},
 };
 enum { COUNT = sizeof files / sizeof files[0] };
 

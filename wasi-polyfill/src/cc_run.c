@@ -207,13 +207,28 @@ static const char *prompt_path(const struct cc_run *run, char path[32]) {
   return strcat(path, ".o");
 }
 
+static bool job_has(const struct cc_run *run, const char *argument) {
+  for (uint32_t at = run->job.start; at < run->job.end; at += length_of(run->jobs.bytes + at) + 1) {
+    if (run->jobs.bytes[at] == 'a' && strcmp(run->jobs.bytes + at + 1, argument) == 0) return true;
+  }
+  return false;
+}
+
+/* Nidus's own libraries for a link, before those that they stand in for. What calls the handlers of signals stands
+ * before reading and writing, so it comes only where a program may have handlers. */
+static void own_libraries(const struct cc_run *run, struct reply *reply) {
+  if (!run->job.libraries) return;
+  reply_string(reply, "-lnidus");
+  if (job_has(run, "-lwasi-emulated-signal")) reply_string(reply, "-lnidus-signal");
+}
+
 static int32_t job_step(struct cc_run *run, struct reply *reply) {
   bool stack = true, first = true;
   for (uint32_t at = run->job.start; at < run->job.end; at += length_of(run->jobs.bytes + at) + 1) {
     const char *word = run->jobs.bytes + at;
     if (*word++ != 'a') continue;
     reply_string(reply, word);
-    if (first && run->job.libraries) reply_string(reply, "-lnidus"); /* before the libraries that it stands in for */
+    if (first) own_libraries(run, reply);
     if (!first && strstr(word, STACK_SIZE)) stack = false;
     if (run->job.compiling && strcmp(word, "-cc1") == 0) {
       reply_string(reply, FIXITS);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "path.h"
+#include "tty.h"
 
 struct process *system_process(struct nidus_system *system, uint32_t pid) {
   return pid < system->process_capacity ? system->processes[pid] : NULL;
@@ -203,6 +204,7 @@ void nidus_system_destroy(struct nidus_system *system) {
   for (uint32_t i = 0; i < system->process_capacity; i++) {
     if (system->processes[i]) process_free(system->processes[i]);
   }
+  while (system->ttys) inode_drop(&system->ttys->base); /* those that the host has not closed */
   if (system->root) inode_drop(system->root);
   /* What is mounted on others goes first; the root has no mount point and goes last. */
   for (bool unmounted = true; unmounted;) {

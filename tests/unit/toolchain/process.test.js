@@ -128,7 +128,9 @@ test("handlers of signal() run at system calls, which answer EINTR", async () =>
 });
 
 test("a program without processes links nothing of them", async () => {
-  const system = await boot({ "a.c": "int main(void) { return 0; }" });
+  const system = await boot({
+    "a.c": "#include <stdio.h>\nint main(void) { return getchar() < 0 && puts(\"text\"); }",
+  });
   await system.exec("cc", ["a.c", "-o", "a"], { cwd: "/home" });
   const module = new WebAssembly.Module(
     /** @type {Uint8Array<ArrayBuffer>} */ (await system.fs.readFile("/home/a")),
