@@ -129,7 +129,7 @@ test("handlers of signal() run at system calls, which answer EINTR", async () =>
 
 test("a program without processes links nothing of them", async () => {
   const system = await boot({
-    "a.c": "#include <stdio.h>\nint main(void) { return getchar() < 0 && puts(\"text\"); }",
+    "a.c": '#include <stdio.h>\nint main(void) { return getchar() < 0 && puts("text"); }',
   });
   await system.exec("cc", ["a.c", "-o", "a"], { cwd: "/home" });
   const module = new WebAssembly.Module(
