@@ -11,7 +11,6 @@ const BENCHES = {
   volumes: () => import("./volumes.js"),
   "volume-kinds": () => import("./volume-kinds.js"),
   processes: () => import("./processes.js"),
-  terminal: () => import("./terminal.js"),
   toolchain: () => import("./toolchain.js"),
   wasi: () => import("./wasi.js"),
   sizes: () => import("./sizes.js"),
