@@ -5,19 +5,12 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ScriptError, must, root, script } from "./lib/process.mjs";
+import { modules, shell } from "./setup.mjs";
 
 await script(async () => {
-  for (const name of [
-    "kernel.wasm",
-    "kernel.shared.wasm",
-    "archive.wasm",
-    "toolchain.wasm",
-    "image.wasm",
-    "shell.wasm",
-    "engine.wasm",
-  ]) {
-    if (!existsSync(join(root, "web", name))) {
-      throw new ScriptError(`web/${name} has not been built; run npm run setup first.`);
+  for (const path of [...modules, shell]) {
+    if (!existsSync(join(root, path))) {
+      throw new ScriptError(`${path} has not been built; run npm run setup first.`);
     }
   }
   rmSync(join(root, "types"), { recursive: true, force: true });

@@ -70,7 +70,7 @@ export async function build(name, definitions, { wasm = false } = {}) {
 }
 
 /** What the wasm build puts beside the JavaScript. */
-const modules = [
+export const modules = [
   "web/kernel.wasm",
   "web/kernel.shared.wasm",
   "web/archive.wasm",
@@ -78,6 +78,9 @@ const modules = [
   "web/image.wasm",
   "web/engine.wasm",
 ];
+
+/** What Nidus's own cc makes. */
+export const shell = "web/shell.wasm";
 
 const steps = [
   {
@@ -112,7 +115,7 @@ const steps = [
   {
     name: "shell",
     hash: () => hashOf(["guests", "wasi-polyfill/linked", "wasi-polyfill/include"], []),
-    results: ["web/shell.wasm"],
+    results: [shell],
     run: () =>
       must("Compiling guests/shell", process.execPath, [join("scripts", "guests.mjs")], {
         quiet: true,

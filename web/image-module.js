@@ -150,8 +150,8 @@ export async function openImage(module, device, name, flags) {
      */
     commit: (restart) => image.commit(Number(restart)),
 
-    /** Reads everything: the chunks that are, or with `REPAIR` were, damaged. @param {number} [how] */
-    check(how = flags) {
+    /** Reads everything: the chunks that are, or with `REPAIR` were, damaged. @param {number} how */
+    check(how) {
       chunks = [];
       const result = image.check(how);
       if (result < 0) throw failure(result, "fsck");

@@ -4,7 +4,6 @@
  * do, and what is told.
  */
 
-import { decodeText } from "./fs.js";
 import {
   FOUND_LOG,
   FOUND_PLACES,
@@ -186,11 +185,7 @@ export async function mountImage(system, path, module, device, name, options = {
   const compare = (mend) => {
     flush();
     const damaged = check(mend ? REPAIR : flags & READ_ONLY);
-    const numbers = new Uint8Array(new Float64Array(keys().flat()).buffer);
-    const [count, json] = kernel.call("nidus_volume_check", [numbers], mount, Number(mend));
-    kernel.check(count, "fsck");
-    /** @type {{kind: "missing" | "stray", ino: number, index: number}[]} */
-    const differences = JSON.parse(decodeText(json));
+    const differences = kernel.compareChunks(mount, keys(), Number(mend), "fsck");
     if (mend && differences.some(({ kind }) => kind === "missing")) flush();
     return [
       ...damaged.map(([ino, index]) => ({ kind: /** @type {const} */ ("damaged"), ino, index })),

@@ -184,6 +184,21 @@ export class Kernel {
   }
 
   /**
+   * Compares the files of a volume with the chunks that its store has.
+   * @param {number} mount
+   * @param {[ino: number, index: number][]} keys of the chunks, in ascending order
+   * @param {number} repair what is done about differences, as `nidus_volume_check` counts it
+   * @param {string} [syscall] what the caller is called in an error
+   * @returns {{kind: "missing" | "stray", ino: number, index: number}[]}
+   */
+  compareChunks(mount, keys, repair, syscall = "check") {
+    const numbers = new Uint8Array(new Float64Array(keys.flat()).buffer);
+    const [count, json] = this.call("nidus_volume_check", [numbers], mount, repair);
+    this.check(count, syscall);
+    return JSON.parse(decoder.decode(json));
+  }
+
+  /**
    * Calls a function of the kernel that is asked with strings. Answers its number and the strings that it
    * answers, or throws what it refuses.
    * @param {string} which

@@ -56,8 +56,8 @@ import { concat, toBytes } from "./streams.js";
  * @property {(text: string | Uint8Array) => void} [type] on a terminal: as if keys were pressed there
  * @property {(cols: number, rows: number) => void} resize tells its terminal, if it has one, how large the window is
  * @property {(signal?: string) => boolean} kill sends a signal, unless it has ended; left out: SIGTERM. Answers whether
- *   the process goes on. What the program
- *   has no handler for, and does not ignore, ends it. A guest that computes without waiting ends when it next waits; to stop one at once, end the worker it runs in.
+ *   the process goes on. What the program has no handler for, and does not ignore, ends it. A guest that computes
+ *   without waiting ends when it next waits; to stop one at once, end the worker it runs in.
  */
 
 /**

@@ -18,7 +18,6 @@ import {
   RECORD_LENGTH,
   WANTS_ROOM,
 } from "./abi.js";
-import { decodeText } from "./fs.js";
 import { RETRY_LONGEST, WRITE_BEHIND } from "./limits.js";
 
 const EIO = 29;
@@ -126,15 +125,9 @@ export function createVolume(store, reason, on = () => {}) {
   /**
    * Compares the files with what the store has.
    * @param {number} repair
-   * @returns {Promise<{kind: "missing" | "stray", ino: number, index: number}[]>}
    */
-  const compare = async (repair) => {
-    const keys = new Float64Array((await (store.keys?.() ?? [])).flat());
-    const bytes = new Uint8Array(keys.buffer);
-    const [count, json] = kernel.call("nidus_volume_check", [bytes], mount, repair);
-    kernel.check(count, "check");
-    return JSON.parse(decodeText(json));
-  };
+  const compare = async (repair) =>
+    kernel.compareChunks(mount, (await store.keys?.()) ?? [], repair);
 
   const write = async () => {
     clearTimeout(timer);

@@ -25,32 +25,58 @@ void fuse_remove(struct translator *t)
     t->last_dest = t->previous = NO_INDEX;
 }
 
+/* The latest operation, which has made one of two popped entries and that alone; `*other` is the other one. The
+ * second is looked at first: only a local may have been pushed after what was made. */
+static const uint16_t *maker_of_either(struct translator *t, const struct entry *a,
+                                       const struct entry *b, const struct entry **other)
+{
+    const uint16_t *maker = fuse_maker(t, b);
+    *other = a;
+    if (maker || b->kind != ENTRY_LOCAL)
+        return maker;
+    *other = b;
+    return fuse_maker(t, a);
+}
+
+/* An operation emitted for another one that was taken back traps where that one did. */
+static void keep_offset(struct translator *t, size_t offset)
+{
+    t->last_offset = offset;
+    if (t->last <= t->watch)
+        t->watch_offset = offset;
+}
+
 /* ---- Branches ---- */
+
+/* The latest operation, when it is `op` and makes what the branch looks at and nothing else reads: no local's. */
+static const uint16_t *branch_maker(const struct translator *t, const struct branch *branch, enum op op)
+{
+    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
+    return maker && maker[0] == op && maker[1] == branch->a && branch->a >= t->stack_base ? maker
+                                                                                          : NULL;
+}
 
 /*
  * A branch on whether a remainder by a constant k is zero needs no division: with c = ceil(2^64 / k),
  * a is a multiple of k just where a * c modulo 2^64 is less than c (Lemire, Kaser and Kurz, "Faster
  * remainder by direct computation", 2019; for all 32-bit a and k > 1). c is kept in a constant's slot.
- * This holds for a remainder that is the latest operation and that nothing but the branch reads: no
- * local's.
  */
 static void branch_on_multiple(struct translator *t, struct branch *branch)
 {
-    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
+    const uint16_t *maker = branch_maker(t, branch, OP_I32_REM_U_K);
     uint16_t c;
-    if (!maker || maker[0] != OP_I32_REM_U_K || maker[3] == 1 || maker[1] != branch->a ||
-        branch->a < t->stack_base || !constant_slot(t, UINT64_MAX / maker[3] + 1, &c))
+    if (!maker || maker[3] == 1 || !constant_slot(t, UINT64_MAX / maker[3] + 1, &c))
         return;
     enum op op = branch->op == OP_BR_UNLESS ? OP_BR_DIVIDES : OP_BR_DIVIDES_NOT;
     *branch = (struct branch){op, maker[2], c, 2};
     fuse_remove(t);
 }
 
-/* A branch on some bits of a value, the latest operation masking them for the branch alone. */
+/* A branch on some bits of a value. */
 static void branch_on_bits(struct translator *t, struct branch *branch)
 {
-    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
-    if (!maker || maker[0] != OP_I32_AND_K || maker[1] != branch->a || branch->a < t->stack_base)
+    const uint16_t *maker = branch_maker(t, branch, OP_I32_AND_K);
+    if (!maker)
         return;
     enum op op = branch->op == OP_BR_UNLESS ? OP_BR_TEST_NOT : OP_BR_TEST;
     *branch = (struct branch){op, maker[2], maker[3], 2};
@@ -107,13 +133,9 @@ static enum op combination(uint32_t maker, uint32_t wasm)
 enum nidus_code fuse_combined(struct translator *t, enum width width, const struct entry *a,
                               const struct entry *b, int *fused)
 {
-    const struct entry *other = a;
-    const uint16_t *maker = fuse_maker(t, b);
+    const struct entry *other;
+    const uint16_t *maker = maker_of_either(t, a, b, &other);
     *fused = 0;
-    if (!maker && b->kind == ENTRY_LOCAL) {
-        other = b;
-        maker = fuse_maker(t, a);
-    }
     enum op op = maker ? combination(maker[0], t->op) : OP_COUNT;
     if (op == OP_COUNT || other->kind == ENTRY_CONST)
         return NIDUS_OK;
@@ -130,10 +152,7 @@ enum nidus_code fuse_combined(struct translator *t, enum width width, const stru
     emit(t, slot);
     emit(t, source);
     emit(t, k);
-    /* What may trap is the latest operation's instruction. */
-    t->last_offset = offset;
-    if (t->last <= t->watch)
-        t->watch_offset = offset;
+    keep_offset(t, offset);
     *fused = 1;
     return NIDUS_OK;
 }
@@ -163,15 +182,10 @@ enum nidus_code fuse_product(struct translator *t, enum op binary, const struct 
 {
     const int is32 = binary == OP_F32_ADD || binary == OP_F32_SUB;
     const int is_sum = binary == OP_F32_ADD || binary == OP_F64_ADD;
-    const struct entry *other = a;
-    const uint16_t *maker = fuse_maker(t, b);
-    enum op op = is_sum ? OP_F64_MUL_ADD : OP_F64_SUB_MUL;
+    const struct entry *other;
+    const uint16_t *maker = maker_of_either(t, a, b, &other);
+    enum op op = is_sum ? OP_F64_MUL_ADD : other == a ? OP_F64_SUB_MUL : OP_F64_MUL_SUB;
     *fused = 0;
-    if (!maker && b->kind == ENTRY_LOCAL) {
-        other = b;
-        maker = fuse_maker(t, a);
-        op = is_sum ? OP_F64_MUL_ADD : OP_F64_MUL_SUB;
-    }
     if (!maker || maker[0] != (is32 ? OP_F32_MUL : OP_F64_MUL))
         return NIDUS_OK;
     uint16_t factors[] = {maker[2], maker[3]};
@@ -226,9 +240,7 @@ enum nidus_code fuse_behind_copies(struct translator *t, uint16_t slot)
         emit(t, units[i]);
     if (units[0] != OP_I32_ADD_K_AFTER) /* which makes two values */
         t->last_dest = t->last + 1;
-    t->last_offset = offset;
-    if (t->last <= t->watch)
-        t->watch_offset = offset;
+    keep_offset(t, offset);
     return NIDUS_OK;
 }
 

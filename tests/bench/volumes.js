@@ -1,12 +1,10 @@
 // Volumes in IndexedDB, in Chromium: Nidus against Emscripten's IDBFS, one program for both
 // (tests/idbfs/files.c), in turns on one page, each step on a new database (pages/volumes.js).
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
-import { serve } from "../../scripts/lib/static-server.mjs";
 import { buildGuest, buildPeer, emccVersion } from "../idbfs/build.js";
+import { onDisk } from "./chromium.js";
 import { digits, median } from "./report.js";
 
 export const name = "volumes";
@@ -72,18 +70,9 @@ export async function run(report) {
   const guests = join(ROOT, "build", "idbfs");
   mkdirSync(guests, { recursive: true });
   writeFileSync(join(guests, "files.wasm"), await buildGuest());
-  const profile = mkdtempSync(join(tmpdir(), "nidus-bench-"));
   // Isolated pages have the finer clock.
-  const server = await serve({ folder: ROOT, mounts: { "/guest/": guests }, isolated: true });
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-  });
-  try {
-    report.note(`chromium: ${browser.browser()?.version() ?? "of unknown version"}`);
-    const page = await browser.newPage();
-    await page.goto(`${server.url}tests/bench/pages/volumes.html`);
-    await page.waitForFunction("globalThis.job !== undefined");
+  const options = { mounts: { "/guest/": guests }, isolated: true };
+  await onDisk(report, "volumes.html", options, async (page) => {
     const only = process.env.NIDUS_BENCH_STEPS?.split(",");
     const rows = [];
     for (const { step, what, numbers, rounds, limit } of STEPS) {
@@ -128,9 +117,5 @@ export async function run(report) {
       ["medians, bytes of one round", "ms", "whole", "puts", "deletes", "put", "stored"],
       rows,
     );
-  } finally {
-    await browser.close();
-    await server.close();
-    rmSync(profile, { recursive: true, force: true });
-  }
+  });
 }

@@ -54,6 +54,10 @@ static uint32_t copy_to(void *context, uint64_t at, const void *kernel, uint32_t
   return 0;
 }
 
+struct nidus_guest_memory guest_memory(struct guest *guest) {
+  return (struct nidus_guest_memory){guest, copy_from, copy_to};
+}
+
 uint32_t guest_u32(const struct guest *guest, uint32_t at) {
   uint32_t value;
   memcpy(&value, guest->memory + at, sizeof value);
@@ -91,8 +95,7 @@ void guest_start(struct guest *guest) {
   require(pid > 0);
   guest->pid = (uint32_t)pid;
   for (uint32_t fd = 0; fd < 3; fd++) require(nidus_fd_stream(guest->system, guest->pid, fd, fd, 3) >= 0);
-  struct nidus_guest_memory memory = {guest, copy_from, copy_to};
-  require(nidus_process_memory(guest->system, guest->pid, memory) >= 0);
+  require(nidus_process_memory(guest->system, guest->pid, guest_memory(guest)) >= 0);
 }
 
 void guest_preopen(struct guest *guest, const char *folder, uint32_t flags) {

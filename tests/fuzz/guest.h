@@ -57,6 +57,9 @@ void guest_start(struct guest *guest);
 void guest_preopen(struct guest *guest, const char *folder, uint32_t flags);
 void guest_stop(struct guest *guest);
 
+/* Its memory, which further processes may have, too. */
+struct nidus_guest_memory guest_memory(struct guest *guest);
+
 /* Makes system call `number`; the arguments are those of its specification. */
 #define guest_call(guest, number, ...) guest_syscall(guest, number, (const uint64_t[]){__VA_ARGS__})
 wasi_errno_t guest_syscall(struct guest *guest, uint32_t number, const uint64_t *arguments);

@@ -7,9 +7,10 @@
 #include "nidus_signal_library.h"
 #include "process_abi_header.h"
 #include "process_header.h"
+#include "tar_field.h"
 #include "tty_header.h"
 
-enum { BLOCK = 512, NAME = 0, MODE = 100, SIZE = 124, SUM = 148, TYPE = 156, MAGIC = 257 };
+enum { NAME = 0, MODE = 100, SIZE = 124, TYPE = 156 };
 
 static const struct {
   const char *path;
@@ -24,32 +25,21 @@ static const struct {
 };
 enum { COUNT = sizeof files / sizeof files[0] };
 
-static void put_octal(uint8_t *field, uint32_t digits, uint32_t value) {
-  while (digits-- > 0) {
-    field[digits] = (uint8_t)('0' + (value & 7));
-    value >>= 3;
-  }
-}
-
-static uint32_t padded(uint32_t length) { return (length + BLOCK - 1) / BLOCK * BLOCK; }
+static uint32_t padded(uint32_t length) { return (length + TAR_HEADER - 1) / TAR_HEADER * TAR_HEADER; }
 
 uint8_t *cc_own(uint32_t *length) {
   *length = 0;
-  for (int i = 0; i < COUNT; i++) *length += BLOCK + padded(files[i].length);
+  for (int i = 0; i < COUNT; i++) *length += TAR_HEADER + padded(files[i].length);
   uint8_t *archive = calloc(1, *length), *at = archive;
   for (int i = 0; archive && i < COUNT; i++) {
-    strcpy((char *)at + NAME, files[i].path);
-    put_octal(at + MODE, 7, 0644);
-    put_octal(at + SIZE, 11, files[i].length);
-    at[TYPE] = '0';
-    memcpy(at + MAGIC, "ustar\00000", 8);
-    memset(at + SUM, ' ', 8);
-    uint32_t sum = 0;
-    for (int b = 0; b < BLOCK; b++) sum += at[b];
-    put_octal(at + SUM, 6, sum);
-    at[SUM + 6] = 0;
-    memcpy(at + BLOCK, files[i].bytes, files[i].length);
-    at += BLOCK + padded(files[i].length);
+    char *header = (char *)at;
+    strcpy(header + NAME, files[i].path);
+    tar_put_field(header + MODE, 8, 0644);
+    tar_put_field(header + SIZE, 12, files[i].length);
+    header[TYPE] = '0';
+    tar_seal(header);
+    memcpy(at + TAR_HEADER, files[i].bytes, files[i].length);
+    at += TAR_HEADER + padded(files[i].length);
   }
   return archive;
 }

@@ -43,14 +43,8 @@ uint32_t family_count(const struct process *process) {
 /* ---- for the host ---- */
 
 static void reply_number(struct reply *reply, uint32_t number) {
-  char digits[11];
-  uint32_t at = sizeof digits - 1;
-  digits[at] = 0;
-  do {
-    digits[--at] = (char)('0' + number % 10);
-    number /= 10;
-  } while (number > 0);
-  reply_string(reply, digits + at);
+  reply_digits(reply, number);
+  reply_text(reply, "", 1);
 }
 
 /* What it may come to wait for at the descriptors it begins with. */

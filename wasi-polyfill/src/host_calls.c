@@ -183,17 +183,10 @@ int32_t nidus_fd_preopen(struct nidus_system *system, uint32_t pid, const char *
   error = description_open(inode, NIDUS_ACCESS_READ, 0, false, &description);
   if (error) return -(int32_t)error;
   description->climb = flags & NIDUS_PREOPEN_CLIMB;
-  description->preopen = malloc(name_length + 1);
-  description->preopen_length = name_length;
   uint32_t fd = 0;
   uint64_t limit = flags & NIDUS_PREOPEN_READ_ONLY ? READ_ONLY_RIGHTS : WASI_RIGHT_ALL;
-  if (description->preopen) {
-    memcpy(description->preopen, name, name_length);
-    description->preopen[name_length] = 0;
-    error = descriptor_add(process, 3, description, rights_of(inode, 0) & limit, limit, &fd);
-  } else {
-    error = WASI_ENOMEM;
-  }
+  error = description_name(description, name, name_length);
+  if (!error) error = descriptor_add(process, 3, description, rights_of(inode, 0) & limit, limit, &fd);
   if (error) description_drop(description);
   return error ? -(int32_t)error : (int32_t)fd;
 }

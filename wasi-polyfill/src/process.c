@@ -40,6 +40,15 @@ wasi_errno_t description_open(struct inode *inode, uint8_t access, uint16_t fdfl
   return WASI_ENOMEM;
 }
 
+wasi_errno_t description_name(struct description *description, const char *name, uint32_t length) {
+  description->preopen = malloc(length + 1);
+  if (!description->preopen) return WASI_ENOMEM;
+  memcpy(description->preopen, name, length);
+  description->preopen[length] = 0;
+  description->preopen_length = length;
+  return WASI_ESUCCESS;
+}
+
 void description_drop(struct description *description) {
   if (--description->references > 0) return;
   struct inode *inode = description->inode;
@@ -199,6 +208,12 @@ wasi_errno_t process_create(struct process **made, struct nidus_system *system, 
   }
   process_free(process);
   return WASI_ENOMEM;
+}
+
+char *process_text(const char *text) {
+  size_t size = strlen(text) + 1;
+  char *copy = malloc(size);
+  return copy ? memcpy(copy, text, size) : NULL;
 }
 
 static void close_descriptors(struct process *process) {

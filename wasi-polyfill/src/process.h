@@ -90,6 +90,8 @@ struct process {
 /* EINVAL when the strings are not as counted. */
 MUST_CHECK wasi_errno_t process_create(struct process **made, struct nidus_system *system, const char *argv, uint32_t argv_length,
                                        uint32_t argc, const char *env, uint32_t env_length, uint32_t envc);
+/* A copy, for a process to have; NULL when memory is short. */
+char *process_text(const char *text);
 void process_end(struct process *process, int32_t code);
 void process_free(struct process *process);
 /* The call answers would-block: notes what for. */
@@ -101,6 +103,8 @@ MUST_CHECK wasi_errno_t process_block(struct process *process, uint32_t kinds, i
 struct description *description_create(void);
 /* Frees one that has not been started. */
 void description_discard(struct description *description);
+/* The folder is a preopen of that name, of `length` bytes, from now on. */
+MUST_CHECK wasi_errno_t description_name(struct description *description, const char *name, uint32_t length);
 MUST_CHECK wasi_errno_t description_start(struct description *description, struct inode *inode, uint8_t access,
                                           uint16_t fdflags, bool truncate);
 /* Both steps at once: takes over the caller's reference, also on failure. */

@@ -21,6 +21,14 @@ void reply_text(struct reply *reply, const char *text, uint32_t length) {
   reply->length += length;
 }
 
+void reply_digits(struct reply *reply, uint64_t number) {
+  char digits[20];
+  uint32_t at = sizeof digits;
+  do digits[--at] = (char)('0' + number % 10);
+  while (number /= 10);
+  reply_text(reply, digits + at, (uint32_t)sizeof digits - at);
+}
+
 void reply_pieces(struct reply *reply, const char *const *pieces) {
   for (; *pieces; pieces++) reply_text(reply, *pieces, (uint32_t)strlen(*pieces));
   reply_text(reply, "", 1);

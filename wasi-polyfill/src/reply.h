@@ -24,6 +24,8 @@ struct reply {
 /* Makes room for that much more, behind what there is; false, and failed, when memory is short. */
 bool reply_room(struct reply *reply, uint32_t length);
 void reply_text(struct reply *reply, const char *text, uint32_t length);
+/* Decimal digits, and nothing behind them. */
+void reply_digits(struct reply *reply, uint64_t number);
 
 /* Adds one string, made of pieces. */
 #define reply_string(reply, ...) reply_pieces(reply, (const char *const[]){__VA_ARGS__, (const char *)0})

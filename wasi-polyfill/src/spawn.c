@@ -185,8 +185,7 @@ int32_t spawn_process(struct nidus_system *system, const char *bytes, uint32_t l
   spawning.pid = (uint32_t)pid;
   if (all) {
     struct process *process = system_process(system, spawning.pid);
-    process->cwd = malloc(strlen(spawning.cwd) + 1);
-    if (process->cwd) memcpy(process->cwd, spawning.cwd, strlen(spawning.cwd) + 1);
+    process->cwd = process_text(spawning.cwd);
   }
   result = furnish(&spawning, &strings, preopens, count - (uint32_t)whole);
   if (result == 0) return pid;

@@ -13,6 +13,7 @@
 
 #include "fs_call.h"
 #include "tar.h"
+#include "tar_field.h"
 #include "tar_header.h"
 
 enum { PIECE = 64 * 1024, HEADS = 1024, NO_LINK = UINT32_MAX, FIELD_NAME = 100 };
@@ -49,16 +50,10 @@ struct tar_writer {
 
 /* ---- headers ---- */
 
-static char *put_digits(char *end, uint64_t number, uint32_t base) {
-  do *--end = (char)('0' + number % base);
-  while (number /= base);
+static char *put_digits(char *end, uint64_t number) {
+  do *--end = (char)('0' + number % 10);
+  while (number /= 10);
   return end;
-}
-
-/* Octal digits with a NUL behind them; what they cannot hold is left to the pax records. */
-static void put_field(char *field, uint32_t size, uint64_t number) {
-  memset(field, '0', size - 1);
-  if (number >> 3 * (size - 1) == 0) (void)put_digits(field + size - 1, number, 8);
 }
 
 static void put_record(struct reply *records, const char *key, const char *value, uint32_t length) {
@@ -67,7 +62,7 @@ static void put_record(struct reply *records, const char *key, const char *value
   /* The length counts its own digits: one more may make them one more. */
   for (uint32_t taken = 0; taken != (uint32_t)(end - at);) {
     taken = (uint32_t)(end - at);
-    at = put_digits(end, rest + taken, 10);
+    at = put_digits(end, rest + taken);
   }
   reply_text(records, at, (uint32_t)(end - at));
   reply_text(records, " ", 1);
@@ -83,10 +78,10 @@ static void put_number(struct reply *records, const char *key, uint64_t number, 
   bool negative = (int64_t)number < 0;
   if (negative) number = -number;
   if (unit > 1) {
-    at = put_digits(at, number % unit + unit, 10);
+    at = put_digits(at, number % unit + unit);
     *at = '.'; /* in place of the one that held the zeros */
   }
-  at = put_digits(at, number / unit, 10);
+  at = put_digits(at, number / unit);
   if (negative) *--at = '-';
   put_record(records, key, at, (uint32_t)(end - at));
 }
@@ -103,19 +98,16 @@ static void put_name(char *field, struct name name) {
 static void put_header(struct reply *out, char type, struct name name, struct name link,
                        const struct nidus_stat *stat, uint64_t size) {
   char header[TAR_BLOCK] = {0};
-  uint32_t sum = 0;
   put_name(header, name);
-  put_field(header + 100, 8, stat->mode);
-  put_field(header + 108, 8, 0); /* owner and group: root */
-  put_field(header + 116, 8, 0);
-  put_field(header + 124, 12, size);
-  put_field(header + 136, 12, stat->mtime / second); /* a negative one does not fit */
-  memset(header + 148, ' ', 8);
+  /* What the fields cannot hold is left to the pax records. */
+  tar_put_field(header + 100, 8, stat->mode);
+  tar_put_field(header + 108, 8, 0); /* owner and group: root */
+  tar_put_field(header + 116, 8, 0);
+  tar_put_field(header + 124, 12, size);
+  tar_put_field(header + 136, 12, stat->mtime / second); /* a negative one does not fit */
   header[156] = type;
   put_name(header + 157, link);
-  memcpy(header + 257, "ustar\00000", 8);
-  for (uint32_t i = 0; i < TAR_BLOCK; i++) sum += (uint8_t)header[i];
-  put_field(header + 148, 7, sum);
+  tar_seal(header);
   reply_text(out, header, TAR_BLOCK);
 }
 

@@ -16,23 +16,15 @@
 
 #include "volume_state.h"
 
-static void put_number(struct reply *reply, uint64_t number) {
-  char digits[20];
-  uint32_t at = sizeof digits;
-  do digits[--at] = (char)('0' + number % 10);
-  while (number /= 10);
-  reply_text(reply, digits + at, (uint32_t)sizeof digits - at);
-}
-
 static void put_text(struct reply *reply, const char *text) { reply_text(reply, text, (uint32_t)strlen(text)); }
 
 static void found(struct reply *reply, const char *kind, uint64_t ino, uint64_t index) {
   put_text(reply, reply->length > 1 ? ",{\"kind\":\"" : "{\"kind\":\"");
   put_text(reply, kind);
   put_text(reply, "\",\"ino\":");
-  put_number(reply, ino);
+  reply_digits(reply, ino);
   put_text(reply, ",\"index\":");
-  put_number(reply, index);
+  reply_digits(reply, index);
   put_text(reply, "}");
 }
 

@@ -110,29 +110,20 @@ wasi_errno_t wasi_proc_chdir(struct process *process, uint32_t path, uint32_t pa
   struct inode *folder;
   error = folder_at(process->system, real, &folder);
   if (error) return error;
-  char *cwd = malloc(strlen(real) + 1);
-  struct description *description = cwd ? description_create() : NULL;
-  struct descriptor *place = cwd_descriptor(process);
-  char *name = description ? malloc(2) : NULL;
-  if (!name) {
-    inode_drop(folder);
+  struct description *description;
+  error = description_open(folder, NIDUS_ACCESS_READ, 0, false, &description);
+  if (error) return error;
+  error = description_name(description, ".", 1);
+  char *cwd = process_text(real);
+  if (error || !cwd) {
     free(cwd);
-    description_discard(description);
+    description_drop(description);
     return WASI_ENOMEM;
   }
-  error = description_start(description, folder, NIDUS_ACCESS_READ, 0, false);
-  if (error) {
-    free(cwd);
-    free(name);
-    return error;
-  }
-  memcpy(name, ".", 2);
   description->climb = true;
-  description->preopen = name;
-  description->preopen_length = 1;
+  struct descriptor *place = cwd_descriptor(process);
   description_drop(place->description);
   place->description = description;
-  memcpy(cwd, real, strlen(real) + 1);
   free(process->cwd);
   process->cwd = cwd;
   return WASI_ESUCCESS;
@@ -168,21 +159,14 @@ static uint32_t count_strings(const char *bytes, uint32_t length) {
 
 /* A folder of the parent's for the child: a description of its own, so that each may go elsewhere. */
 static wasi_errno_t own_preopen(struct descriptor *descriptor) {
-  struct description *from = descriptor->description, *own = description_create();
-  char *name = own ? malloc(from->preopen_length + 1) : NULL;
-  if (!name) {
-    description_discard(own);
-    return WASI_ENOMEM;
-  }
-  wasi_errno_t error = description_start(own, inode_hold(from->inode), from->access, from->fdflags, false);
+  struct description *from = descriptor->description, *own;
+  wasi_errno_t error = description_open(inode_hold(from->inode), from->access, from->fdflags, false, &own);
+  if (error) return error;
+  error = description_name(own, from->preopen, from->preopen_length);
   if (error) {
-    free(name);
+    description_drop(own);
     return error;
   }
-  memcpy(name, from->preopen, from->preopen_length);
-  name[from->preopen_length] = 0;
-  own->preopen = name;
-  own->preopen_length = from->preopen_length;
   own->climb = from->climb;
   descriptor->description = own;
   description_drop(from);
@@ -246,9 +230,13 @@ static wasi_errno_t find(struct process *parent, const char *name, const char *e
   return stat.type == WASI_FILETYPE_DIRECTORY ? WASI_EACCES : WASI_ESUCCESS;
 }
 
-static char *copy_text(const char *text) {
-  char *copy = malloc(strlen(text) + 1);
-  return copy ? memcpy(copy, text, strlen(text) + 1) : NULL;
+/* It is in the group, or a child of its is. */
+static bool has_in_group(const struct process *process, uint32_t group) {
+  for (uint32_t pid = 2; pid < process->system->process_capacity; pid++) {
+    const struct process *member = system_process(process->system, pid);
+    if (member && member->group == group && (member->parent == process->pid || member == process)) return true;
+  }
+  return false;
 }
 
 /* The group that the child shall be in, 0 for one of its own. */
@@ -256,12 +244,7 @@ static wasi_errno_t group_of(struct process *parent, const struct nidus_spawn_re
   *group = parent->group;
   if (request->flags & NIDUS_SPAWN_GROUP) *group = request->group;
   if (request->flags & ~(uint32_t)(NIDUS_SPAWN_SEARCH | NIDUS_SPAWN_GROUP)) return WASI_EINVAL;
-  if (*group == 0 || *group == parent->group) return WASI_ESUCCESS;
-  for (uint32_t pid = 2; pid < parent->system->process_capacity; pid++) {
-    const struct process *other = system_process(parent->system, pid);
-    if (other && other->group == *group && other->parent == parent->pid) return WASI_ESUCCESS;
-  }
-  return WASI_EPERM;
+  return *group == 0 || has_in_group(parent, *group) ? WASI_ESUCCESS : WASI_EPERM;
 }
 
 static wasi_errno_t make_child(struct process *parent, const struct nidus_spawn_request *request, char *const strings[3],
@@ -286,9 +269,9 @@ static wasi_errno_t make_child(struct process *parent, const struct nidus_spawn_
   child->output_left = parent->output_left;
   child->most_processes = parent->most_processes;
   child->counted = parent->counted;
-  child->cwd = copy_text(parent->cwd);
-  child->name = copy_text(name);
-  child->path = copy_text(path);
+  child->cwd = process_text(parent->cwd);
+  child->name = process_text(name);
+  child->path = process_text(path);
   if (!child->cwd || !child->name || !child->path) return WASI_ENOMEM;
   return inherit(child, parent, actions, request->action_count);
 }
@@ -375,12 +358,7 @@ wasi_errno_t wasi_proc_setpgid(struct process *process, uint32_t pid, uint32_t g
   if (!other || (other != process && other->parent != process->pid)) return WASI_ESRCH;
   if (group > INT32_MAX) return WASI_EINVAL;
   if (group == 0) group = other->pid;
-  bool there = group == other->pid || group == process->group;
-  for (uint32_t i = 2; i < process->system->process_capacity && !there; i++) {
-    const struct process *member = system_process(process->system, i);
-    there = member && member->group == group && (member->parent == process->pid || member == process);
-  }
-  if (!there) return WASI_EPERM;
+  if (group != other->pid && !has_in_group(process, group)) return WASI_EPERM;
   other->group = group;
   return WASI_ESUCCESS;
 }

@@ -10,24 +10,9 @@
 enum { REQUEST = 40000, ARGV = 41000, ENV = 42000, ACTIONS = 43000, PATH = 44000 };
 enum { INT = SIGNAL_INT, KILL = SIGNAL_KILL, TERM = SIGNAL_TERM, CHLD = SIGNAL_CHLD, USR1 = 10 };
 
-static uint32_t copy_from(void *context, void *kernel, uint64_t at, uint32_t length) {
-  struct guest *guest = context;
-  if (at > GUEST_SIZE || length > GUEST_SIZE - at) return 1;
-  memcpy(kernel, guest->memory + at, length);
-  return 0;
-}
-
-static uint32_t copy_to(void *context, uint64_t at, const void *kernel, uint32_t length) {
-  struct guest *guest = context;
-  if (at > GUEST_SIZE || length > GUEST_SIZE - at) return 1;
-  memcpy(guest->memory + at, kernel, length);
-  return 0;
-}
-
 /* All processes have one memory, and the kit calls for guest->pid: this makes another one the caller. */
 static void become(struct guest *guest, uint32_t pid) {
-  struct nidus_guest_memory memory = {guest, copy_from, copy_to};
-  require(nidus_process_memory(guest->system, pid, memory) == 0);
+  require(nidus_process_memory(guest->system, pid, guest_memory(guest)) == 0);
   guest->pid = pid;
 }
 

@@ -25,27 +25,13 @@ static wasi_errno_t call_as(struct guest *guest, uint32_t pid, uint32_t number, 
 }
 #define CALL_AS(guest, pid, number, ...) call_as(guest, pid, number, (const uint64_t[]){__VA_ARGS__})
 
-static uint32_t copy_from(void *context, void *kernel, uint64_t at, uint32_t length) {
-  memcpy(kernel, ((struct guest *)context)->memory + at, length);
-  return 0;
-}
-
-static uint32_t copy_to(void *context, uint64_t at, const void *kernel, uint32_t length) {
-  memcpy(((struct guest *)context)->memory + at, kernel, length);
-  return 0;
-}
-
-static struct nidus_guest_memory memory_of(struct guest *guest) {
-  return (struct nidus_guest_memory){guest, copy_from, copy_to};
-}
-
 static uint32_t spawned(struct guest *guest, const char *strings, uint32_t length, uint32_t argc, uint32_t envc,
                         uint32_t preopens) {
   struct reply reply = {0};
   int32_t pid = spawn_process(guest->system, strings, length, argc, envc, preopens, &reply);
   if (pid < 0) fprintf(stderr, "%s, %s %s\n", part(&reply, 0), part(&reply, 1), part(&reply, 2));
   require(pid > 1 && !reply.bytes);
-  require(nidus_process_memory(guest->system, (uint32_t)pid, memory_of(guest)) == 0);
+  require(nidus_process_memory(guest->system, (uint32_t)pid, guest_memory(guest)) == 0);
   return (uint32_t)pid;
 }
 
