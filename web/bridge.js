@@ -30,14 +30,22 @@ export function copyFunctions(kernelMemory, guestBytes, shared) {
   let guest = kernel;
   /** @type {Uint32Array} */
   let guest32 = kernel32;
+  // Their `buffer` and `byteOffset`, which cost a call to ask for. A view made of them takes half of the time
+  // that one by `subarray` takes.
+  let kernelBuffer = /** @type {ArrayBufferLike} */ (kernel.buffer);
+  let guestBuffer = kernelBuffer;
+  let guestStart = 0;
   // A memory that grew leaves its old views with length 0, a shared one leaves them short; that
   // another thread let it grow is noticed by growing it by nothing.
   const refresh = () => {
     if (shared) kernelMemory.grow(0);
-    kernel = new Uint8Array(kernelMemory.buffer);
-    kernel32 = new Uint32Array(kernelMemory.buffer);
+    kernelBuffer = kernelMemory.buffer;
+    kernel = new Uint8Array(kernelBuffer);
+    kernel32 = new Uint32Array(kernelBuffer);
     guest = guestBytes();
-    guest32 = new Uint32Array(guest.buffer, guest.byteOffset, guest.length >>> 2);
+    guestBuffer = guest.buffer;
+    guestStart = guest.byteOffset;
+    guest32 = new Uint32Array(guestBuffer, guestStart, guest.length >>> 2);
   };
   /** Whether the guest's range is out of bounds: 1. All addresses and lengths are unsigned. */
   const beyond = (
@@ -61,7 +69,11 @@ export function copyFunctions(kernelMemory, guestBytes, shared) {
       to >>>= 0;
       from >>>= 0;
       length >>>= 0;
-      return beyond(from, to, length) || copy(kernel, kernel32, to, guest, guest32, from, length);
+      if (beyond(from, to, length)) return 1;
+      if (length > SMALL_COPY)
+        kernel.set(new Uint8Array(guestBuffer, guestStart + from, length), to);
+      else copySmall(kernel, kernel32, to, guest, guest32, from, length);
+      return 0;
     },
 
     /**
@@ -73,13 +85,16 @@ export function copyFunctions(kernelMemory, guestBytes, shared) {
       to >>>= 0;
       from >>>= 0;
       length >>>= 0;
-      return beyond(to, from, length) || copy(guest, guest32, to, kernel, kernel32, from, length);
+      if (beyond(to, from, length)) return 1;
+      if (length > SMALL_COPY) guest.set(new Uint8Array(kernelBuffer, from, length), to);
+      else copySmall(guest, guest32, to, kernel, kernel32, from, length);
+      return 0;
     },
   };
 }
 
 /**
- * Copies bytes that are there, and room that is; answers 0.
+ * Copies a few bytes, to room that is there.
  * @param {Uint8Array} target
  * @param {Uint32Array} target32 the same memory
  * @param {number} to
@@ -88,14 +103,12 @@ export function copyFunctions(kernelMemory, guestBytes, shared) {
  * @param {number} from
  * @param {number} length
  */
-function copy(target, target32, to, source, source32, from, length) {
-  if (length > SMALL_COPY) target.set(source.subarray(from, from + length), to);
-  else if (((to | from | length) & 3) === 0) {
+function copySmall(target, target32, to, source, source32, from, length) {
+  if (((to | from | length) & 3) === 0) {
     for (let i = from >>> 2, j = to >>> 2, n = length >>> 2; n > 0; n--) {
       target32[j++] = /** @type {number} */ (source32[i++]);
     }
   } else {
     for (let i = 0; i < length; i++) target[to + i] = /** @type {number} */ (source[from + i]);
   }
-  return 0;
 }
