@@ -123,6 +123,8 @@ export class System {
     this.commands = new Map();
     /** @type {Map<string, Promise<WebAssembly.Module>>} compiled, by the contents of their files */
     this.programs = new Map();
+    /** @type {Parameters<typeof import("./interp.js").load>[4]} */
+    this.idle = new Map();
     /** @type {Map<number, Process>} the processes that have not ended, by pid */
     this.running = new Map();
     this.runner = new Runner(kernel, {
