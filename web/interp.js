@@ -217,12 +217,12 @@ function serve(guest, { kernel, pid, ended }) {
     const args = guest.imports[index].params.map((long, i) =>
       long ? longs[slots / 8 + i] : words[slots / 4 + 2 * i],
     );
-    kernel.raw.nidus_enter(pid);
+    kernel.enter(pid);
     let result;
     try {
       result = /** @type {Function} */ (handlers[index])(...args);
     } finally {
-      if (kernel.shared) kernel.raw.nidus_leave(pid);
+      kernel.leave(pid);
     }
     if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw ended;
     return result;

@@ -42,6 +42,15 @@ typedef uint32_t (*guest_write_function)(uint32_t guest, const void *kernel, uin
 #endif
 
 struct process {
+  /* What other threads look at without a call (nidus_process_words); in this order. */
+  _Alignas(8) uint32_t parked; /* 1: its call would block until something has changed (wake.h) */
+  uint32_t wait_kinds;
+  int64_t wait_deadline;
+  int32_t exit_code; /* -1 while running */
+  bool local;        /* the host's own thread runs it, which is told when it is woken */
+  const void *awaited; /* while it sleeps: the channel, or NULL for anything */
+  struct process *sleep_next;
+  struct process **sleep_link; /* NULL: it is no sleeper */
   struct nidus_system *system;
 #ifdef __wasm__
   guest_read_function read; /* NULL: the kernel's own memory (process 1), or not bound yet */
@@ -59,7 +68,6 @@ struct process {
   uint32_t argv_length;
   uint32_t envc;
   uint32_t env_length;
-  int32_t exit_code; /* -1 while running */
   uint32_t parent;
   uint32_t group;
   char *cwd;         /* the working folder, absolute, NUL-terminated; NULL: its folders were given one by one */
@@ -72,8 +80,6 @@ struct process {
   uint32_t pending;
   uint32_t most_processes; /* that may be at a time of it and its descendants: of those that have the same `counted` */
   uint32_t counted;
-  uint32_t wait_kinds;
-  int64_t wait_deadline;
   uint64_t flush_awaited; /* the flush that an fd_sync waits for; 0 when none */
   uint64_t poll_started;  /* monotonic: when the poll_oneoff that is being restarted began */
   bool polling;
