@@ -85,6 +85,11 @@ export class System {
    * @type {Set<() => void>}
    */
   stores = new Set();
+  /**
+   * How these get the contents that programs in other threads wait for.
+   * @type {Set<() => void>}
+   */
+  serves = new Set();
 
   /**
    * Boots a system.
@@ -207,6 +212,7 @@ export class System {
    * @returns {Promise<unknown> | null}
    */
   settle() {
+    for (const serve of this.serves) serve();
     const coming = [...this.#volumes.values()].flatMap(({ settle }) => settle?.() ?? []);
     return coming.length > 0 ? Promise.race(coming) : null;
   }

@@ -15,6 +15,7 @@
 #include "store_host.h"
 #include "volume.h"
 #include "volume_failure.h"
+#include "volume_state.h"
 #include "wake.h"
 #include "wasm_give.h"
 
@@ -69,6 +70,8 @@ EXPORT("nidus_stack") void export_stack(uint32_t top) {
   __asm__ volatile("local.get %0\nglobal.set nidus_thread" : : "r"(top));
   __asm__ volatile("local.get %0\nglobal.set __stack_pointer" : : "r"(top));
 }
+
+bool thread_is_host(void) { return !this_thread(); }
 
 static void come_in(void) {
   int outside = THREAD_OUTSIDE;
@@ -264,6 +267,8 @@ int32_t export_process_memory(uint32_t pid, guest_read_function read, guest_writ
 }
 
 #ifdef NIDUS_SHARED
+EXPORT("nidus_volume_serve") void export_volume_serve(uint32_t mount) { volume_serve(the_system, mount); }
+
 _Static_assert(offsetof(struct process, wait_kinds) == 4 && offsetof(struct process, wait_deadline) == 8 &&
                    offsetof(struct process, exit_code) == 16 && offsetof(struct process, parked) == 0,
                "docs/kernel-abi.md");

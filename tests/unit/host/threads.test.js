@@ -1,6 +1,9 @@
 /** Programs in workers of their own, in Node: at the same time, waiting, and killed at any moment. */
 
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Nidus } from "../../../node/index.js";
 import { cat, guest, loops, preopens, says, sleeps, syncsFile, writesFile } from "./support.js";
@@ -160,6 +163,31 @@ test("folders of this machine are there in every worker", async () => {
   });
   assert.match(text, /folders of this machine are there/);
   await system.close();
+});
+
+test("a volume in one file is filled, read again and synced by programs in workers", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "nidus-threads-"));
+  try {
+    // Memory for a part of it only, so that contents go and come.
+    const kept = { volume: `image:${join(folder, "volume")}`, memory: 1 << 20 };
+    const contents = new Uint8Array(4_000_000).map((_, i) => 97 + (i % 23));
+    const text = new TextDecoder().decode(contents);
+    for (const round of [1, 2]) {
+      const system = await boot(kept);
+      if (round === 1) {
+        const preopened = { preopens: { ".": "/home" } };
+        assert.equal((await system.exec(await syncsFile("file", "text"), [], preopened)).code, 0);
+        const filled = { input: contents, stdout: { file: "/home/large" } };
+        assert.equal((await system.exec(await cat(), [], filled)).code, 0);
+      }
+      const read = await system.exec(await cat(), [], { stdin: { file: "/home/large" } });
+      assert.ok(read.stdout === text);
+      assert.equal(await system.fs.readFile("/home/file", "utf8"), "text");
+      await system.close();
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("closing a system ends what runs in it, whatever it does", async () => {
