@@ -308,11 +308,14 @@ export async function createThreaded(source, folders, make, create) {
 
 /**
  * Workers of a browser.
- * @type {CreateThread}
+ * @param {string} [source] of process-worker.js, where it is not beside this file
+ * @returns {CreateThread}
  */
-export function createWebThread(settings, onmessage, onerror) {
-  // Bundlers look for the whole of this expression.
-  const worker = new Worker(new URL("./process-worker.js", import.meta.url), { type: "module" });
+export const webThreads = (source) => (settings, onmessage, onerror) => {
+  // Bundlers look for the whole of the second expression.
+  const worker = source
+    ? new Worker(source, { type: "module" })
+    : new Worker(new URL("./process-worker.js", import.meta.url), { type: "module" });
   worker.onmessage = ({ data }) => onmessage(data);
   worker.onerror = (event) => {
     event.preventDefault();
@@ -324,6 +327,6 @@ export function createWebThread(settings, onmessage, onerror) {
     terminate: () => worker.terminate(),
     hold: () => {},
   };
-}
+};
 
 /** @typedef {Threads} SystemThreads */

@@ -41,7 +41,7 @@ const jobs = new Map();
 const isolated = Boolean(globalThis.crossOriginIsolated);
 const jspi = hasJSPI();
 /** @type {Capabilities["waiting"]} */
-const waiting = jspi ? "jspi" : isolated ? "shared" : "interp";
+let waiting = jspi ? "jspi" : isolated ? "shared" : "interp";
 /** @type {System} */
 let system;
 /** The volumes by the paths they lie at. @type {Map<string, import("./volume-kinds.js").Mounted>} */
@@ -56,14 +56,21 @@ const post = (...message) => globalThis.postMessage(message);
 
 /** @type {Verbs} */
 const verbs = {
-  async boot(settings, kept, kernel, compiler, resources, tools, shell, env) {
+  async boot(settings, kept, kernel, compiler, resources, tools, shell, env, threads) {
     /** @type {(source: any) => any} what the page kept of it, else itself */
     const part = (source) => kept.get(source) ?? source;
-    const source = kernel ?? new URL("./kernel.wasm", import.meta.url).href;
-    const module = await compileAsset(part(source), "kernel.wasm");
+    // A page that has its kernel elsewhere says where the other one is.
+    const parallel = isolated && typeof Worker === "function" && (!kernel || threads?.kernel);
+    if (parallel) waiting = "workers";
+    const name = parallel ? "kernel.shared.wasm" : "kernel.wasm";
+    const source = parallel
+      ? (threads?.kernel ?? new URL("./kernel.shared.wasm", import.meta.url).href)
+      : (kernel ?? new URL("./kernel.wasm", import.meta.url).href);
+    const module = await compileAsset(part(source), name);
     if (source !== module) post(0, "part", source, module);
     system = await System.create({
       kernel: module,
+      threads: parallel ? (await import("./threads.js")).webThreads(threads?.worker) : undefined,
       env: env ?? {
         HOME: "/home",
         PATH: "/home:/usr/bin:/bin",
@@ -84,6 +91,7 @@ const verbs = {
       const { addShell } = await import("./shell.js");
       await addShell(system, shell === true ? undefined : shell);
     }
+    system.runner.threads?.warm();
     const states = settings.map(({ path }) => volumes.get(path)?.state());
     return {
       capabilities: capabilities(),
@@ -224,7 +232,9 @@ function waitSync(pid, kinds, deadline) {
 function capabilities() {
   const multiMemory = hasMultiMemory();
   const [, ...notes] = lacks(
-    (jspi ? 0 : NO_JSPI) | (isolated ? 0 : NO_ISOLATION) | (multiMemory ? 0 : NO_MULTI_MEMORY),
+    (jspi || waiting === "workers" ? 0 : NO_JSPI) |
+      (isolated ? 0 : NO_ISOLATION) |
+      (multiMemory ? 0 : NO_MULTI_MEMORY),
   );
   return { isolated, jspi, multiMemory, waiting, notes: notes.slice(0, -1) };
 }
