@@ -8,7 +8,7 @@
  * always finished by the system's own thread.
  */
 
-import { NidusError, messageOf } from "./errors.js";
+import { NidusError } from "./errors.js";
 import { GRACE, STACK_REST, THREADS_IDLE, THREADS_MOST } from "./limits.js";
 import { loadSharedKernel } from "./shared-kernel.js";
 import { SharedHost } from "./shared-streams.js";
@@ -319,7 +319,7 @@ export const webThreads = (source) => (settings, onmessage, onerror) => {
   worker.onmessage = ({ data }) => onmessage(data);
   worker.onerror = (event) => {
     event.preventDefault();
-    onerror(messageOf(event) || "process-worker.js cannot be loaded");
+    onerror(event.message || "process-worker.js cannot be loaded");
   };
   worker.postMessage(settings);
   return {
