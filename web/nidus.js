@@ -237,7 +237,6 @@ export class Nidus {
         (...told) => worker.postMessage([null, "tell", [id, ...told]]),
         // The process has a worker of its own, which its system ends.
         waiting === "workers" ? () => {} : (by) => stop(undefined, by),
-        waiting === "shared",
         terminal?.createTerminal,
       );
       watch(signal, () => process.kill("SIGKILL"), process.exit).then(() => targets.delete(id));

@@ -7,14 +7,12 @@
  * `Atomics.wait`. It may be ended at any moment at which its word (`nidus_stack`) says that it is outside.
  */
 
+import { WAITS_CHUNK, WAITS_CLOCK, WAITS_FLUSH } from "./abi.js";
 import { Host } from "./host.js";
 import { Runner, describeTrap, isEnd } from "./process.js";
 import { loadSharedKernel } from "./shared-kernel.js";
 import { replaceStreams } from "./shared-streams.js";
 
-const CLOCK = 1;
-const FLUSH = 8;
-const CHUNK = 16;
 /** Of the words of a process (`nidus_process_words`). */
 const KINDS = 1;
 const EXIT_CODE = 4;
@@ -73,10 +71,11 @@ export async function createThread(
     hasEnded: () => Atomics.load(words, at + EXIT_CODE) >= 0,
     park() {
       const kinds = Atomics.load(words, at + KINDS);
-      if (kinds & FLUSH) tell("flush");
-      if (kinds & CHUNK) tell("settle");
+      if (kinds & WAITS_FLUSH) tell("flush");
+      if (kinds & WAITS_CHUNK) tell("settle");
       const deadline = new BigInt64Array(words.buffer, (at + 2) * 4, 1)[0];
-      const left = kinds & CLOCK ? Number(deadline) / 1e6 - (performance.now() + late) : Infinity;
+      const left =
+        kinds & WAITS_CLOCK ? Number(deadline) / 1e6 - (performance.now() + late) : Infinity;
       Atomics.wait(words, at, 1, left);
     },
   });

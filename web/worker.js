@@ -7,21 +7,11 @@
  * be ended together with this worker.
  */
 
-import {
-  NO_FLUSH,
-  NO_ISOLATION,
-  NO_JSPI,
-  NO_MULTI_MEMORY,
-  NO_TOOLCHAIN,
-  WAITS_CHUNK,
-  WAITS_CLOCK,
-  WAITS_FLUSH,
-} from "./abi.js";
+import { NO_ISOLATION, NO_JSPI, NO_MULTI_MEMORY, NO_TOOLCHAIN } from "./abi.js";
 import { compileAsset } from "./assets.js";
 import { hasMultiMemory } from "./bridge.js";
 import { NidusError } from "./errors.js";
 import { hasJSPI } from "./process.js";
-import { WAKE } from "./ring.js";
 import { System } from "./system.js";
 import { pageStreams, tookTurn } from "./worker-streams.js";
 import { openVolume } from "./worker-volumes.js";
@@ -41,7 +31,7 @@ const jobs = new Map();
 const isolated = Boolean(globalThis.crossOriginIsolated);
 const jspi = hasJSPI();
 /** @type {Capabilities["waiting"]} */
-let waiting = jspi ? "jspi" : isolated ? "shared" : "interp";
+let waiting = jspi ? "jspi" : "interp";
 /** @type {System} */
 let system;
 /** The volumes by the paths they lie at. @type {Map<string, import("./volume-kinds.js").Mounted>} */
@@ -77,7 +67,6 @@ const verbs = {
         TERM: "xterm-256color",
         LANG: "C.UTF-8",
       },
-      waitSync: waiting === "shared" ? waitSync : undefined,
     });
     // One may lie in another.
     for (const each of [...settings].sort((a, b) => (a.path < b.path ? -1 : 1))) {
@@ -147,7 +136,7 @@ const verbs = {
         post(id, "exit", status);
       });
       // It may have been killed already.
-      verbs.tell(id, WAKE, 0);
+      look(job);
       return process.pid;
     } catch (error) {
       jobs.delete(id);
@@ -158,11 +147,7 @@ const verbs = {
   tell(id, word, value) {
     const job = jobs.get(id);
     job?.tell(word, value);
-    const { process } = job ?? {};
-    const signal = process && job?.killed();
-    if (signal && process?.kill(signal)) job?.spare();
-    resize(job);
-    system.wake();
+    if (job) look(job);
   },
 
   processes: async () => system.processes(),
@@ -208,24 +193,14 @@ async function flush() {
   await system.flush().catch(() => {});
 }
 
-/** @param {Job} [job] */
-function resize(job) {
-  const { cols, rows } = job?.size() ?? {};
-  if (cols !== undefined && rows !== undefined) job?.process?.resize(cols, rows);
-}
-
-/** @type {NonNullable<import("./system.js").SystemOptions["waitSync"]>} */
-function waitSync(pid, kinds, deadline) {
-  for (const job of jobs.values()) {
-    if (job.process?.pid === pid && !(kinds & (WAITS_FLUSH | WAITS_CHUNK))) {
-      const signal = job.wait(
-        kinds & WAITS_CLOCK ? Number(deadline) / 1e6 - performance.now() : Infinity,
-      );
-      resize(job);
-      return signal;
-    }
-  }
-  lacks(NO_FLUSH);
+/** Does what the page has told a process. @param {Job} job */
+function look(job) {
+  const { process } = job;
+  const signal = process && job.killed();
+  if (signal && process.kill(signal)) job.spare();
+  const { cols, rows } = job.size() ?? {};
+  if (cols !== undefined && rows !== undefined) process?.resize(cols, rows);
+  system.wake();
 }
 
 /** @returns {Capabilities} */
