@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Nidus } from "../../../node/index.js";
+import { createRandom } from "../../soak/browser.js";
+import { killAtRandom } from "./kill-threads.js";
 import { cat, guest, loops, preopens, says, sleeps, syncsFile, writesFile } from "./support.js";
 
 const boot = (/** @type {import("../../../node/index.js").BootOptions} */ more = {}) =>
@@ -188,6 +190,27 @@ test("a volume in one file is filled, read again and synced by programs in worke
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test("programs killed at random moments leave the system and its volume whole", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "nidus-threads-"));
+  try {
+    const file = join(folder, "volume");
+    const { longest } = await killAtRandom({ file, times: 30, random: createRandom(7) });
+    t.diagnostic(`the longest took ${Math.round(longest)} ms to end`);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("a program kills another that computes, and waits for it", async () => {
+  const system = await boot({ shell: true });
+  await system.fs.writeFile("/home/loop", await loops());
+  const script =
+    './loop & kill -9 $!; wait $!; echo "ended with $?"; ./loop & kill $!; wait $!; echo $?';
+  const { stdout } = await system.exec("sh", ["-c", script], { cwd: "/home" });
+  assert.equal(stdout, "ended with 137\n143\n");
+  await system.close();
 });
 
 test("closing a system ends what runs in it, whatever it does", async () => {
