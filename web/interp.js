@@ -42,7 +42,11 @@ const THREADS = 64;
  * @property {unknown} ended what is thrown through a guest that has ended
  */
 
-/** @typedef {{kinds: number, time: number}} Wait what a process waits for, and for how many milliseconds at most */
+/**
+ * What a process waits for, and for how many milliseconds at most; of several threads: how much had changed
+ * before they were asked.
+ * @typedef {{kinds: number, time: number, many?: boolean, events?: number}} Wait
+ */
 
 /**
  * Where engine.wasm comes from, asked for when the first program is interpreted.
@@ -217,6 +221,7 @@ export async function load(bytes, source, name, limits, idle, file) {
  */
 async function run(guest, { kernel, pid, park, changed, ended }, waits, longest) {
   for (;;) {
+    const events = kernel.exports.nidus_events();
     const answer = guest.resume();
     if (kernel.exports.nidus_process_exit_code(pid) >= 0) return ended;
     switch (answer) {
@@ -225,7 +230,11 @@ async function run(guest, { kernel, pid, park, changed, ended }, waits, longest)
         await turn();
         break;
       case BLOCKED:
-        await park(joined([...waits.values()], Math.min(guest.patience(), longest)));
+        await park({
+          ...joined([...waits.values()], Math.min(guest.patience(), longest)),
+          many: waits.size > 1,
+          events,
+        });
         break;
       case DONE:
         return undefined;
@@ -286,7 +295,7 @@ function serve(guest, { kernel, pid }, waits) {
     const args = guest.imports[index].params.map((long, i) =>
       long ? longs[slots / 8 + i] : words[slots / 4 + 2 * i],
     );
-    kernel.raw.nidus_enter(pid);
+    kernel.enter(pid);
     let result;
     try {
       // With another number, which for programs with one thread is never.
@@ -294,7 +303,7 @@ function serve(guest, { kernel, pid }, waits) {
       if (!refused) current = thread;
       result = refused || /** @type {Function} */ (handlers[index])(...args);
     } finally {
-      if (kernel.shared) kernel.raw.nidus_leave(pid);
+      kernel.leave(pid);
     }
     // To be made again, which it never is: nothing is thrown through the engine, which may serve again.
     if (kernel.exports.nidus_process_exit_code(pid) >= 0) return WOULD_BLOCK;

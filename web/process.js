@@ -67,6 +67,8 @@ const ABORTED = SIGNALLED + 6;
  * @property {() => Promise<unknown> | null} [settle] resolves when contents of files have come
  * @property {() => void} [prepared] a program has spawned others, which wait to be run
  * @property {boolean} [multiMemory] left out: where the host has it
+ * @property {(pid: number) => void} [park] waits, instead of `waitSync`, in a thread that runs this process alone
+ * @property {(pid: number) => boolean} [hasEnded] whether that process has ended
  */
 
 /** Thrown through a guest that has ended; it carries nothing. */
@@ -110,19 +112,33 @@ export function hasJSPI() {
  * @typedef {Compiled | Interpreted} Guestable
  */
 
+/**
+ * Whether this was thrown through a guest because it has ended.
+ * @param {unknown} thrown
+ */
+export function isEnd(thrown) {
+  return thrown === ENDED;
+}
+
 /** Runs guests over one kernel instance. */
 export class Runner {
   #kernel;
   #options;
   #multiMemory;
+  #suspends;
   /** @type {WeakMap<WebAssembly.Module, Recycled>} */
   #recycled = new WeakMap();
   /** Changes of pipes that parked processes have seen. */
   #events = 0;
   /** @type {Record<string, WebAssembly.Module>} what the kernel generates */
   #modules = {};
-  /** @type {Set<{resolve: () => void}>} */
+  /** @type {Set<{resolve: () => void, words?: number}>} `words`: of the process, where threads share the kernel */
   #parked = new Set();
+  /**
+   * Where programs on the direct tier run in threads of their own (threads.js).
+   * @type {import("./threads.js").SystemThreads | null}
+   */
+  threads = null;
 
   /**
    * @param {import("./kernel.js").Kernel} kernel
@@ -132,8 +148,12 @@ export class Runner {
     this.#kernel = kernel;
     this.#options = options;
     this.#multiMemory = options.multiMemory ?? hasMultiMemory();
-    /** Processes can wait without holding up the thread. */
-    this.patient = options.jspi !== false && hasJSPI();
+    this.#suspends = options.jspi !== false && hasJSPI();
+  }
+
+  /** Processes can wait without holding up the thread. */
+  get patient() {
+    return this.#suspends || this.threads !== null;
   }
 
   /**
@@ -155,6 +175,20 @@ export class Runner {
    * @returns {Promise<ExitStatus>}
    */
   async run(pid, program, tell) {
+    const failure =
+      this.threads && program.module
+        ? await this.threads.run(pid, program, this.#recycled.has(program.module))
+        : await this.execute(pid, program);
+    return this.finish(pid, failure, tell);
+  }
+
+  /**
+   * Executes a program in this thread, and answers what was thrown through it.
+   * @param {number} pid
+   * @param {Guestable} program
+   * @returns {Promise<{thrown: unknown} | undefined>}
+   */
+  async execute(pid, program) {
     const { exports } = this.#kernel;
     const recycled = program.module && this.#recycled.get(program.module);
     let guest = recycled?.idle;
@@ -175,19 +209,14 @@ export class Runner {
     } catch (thrown) {
       failure = { thrown };
     }
-    const status = this.finish(pid, failure, tell);
+    const code = exports.nidus_process_exit_code(pid);
     const { slots = [], image } = guest ?? {};
-    if (
-      recycled &&
-      !recycled.idle &&
-      !status.trap &&
-      !status.signal &&
-      !status.limit &&
-      image?.restore()
-    ) {
-      recycled.idle = guest;
-    } else for (const slot of slots) this.#kernel.unplace(slot);
-    return status;
+    // It came to its end by itself.
+    const whole = code < 0 ? !failure : code < SIGNALLED;
+    if (recycled && !recycled.idle && whole && image?.restore()) recycled.idle = guest;
+    // In this order, so that the next one has the same.
+    else for (const slot of slots.reverse()) this.#kernel.unplace(slot);
+    return failure;
   }
 
   /**
@@ -251,6 +280,27 @@ export class Runner {
   /** Something changed that parked processes may wait for: each looks again. */
   wake() {
     for (const { resolve } of this.#parked) resolve();
+    if (this.threads) this.#kernel.exports.nidus_wake();
+  }
+
+  /** Another thread has changed something: those that the kernel woke, and who watches, look again. */
+  ring() {
+    if (this.#kernel.exports.nidus_prepared() > 0) this.#options.prepared?.();
+    const words = new Int32Array(this.#kernel.memory.buffer);
+    for (const { resolve, words: at } of this.#parked) {
+      if (!at || !Atomics.load(words, at >> 2)) resolve();
+    }
+  }
+
+  /**
+   * Another thread may have changed meanwhile what a process is about to wait for.
+   * @param {number} words of the process; 0: a command
+   * @param {() => void} resolve
+   */
+  #listen(words, resolve) {
+    const { exports, memory } = this.#kernel;
+    if (!words) exports.nidus_listen();
+    else if (!Atomics.load(new Int32Array(memory.buffer), words >> 2)) resolve();
   }
 
   /**
@@ -264,8 +314,9 @@ export class Runner {
     // Mutable, so that the instances can serve another process later.
     const pid = new WebAssembly.Global({ value: "i32", mutable: true }, number);
     // proc_raise of a signal that is ignored does not end it.
+    const { hasEnded = this.hasEnded.bind(this) } = this.#options;
     const exit = (/** @type {number} */ process) => {
-      if (this.hasEnded(process)) throw ENDED;
+      if (hasEnded(process)) throw ENDED;
     };
     const gate = new WebAssembly.Instance(this.#module("nidus_gate"), {
       process: { pid },
@@ -290,7 +341,7 @@ export class Runner {
     const call = /** @type {() => undefined} */ (instance.exports[entry]);
     return {
       slots: this.#bridge({ memory }, copies),
-      start: this.patient ? jspi.promising(call) : call,
+      start: this.#suspends ? jspi.promising(call) : call,
       image,
       pid,
     };
@@ -342,9 +393,16 @@ export class Runner {
   /** The gate's import: returns when the process should try its call again, or throws. */
   #gatePark() {
     const { exports } = this.#kernel;
+    const { park, hasEnded } = this.#options;
+    if (park) {
+      return (/** @type {number} */ pid) => {
+        park(pid);
+        if (hasEnded?.(pid)) throw ENDED;
+      };
+    }
     const waitSync =
       this.#options.waitSync ?? (() => void this.#kernel.ask("nidus_program_unheld", []));
-    return this.patient
+    return this.#suspends
       ? new jspi.Suspending((/** @type {number} */ pid) => this.park(pid))
       : (/** @type {number} */ pid) => {
           const kinds = exports.nidus_wait_kinds(pid);
@@ -363,6 +421,8 @@ export class Runner {
     const { exports } = this.#kernel;
     const kinds = wait?.kinds ?? exports.nidus_wait_kinds(pid);
     const time = wait?.time ?? exports.nidus_wait_time(pid);
+    // Of a command no call blocks, and it has to be told of any change; so do several threads together.
+    const words = this.threads && kinds && !wait?.many ? exports.nidus_process_words(pid) : 0;
     this.changed();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
@@ -371,7 +431,9 @@ export class Runner {
     try {
       await /** @type {Promise<void>} */ (
         new Promise((resolve) => {
-          this.#parked.add((parked = { resolve }));
+          this.#parked.add((parked = { resolve, words }));
+          if (this.threads) this.#listen(words, resolve);
+          if (wait?.many && wait.events !== exports.nidus_events()) resolve();
           if (kinds & CLOCK || wait) timer = setTimeout(resolve, Math.min(time, LONGEST));
           if (kinds & FLUSH) this.#options.flush().then(resolve, () => resolve());
           if (kinds & CHUNK) (this.#options.settle?.() ?? Promise.resolve()).then(() => resolve());
@@ -385,8 +447,11 @@ export class Runner {
   }
 }
 
-/** @param {unknown} thrown */
-function describeTrap(thrown) {
+/**
+ * Why a guest trapped.
+ * @param {unknown} thrown
+ */
+export function describeTrap(thrown) {
   const { message = `the program threw ${String(thrown)}`, stack = "" } =
     thrown instanceof Error ? thrown : {};
   return { message, stack: (stack.match(/.*wasm.*/g) ?? []).join("\n") };

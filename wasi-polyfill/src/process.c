@@ -6,6 +6,7 @@
 #include "family.h"
 #include "host.h"
 #include "process_signal.h"
+#include "wake.h"
 
 /* ---- open descriptions ---- */
 
@@ -197,6 +198,7 @@ wasi_errno_t process_create(struct process **made, struct nidus_system *system, 
   process->envc = envc;
   process->env_length = env_length;
   process->exit_code = -1;
+  process->local = true;
   process->wait_deadline = process->time_limit = process->call.read_deadline = NIDUS_NO_DEADLINE;
   process->descriptor_limit = DESCRIPTOR_LIMIT;
   process->most_processes = PROCESS_LIMIT;
@@ -233,6 +235,7 @@ void process_end(struct process *process, int32_t code) {
   }
   close_descriptors(process);
   process->wait_kinds = 0;
+  wake_process(process);
 #ifdef __wasm__
   process->read = NULL;
   process->write = NULL;
@@ -244,6 +247,7 @@ void process_end(struct process *process, int32_t code) {
 
 void process_free(struct process *process) {
   close_descriptors(process);
+  wake_process(process);
   free(process->argv);
   free(process->env);
   free(process->cwd);
@@ -258,6 +262,7 @@ wasi_errno_t process_block(struct process *process, uint32_t kinds, int64_t dead
   if (process_interrupted(process) && !(kinds & by_itself)) return WASI_EINTR;
   process->wait_kinds = kinds;
   process->wait_deadline = deadline;
+  wake_sleep(process, NULL);
   return NIDUS_WOULD_BLOCK;
 }
 

@@ -50,6 +50,15 @@ struct call_state {
 };
 
 struct process {
+  /* What other threads look at without a call (nidus_process_words); in this order. */
+  _Alignas(8) uint32_t parked; /* 1: its call would block until something has changed (wake.h) */
+  uint32_t wait_kinds;
+  int64_t wait_deadline;
+  int32_t exit_code; /* -1 while running */
+  bool local;        /* the host's own thread runs it, which is told when it is woken */
+  const void *awaited; /* while it sleeps: the channel, or NULL for anything */
+  struct process *sleep_next;
+  struct process **sleep_link; /* NULL: it is no sleeper */
   struct nidus_system *system;
 #ifdef __wasm__
   guest_read_function read; /* NULL: the kernel's own memory (process 1), or not bound yet */
@@ -67,7 +76,6 @@ struct process {
   uint32_t argv_length;
   uint32_t envc;
   uint32_t env_length;
-  int32_t exit_code; /* -1 while running */
   uint32_t parent;
   uint32_t group;
   char *cwd;         /* the working folder, absolute, NUL-terminated; NULL: its folders were given one by one */
@@ -80,8 +88,6 @@ struct process {
   uint32_t pending;
   uint32_t most_processes; /* that may be at a time of it and its descendants: of those that have the same `counted` */
   uint32_t counted;
-  uint32_t wait_kinds;
-  int64_t wait_deadline;
   struct call_state call;    /* of the thread `thread`; of the others below: */
   struct call_state *others; /* by their numbers; NULL: it has none */
   uint32_t thread;           /* whose system calls come now; the first one is 0 */
