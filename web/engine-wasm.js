@@ -6,7 +6,7 @@
 import { NidusError } from "./errors.js";
 
 /** What core/wasm/exports.c says of itself. */
-const VERSION = 3;
+const VERSION = 4;
 
 /** @typedef {(...values: (number | bigint)[]) => number} EngineFunction */
 /**
@@ -24,7 +24,7 @@ const VERSION = 3;
 /**
  * A fresh engine, whose memory is its own.
  * @param {WebAssembly.Module} module engine.wasm
- * @param {Record<string, (a: number, b: number, c: number, d: number) => number>} host those of its
+ * @param {Record<string, (a: number, b: number, c: number, d: number, e: number) => number>} host those of its
  *   imports of module `host` that are going to be called
  * @returns {EngineExports}
  */

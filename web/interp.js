@@ -6,6 +6,9 @@
  * no special host is needed for any of it. Each process has an engine of its own, whose memory goes when
  * the process does. What the engine does for it is core/wasm/guest.h.
  *
+ * Threads of the guest's (wasi-threads) are the engine's, which lets them take turns; the kernel is told whose call
+ * comes. One that waits for the kernel asks again in each slice, so the process parks only when none can go on.
+ *
  * Invariant: the kernel is never entered while the guest's slice is suspended in it; a system call is
  * made, answers or would block, and is made again with the same arguments.
  */
@@ -22,15 +25,21 @@ const BLOCKED = 4;
 const NO_FUEL = 5;
 /** For the kernel, of a process whose fuel is used up (process.js). */
 const OUT_OF_FUEL = 513;
+/** What a system call answers that has to be made again. */
+const WOULD_BLOCK = 0x10000;
+/** Threads that a program may have beside its first one, if nothing is said. */
+const THREADS = 64;
 
 /**
  * @typedef {object} Interpretation
  * @property {import("./kernel.js").Kernel} kernel
  * @property {number} pid
- * @property {() => Promise<void>} park waits for what the process waits for
+ * @property {(wait: Wait) => Promise<void>} park waits for what the process waits for
  * @property {() => void} changed lets others look again at what the process may have changed
  * @property {unknown} ended what is thrown through a guest that has ended
  */
+
+/** @typedef {{kinds: number, time: number}} Wait what a process waits for, and for how many milliseconds at most */
 
 /**
  * Where engine.wasm comes from, asked for when the first program is interpreted.
@@ -50,8 +59,8 @@ class Loaded {
   exports;
   /**
    * What the guest's imported functions do: the index of the import, the address of its arguments, the
-   * guest's memory. All of it lies in the engine's memory.
-   * @type {(index: number, slots: number, base: number, size: number) => number}
+   * guest's memory, the thread that calls. All of it lies in the engine's memory.
+   * @type {(index: number, slots: number, base: number, size: number, thread: number) => number}
    */
   call = () => 0;
 
@@ -63,8 +72,8 @@ class Loaded {
    */
   constructor(module, bytes, name, most) {
     const engine = instantiateEngine(module, {
-      guest_call: (index, slots, base, size) =>
-        this.call(index, slots >>> 0, base >>> 0, size >>> 0),
+      guest_call: (index, slots, base, size, thread) =>
+        this.call(index, slots >>> 0, base >>> 0, size >>> 0, thread),
     });
     this.#engine = engine;
     this.#name = name;
@@ -86,14 +95,21 @@ class Loaded {
   /**
    * @param {string} entry
    * @param {bigint} fuel
+   * @param {number} threads
+   * @param {number} seed
    */
-  start(entry, fuel) {
+  start(entry, fuel, threads, seed) {
     const index = this.exports.findIndex(({ name }) => name === entry);
-    this.#accepted(this.#engine.engine_guest_start(this.#guest, index, fuel));
+    this.#accepted(this.#engine.engine_guest_start(this.#guest, index, fuel, threads, seed));
   }
 
   resume() {
-    return this.#engine.engine_guest_resume(this.#guest);
+    return this.#engine.engine_guest_resume(this.#guest, performance.now());
+  }
+
+  /** How many milliseconds may pass until a thread's wait for another one is over. */
+  patience() {
+    return this.#engine.engine_guest_deadline(this.#guest) - performance.now();
   }
 
   /** Why it trapped, with the guest's frames where a host's own would stand. */
@@ -133,7 +149,8 @@ let compiledEngine = null;
  * @param {string} name for messages
  * @param {import("./process.js").Limits} limits
  */
-export async function load(bytes, source, name, { fuel = -1, memory }) {
+export async function load(bytes, source, name, limits) {
+  const { fuel = -1, memory, time = Infinity, threads = THREADS, seed = 0 } = limits;
   compiledEngine ??= compileAsset(
     source?.() ?? new URL("./engine.wasm", import.meta.url),
     "engine.wasm",
@@ -149,10 +166,12 @@ export async function load(bytes, source, name, { fuel = -1, memory }) {
      * @param {string} entry the export that is called
      */
     serve(how, entry) {
-      const copies = serve(guest, how);
+      /** @type {Map<number, Wait>} */
+      const waits = new Map();
+      const copies = serve(guest, how, waits);
       const start = () => {
-        guest.start(entry, BigInt(fuel));
-        return run(guest, how);
+        guest.start(entry, BigInt(fuel), threads, seed);
+        return run(guest, how, waits, 1000 * time);
       };
       return { copies, start };
     },
@@ -163,9 +182,11 @@ export async function load(bytes, source, name, { fuel = -1, memory }) {
  * Runs a program that was started to its end; throws what ends it.
  * @param {Loaded} guest
  * @param {Interpretation} how
+ * @param {Map<number, Wait>} waits of threads whose calls would block; the times are moments
+ * @param {number} longest milliseconds after which it looks whether it has been ended
  * @returns {Promise<undefined>}
  */
-async function run(guest, { kernel, pid, park, changed, ended }) {
+async function run(guest, { kernel, pid, park, changed, ended }, waits, longest) {
   for (;;) {
     if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw ended;
     switch (guest.resume()) {
@@ -174,7 +195,7 @@ async function run(guest, { kernel, pid, park, changed, ended }) {
         await turn();
         break;
       case BLOCKED:
-        await park();
+        await park(joined([...waits.values()], Math.min(guest.patience(), longest)));
         break;
       case DONE:
         return undefined;
@@ -188,11 +209,28 @@ async function run(guest, { kernel, pid, park, changed, ended }) {
 }
 
 /**
+ * What all threads together wait for.
+ * @param {Wait[]} waits
+ * @param {number} time
+ */
+function joined(waits, time) {
+  const now = performance.now();
+  return waits.reduce(
+    (all, each) => ({
+      kinds: all.kinds | each.kinds,
+      time: Math.min(all.time, each.time - now),
+    }),
+    { kinds: 0, time },
+  );
+}
+
+/**
  * Lets the guest's calls reach the kernel. Answers how the kernel copies from and to the guest's memory.
  * @param {Loaded} guest
  * @param {Interpretation} how
+ * @param {Map<number, Wait>} waits
  */
-function serve(guest, { kernel, pid, ended }) {
+function serve(guest, { kernel, pid, ended }, waits) {
   let [base, size] = [0, 0];
   let words = new Int32Array(0);
   let longs = new BigInt64Array(0);
@@ -206,7 +244,8 @@ function serve(guest, { kernel, pid, ended }) {
     if (module === "wasi_unstable") kernel.exports.nidus_process_snapshot0(pid, 1);
     return kernel.raw[name];
   });
-  guest.call = (index, slots, at, length) => {
+  let current = 0;
+  guest.call = (index, slots, at, length, thread) => {
     size = length;
     if (at !== base || words.length === 0) {
       base = at;
@@ -220,11 +259,18 @@ function serve(guest, { kernel, pid, ended }) {
     kernel.raw.nidus_enter(pid);
     let result;
     try {
-      result = /** @type {Function} */ (handlers[index])(...args);
+      // With another number, which for programs with one thread is never.
+      const refused = thread === current ? 0 : kernel.raw.nidus_thread(thread);
+      if (!refused) current = thread;
+      result = refused || /** @type {Function} */ (handlers[index])(...args);
     } finally {
       if (kernel.shared) kernel.raw.nidus_leave(pid);
     }
     if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw ended;
+    if (result === WOULD_BLOCK) {
+      const kinds = kernel.exports.nidus_wait_kinds(pid);
+      waits.set(thread, { kinds, time: performance.now() + kernel.exports.nidus_wait_time(pid) });
+    } else if (waits.size > 0) waits.delete(thread);
     return result;
   };
   return copies;

@@ -27,6 +27,8 @@ const HOST_COPY = 8;
 const CLOCK = 1;
 const FLUSH = 8;
 const CHUNK = 16;
+/** Of a timer, in milliseconds. */
+const LONGEST = 0x7fff_ffff;
 /** The signal of what trapped, for the process that waits for it. */
 const ABORTED = SIGNALLED + 6;
 
@@ -41,7 +43,7 @@ const ABORTED = SIGNALLED + 6;
  */
 
 /**
- * What a process may use at most. With `fuel`, `memory` or `time` it runs on the interpreter.
+ * What a process may use at most. With `fuel`, `memory`, `time` or `seed` it runs on the interpreter.
  * @typedef {object} Limits
  * @property {number | bigint} [fuel] instructions, about; then it is stopped
  * @property {number} [time] seconds from its start, waiting included; then it is stopped
@@ -51,6 +53,8 @@ const ABORTED = SIGNALLED + 6;
  * @property {number} [descriptors] how many may be open; beyond them is `EMFILE`
  * @property {number} [processes] how many there may be of it and all that descend from it; beyond them is `EAGAIN`.
  *   These have the same limits, each for itself
+ * @property {number} [threads] how many it may have beside its first one; beyond them is `EAGAIN`. Left out: 64
+ * @property {number} [seed] no limit: decides how threads take turns on the interpreter, the same way each time. Left out: 0
  */
 
 /**
@@ -301,7 +305,7 @@ export class Runner {
     const { copies, start } = await serve({
       kernel: this.#kernel,
       pid,
-      park: () => this.park(pid),
+      park: (wait) => this.park(pid, wait),
       changed: () => this.changed(),
       ended: ENDED,
     });
@@ -353,10 +357,12 @@ export class Runner {
   /**
    * Resolves when the process should look again at what it waits for; rejects once it has been killed.
    * @param {number} pid
+   * @param {import("./interp.js").Wait} [wait] what all of its threads wait for; left out: it has one
    */
-  async park(pid) {
+  async park(pid, wait) {
     const { exports } = this.#kernel;
-    const kinds = exports.nidus_wait_kinds(pid);
+    const kinds = wait?.kinds ?? exports.nidus_wait_kinds(pid);
+    const time = wait?.time ?? exports.nidus_wait_time(pid);
     this.changed();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
@@ -366,7 +372,7 @@ export class Runner {
       await /** @type {Promise<void>} */ (
         new Promise((resolve) => {
           this.#parked.add((parked = { resolve }));
-          if (kinds & CLOCK) timer = setTimeout(resolve, exports.nidus_wait_time(pid));
+          if (kinds & CLOCK || wait) timer = setTimeout(resolve, Math.min(time, LONGEST));
           if (kinds & FLUSH) this.#options.flush().then(resolve, () => resolve());
           if (kinds & CHUNK) (this.#options.settle?.() ?? Promise.resolve()).then(() => resolve());
         })

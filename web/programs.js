@@ -19,6 +19,7 @@ const READS = 1;
 const POLLS = 2;
 const SYNCS = 4;
 const WAITS = 8;
+const THREADS = 16;
 /** Instead of a number of imports: the module is none. */
 const NO_MODULE = -1;
 
@@ -68,8 +69,8 @@ export async function findProgram(system, command, name, cwd, env, options) {
 }
 
 /** @param {import("./process.js").Limits} limits */
-export function isLimited({ fuel, memory, time }) {
-  return (fuel ?? memory ?? time) !== undefined;
+export function isLimited({ fuel, memory, time, seed }) {
+  return (fuel ?? memory ?? time ?? seed) !== undefined;
 }
 
 /**
@@ -123,6 +124,7 @@ export async function chooseTier(
     });
     // May it come to wait for something for which this host cannot hold it on the direct tier?
     const waits =
+      needs & THREADS ||
       (needs & POLLS && !system.canWait) ||
       (needs & SYNCS && !system.canWaitForFlush) ||
       (needs & READS && !system.canWaitForInput && inputLater) ||

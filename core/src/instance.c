@@ -180,10 +180,13 @@ static enum nidus_code evaluate_elems(struct nidus_instance *instance)
         struct elem_items *items = &instance->elems[i];
         if (elem->mode == SEGMENT_DECLARED)
             continue;
-        items->items = pool_new(instance->head.store->allocator, elem->count, sizeof(nidus_ref));
+        if (!items->items) {
+            items->items = pool_new(instance->head.store->allocator, elem->count, sizeof(nidus_ref));
+            items->room = elem->count;
+        }
         if (!items->items)
             return NIDUS_ERROR_NO_MEMORY;
-        items->count = items->room = elem->count;
+        items->count = elem->count;
         struct reader reader = {module->bytes, module->bytes + elem->items,
                                 module->bytes + module->size, &ignored};
         for (uint32_t k = 0; k < elem->count; k++) {
@@ -273,6 +276,32 @@ enum nidus_code nidus_instance_new(struct nidus_store *store, struct nidus_modul
     if (code == NIDUS_OK)
         *instance = fresh;
     return code; /* what failed half-way stays on the store: a table may already refer to it */
+}
+
+enum nidus_code nidus_instance_renew(struct nidus_instance *instance, struct nidus_error *error)
+{
+    const struct nidus_module *module = instance->module;
+    union slot value[2];
+    if (error)
+        *error = (struct nidus_error){0};
+    for (uint32_t i = module->imported_globals; i < module->globals.count; i++) {
+        TRY(evaluate_at(instance, module->globals.items[i].init, value));
+        memcpy(instance->globals[i]->value, value, sizeof value);
+    }
+    for (uint32_t i = module->imported_tables; i < module->tables.count; i++) {
+        const struct table_type *type = &module->tables.items[i];
+        struct nidus_table *table = instance->tables[i];
+        value[0].u64 = NIDUS_NULL;
+        if (type->init)
+            TRY(evaluate_at(instance, type->init, value));
+        table->size = type->limits.minimum;
+        for (uint64_t k = 0; k < table->size; k++)
+            table->items[k] = value[0].u64;
+    }
+    TRY(evaluate_elems(instance));
+    if (module->datas.count)
+        memset(instance->dropped_datas, 0, module->datas.count);
+    return run_segments(instance, error);
 }
 
 /* ---- Asking ---- */

@@ -3,8 +3,8 @@
  * addresses, atomics, and SIMD loads and stores.
  *
  * One thread runs at a time and is not preempted inside an operation, so atomics are plain accesses
- * with an alignment check. A waiter could only be woken by another thread of the same engine; until
- * there are any, waiting without a time-out is a deadlock and with one it times out.
+ * with an alignment check. A waiter can only be woken by another thread of the same store (threads.c); where
+ * there are none, waiting without a time-out is a deadlock and with one it times out.
  */
 #include "interp.h"
 
@@ -95,15 +95,20 @@ static uint64_t modify(uint32_t family, uint64_t old, uint64_t b, uint64_t c, ui
     }
 }
 
-static enum nidus_trap wait(const struct nidus_memory *memory, uint32_t op, union slot *fp,
+static enum nidus_trap wait(const struct nidus_instance *instance, uint32_t op, union slot *fp,
                             const uint16_t *pc, const uint8_t *at)
 {
+    const struct nidus_memory *memory = instance->memories[pc[6]];
+    struct nidus_threads *threads = instance->head.store->threads;
     if (!memory->limits.shared)
         return NIDUS_TRAP_NOT_SHARED;
     uint64_t found = 0;
     int wide = op == WASM_MEMORY_ATOMIC_WAIT64;
     memcpy(&found, at, wide ? 8 : 4);
     uint64_t expected = wide ? fp[pc[4]].u64 : fp[pc[4]].u32;
+    if (threads)
+        return threads_wait(threads, memory, (uint64_t)(at - memory->base), found == expected, fp[pc[5]].i64,
+                            &fp[pc[2]].u32);
     if (found != expected) {
         fp[pc[2]].u32 = 1;
         return NIDUS_TRAP_NONE;
@@ -120,11 +125,14 @@ static enum nidus_trap atomic(const struct nidus_instance *instance, uint32_t op
     uint64_t old = 0;
     /* Below 0x410: notify and the waits; then loads, stores, and seven of each modification. */
     if (op == WASM_MEMORY_ATOMIC_NOTIFY) {
-        fp[pc[2]].u32 = 0;
+        const struct nidus_memory *memory = instance->memories[pc[6]];
+        struct nidus_threads *threads = instance->head.store->threads;
+        fp[pc[2]].u32 = threads ? threads_notify(threads, memory, (uint64_t)(at - memory->base), fp[pc[4]].u32)
+                                : 0;
         return NIDUS_TRAP_NONE;
     }
     if (op < 0x410)
-        return wait(instance->memories[pc[6]], op, fp, pc, at);
+        return wait(instance, op, fp, pc, at);
     if (op < 0x417) {
         memcpy(&old, at, size);
         fp[pc[2]].u64 = old;

@@ -96,7 +96,10 @@ static enum nidus_status settle_stop(struct nidus_run *run, enum stop stop, int6
     case STOP_EXIT:
         return NIDUS_RUN_DONE;
     case STOP_TRAP:
-        return NIDUS_RUN_TRAPPED;
+        if (run->trap != TRAP_PARKED)
+            return NIDUS_RUN_TRAPPED;
+        run->trap = NIDUS_TRAP_NONE;
+        return NIDUS_RUN_BLOCKED;
     case STOP_BLOCK:
         return NIDUS_RUN_BLOCKED;
     default:

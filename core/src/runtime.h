@@ -49,6 +49,7 @@ struct nidus_store {
     /* Types of all modules and host functions, each group once. Their value types name other types
      * by index here, not by a module's indices. */
     struct type_table types;
+    struct nidus_threads *threads; /* those of the guest, or NULL */
 };
 
 struct nidus_func {
@@ -205,6 +206,20 @@ size_t value_get(const union slot *slot, nidus_type type, struct nidus_value *va
 /* Whether the values are of the types of a function's parameters. */
 int values_match(const struct nidus_store *store, const struct nidus_functype *shape,
                  const struct nidus_value *values, size_t count);
+
+/* ---- threads.c ---- */
+
+/* Of a run that waits in the middle of an instruction, and executes it again when it goes on. No guest sees it. */
+#define TRAP_PARKED ((enum nidus_trap)NIDUS_TRAP_COUNT)
+
+void threads_free(struct nidus_threads *threads);
+/* An atomic wait by the thread that executes; `equal`: the memory holds what it expects. `answer` is the
+ * instruction's, unless TRAP_PARKED is answered. */
+enum nidus_trap threads_wait(struct nidus_threads *threads, const struct nidus_memory *memory, uint64_t address,
+                             int equal, int64_t timeout, uint32_t *answer);
+/* Wakes as many as `most` of those that wait there; answers how many. */
+uint32_t threads_notify(struct nidus_threads *threads, const struct nidus_memory *memory, uint64_t address,
+                        uint32_t most);
 
 /* ---- exception.c ---- */
 

@@ -103,6 +103,7 @@ void nidus_store_free(struct nidus_store *store)
     if (!store)
         return;
     const struct nidus_allocator *allocator = store->allocator;
+    threads_free(store->threads);
     while (store->objects) {
         struct object *object = store->objects;
         store->objects = object->next;

@@ -9,6 +9,7 @@
  * web/engine-wasm.js loads it for web/engine.js and web/interp.js; all change together, which
  * `engine_version` checks.
  */
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 #define EXPORT(name) __attribute__((export_name(#name), used))
 
 /* Of this interface, not of the package. */
-enum { VERSION = 3 };
+enum { VERSION = 4 };
 
 /* What JavaScript reads and writes by offset. */
 struct flat_type {
@@ -412,7 +413,7 @@ EXPORT(engine_call_trap) void engine_call_trap(struct nidus_call *call, enum nid
 /* -- a program (guest.h) ----------------------------------------------------------------------- */
 
 __attribute__((import_module("host"), import_name("guest_call"))) uint32_t
-host_guest_call(uint32_t index, const uint64_t *slots, uint8_t *memory, size_t size);
+host_guest_call(uint32_t index, const uint64_t *slots, uint8_t *memory, size_t size, uint32_t thread);
 
 /* NULL: no memory. It lives as long as this module's instance. `bytes`: its memory grows no larger; NaN: no limit. */
 EXPORT(engine_guest_new) struct guest *engine_guest_new(double bytes)
@@ -433,11 +434,23 @@ const char *engine_guest_load(struct guest *guest, const char *block, size_t siz
     return guest_load(guest, block, size, (struct nidus_name){block + size, name_length});
 }
 
-EXPORT(engine_guest_start) const char *engine_guest_start(struct guest *guest, uint32_t entry, uint64_t fuel)
+EXPORT(engine_guest_start)
+const char *engine_guest_start(struct guest *guest, uint32_t entry, uint64_t fuel, uint32_t most, double seed)
 {
-    return guest_start(guest, entry, fuel);
+    return guest_start(guest, entry, fuel, most, seed >= 0 && seed < 9007199254740992.0 ? (uint64_t)seed : 0);
 }
 
-EXPORT(engine_guest_resume) enum nidus_status engine_guest_resume(struct guest *guest) { return guest_resume(guest); }
+/* Times are in milliseconds. */
+EXPORT(engine_guest_resume) enum nidus_status engine_guest_resume(struct guest *guest, double now)
+{
+    return guest_resume(guest, (int64_t)(now * 1e6));
+}
+
+/* Infinity: none. */
+EXPORT(engine_guest_deadline) double engine_guest_deadline(const struct guest *guest)
+{
+    int64_t deadline = guest_deadline(guest);
+    return deadline == INT64_MAX ? (double)INFINITY : (double)deadline / 1e6;
+}
 
 EXPORT(engine_guest_trap) const char *engine_guest_trap(struct guest *guest) { return guest_trap(guest); }

@@ -1,7 +1,9 @@
 /*
  * guest.h: a program to run, as the host's thin side drives it: load, start, resume, resume, ...
  *
- * Owns a module, its one instance and its one run. The host needs to know nothing of types, values or
+ * Owns a module, an instance of it for each thread, and the threads. A program of wasi-threads imports one memory, which is
+ * shared, and the function "thread-spawn" of "wasi"; both are provided here, and its threads are scheduled by
+ * the engine. The host needs to know nothing of types, values or
  * frames: whatever it has to read comes as JSON text, and a call of an imported function comes as the
  * import's index with the arguments where they lie.
  *
@@ -20,11 +22,12 @@ struct guest;
 enum { GUEST_WOULD_BLOCK = 0x10000 };
 
 /*
- * The guest calls import `index`: arguments in `slots`, 64 bits each, i32 in the low half. `memory` is
+ * Thread `thread` of the guest calls import `index`: arguments in `slots`, 64 bits each, i32 in the low half. `memory` is
  * the base of the memory that the guest exports as "memory", which stays where it is during the call;
  * NULL and 0 where there is none. The answer is the function's result, if it has one.
  */
-typedef uint32_t (*guest_call)(uint32_t index, const uint64_t *slots, uint8_t *memory, size_t size);
+typedef uint32_t (*guest_call)(uint32_t index, const uint64_t *slots, uint8_t *memory, size_t size,
+                               uint32_t thread);
 
 /* NULL: no memory. */
 struct guest *guest_new(struct nidus_engine *engine, guest_call call);
@@ -40,12 +43,15 @@ const char *guest_load(struct guest *guest, const void *bytes, size_t size, stru
 
 /*
  * Links each imported function to guest_call, instantiates, and prepares the module's start function and
- * then its export `entry`, called with zeros. Answers {}, or {"message": why not}. Once, after guest_load.
+ * then its export `entry`, called with zeros. Answers {}, or {"message": why not}. Once, after guest_load. There may be
+ * as many as `most` threads beside the first one; `seed` decides how they take turns.
  */
-const char *guest_start(struct guest *guest, uint32_t entry, uint64_t fuel);
+const char *guest_start(struct guest *guest, uint32_t entry, uint64_t fuel, uint32_t most, uint64_t seed);
 
-/* Goes on for some milliseconds. DONE is the end of the entry. */
-enum nidus_status guest_resume(struct guest *guest);
+/* Goes on for some milliseconds. DONE is the end of the entry. `now`: nanoseconds of a clock that never goes back. */
+enum nidus_status guest_resume(struct guest *guest, int64_t now);
+/* After NIDUS_RUN_BLOCKED: when it should go on at the latest, of the same clock; INT64_MAX: no thread's wait ends by time. */
+int64_t guest_deadline(const struct guest *guest);
 
 /* After NIDUS_RUN_TRAPPED: {"message", "stack": the frames, innermost first, in V8's form}. */
 const char *guest_trap(struct guest *guest);

@@ -197,7 +197,7 @@ wasi_errno_t process_create(struct process **made, struct nidus_system *system, 
   process->envc = envc;
   process->env_length = env_length;
   process->exit_code = -1;
-  process->wait_deadline = process->time_limit = process->read_deadline = NIDUS_NO_DEADLINE;
+  process->wait_deadline = process->time_limit = process->call.read_deadline = NIDUS_NO_DEADLINE;
   process->descriptor_limit = DESCRIPTOR_LIMIT;
   process->most_processes = PROCESS_LIMIT;
   process->parent = 1;
@@ -247,6 +247,7 @@ void process_free(struct process *process) {
   free(process->argv);
   free(process->env);
   free(process->cwd);
+  free(process->others);
   free(process->name);
   free(process->path);
   free(process);
@@ -258,4 +259,23 @@ wasi_errno_t process_block(struct process *process, uint32_t kinds, int64_t dead
   process->wait_kinds = kinds;
   process->wait_deadline = deadline;
   return NIDUS_WOULD_BLOCK;
+}
+
+wasi_errno_t process_thread(struct process *process, uint32_t thread) {
+  if (thread == process->thread) return 0;
+  if (thread > THREAD_LAST) return WASI_EAGAIN;
+  uint32_t room = (thread > process->thread ? thread : process->thread) + 1;
+  if (room > process->thread_room) {
+    struct call_state *others = realloc(process->others, room * sizeof *others);
+    if (!others) return WASI_ENOMEM;
+    for (uint32_t i = process->thread_room; i < room; i++) {
+      others[i] = (struct call_state){.read_deadline = NIDUS_NO_DEADLINE};
+    }
+    process->others = others;
+    process->thread_room = room;
+  }
+  process->others[process->thread] = process->call;
+  process->call = process->others[thread];
+  process->thread = thread;
+  return 0;
 }

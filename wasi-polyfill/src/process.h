@@ -11,7 +11,7 @@
 
 #include "inode.h"
 
-enum { DESCRIPTOR_LIMIT = 1 << 16 };
+enum { DESCRIPTOR_LIMIT = 1 << 16, THREAD_LAST = 4095 };
 
 struct description {
   struct inode *inode; /* referenced */
@@ -40,6 +40,14 @@ struct descriptor {
 typedef uint32_t (*guest_read_function)(void *kernel, uint32_t guest, uint32_t length);
 typedef uint32_t (*guest_write_function)(uint32_t guest, const void *kernel, uint32_t length);
 #endif
+
+/* What a system call that is being restarted left of itself. */
+struct call_state {
+  uint64_t flush_awaited; /* the flush that an fd_sync waits for; 0 when none */
+  uint64_t poll_started;  /* monotonic: when the poll_oneoff that is being restarted began */
+  int64_t read_deadline;  /* when a read of a terminal waits no longer (VTIME), or NIDUS_NO_DEADLINE */
+  bool polling;
+};
 
 struct process {
   struct nidus_system *system;
@@ -74,16 +82,16 @@ struct process {
   uint32_t counted;
   uint32_t wait_kinds;
   int64_t wait_deadline;
-  uint64_t flush_awaited; /* the flush that an fd_sync waits for; 0 when none */
-  uint64_t poll_started;  /* monotonic: when the poll_oneoff that is being restarted began */
-  bool polling;
+  struct call_state call;    /* of the thread `thread`; of the others below: */
+  struct call_state *others; /* by their numbers; NULL: it has none */
+  uint32_t thread;           /* whose system calls come now; the first one is 0 */
+  uint32_t thread_room;
   bool snapshot0; /* speaks wasi_unstable: another fd_seek, filestat and subscription */
   uint8_t limit_hit; /* NIDUS_LIMIT_… that ended the process, or 0 */
   uint32_t descriptor_limit;
   uint64_t file_size_limit;
   int64_t time_limit;    /* monotonic: when it is ended, NIDUS_NO_DEADLINE for never */
   uint64_t output_left; /* bytes that may still go to streams */
-  int64_t read_deadline; /* when a read of a terminal waits no longer (VTIME), or NIDUS_NO_DEADLINE */
   uint8_t signalled;     /* a signal that it is sent when its system call is over, or 0 */
 };
 
@@ -94,6 +102,8 @@ MUST_CHECK wasi_errno_t process_create(struct process **made, struct nidus_syste
 char *process_text(const char *text);
 void process_end(struct process *process, int32_t code);
 void process_free(struct process *process);
+/* The system calls that follow are those of thread `thread`, each of which has a call of its own under way. */
+MUST_CHECK wasi_errno_t process_thread(struct process *process, uint32_t thread);
 /* The call answers would-block: notes what for. */
 MUST_CHECK wasi_errno_t process_block(struct process *process, uint32_t kinds, int64_t deadline);
 

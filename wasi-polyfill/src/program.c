@@ -105,6 +105,19 @@ static bool is_system_call(const char *module, const char *name) {
   return false;
 }
 
+static bool is_thread_spawn(const char *module, const char *name, const char *kind) {
+  return strcmp(module, "wasi") == 0 && strcmp(name, "thread-spawn") == 0 && strcmp(kind, "function") == 0;
+}
+
+/* wasi-threads: whether the imports, three strings each, have its function. */
+static bool has_threads(struct strings strings, uint32_t imports) {
+  for (uint32_t i = 0; i < imports; i++) {
+    const char *module = strings_next(&strings), *name = strings_next(&strings), *kind = strings_next(&strings);
+    if (is_thread_spawn(module, name, kind)) return true;
+  }
+  return false;
+}
+
 int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, struct reply *reply) {
   struct strings strings;
   uint32_t left = strings_start(&strings, bytes, length);
@@ -117,13 +130,19 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
   }
   if (left == 0 || imports > (left - 1) / 3) return reply_refuse(reply, WASI_EINVAL, "spawn", "", "");
   left -= 1 + 3 * imports;
-  int32_t needs = 0;
+  int32_t needs = has_threads(strings, imports) ? PROGRAM_THREADS : 0;
+  bool imported = false;
   for (uint32_t i = 0; i < imports; i++) {
     const char *module = strings_next(&strings), *name = strings_next(&strings), *kind = strings_next(&strings);
+    if (is_thread_spawn(module, name, kind)) continue;
     if (strcmp(kind, "memory") == 0) {
+      if ((needs & PROGRAM_THREADS) && !imported && strcmp(module, "env") == 0 && strcmp(name, "memory") == 0) {
+        imported = true;
+        continue;
+      }
       return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports its memory (", module, ".", name,
-                          "), as programs with threads do, which Nidus does not run yet; build it without -pthread "
-                          "and --import-memory");
+                          "), which only programs with threads may (env.memory, with wasi.thread-spawn); build it "
+                          "with cc -pthread, or without --import-memory");
     }
     if (strcmp(kind, "function") != 0 || !is_system_call(module, name)) {
       return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports ", module, ".", name, " (", kind,
@@ -135,13 +154,18 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
     if (strcmp(name, "proc_wait") == 0 || strcmp(name, "fd_pipe") == 0) needs |= PROGRAM_WAITS;
     if (strcmp(name, "fd_sync") == 0 || strcmp(name, "fd_datasync") == 0) needs |= PROGRAM_SYNCS;
   }
-  bool memory = false, starts = false, initializes = false;
+  if ((needs & PROGRAM_THREADS) && !imported) {
+    return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports wasi.thread-spawn but not env.memory, "
+                        "so its threads would share nothing; link it with --import-memory --shared-memory");
+  }
+  bool memory = false, starts = false, initializes = false, begins = false;
   for (; left > 1; left -= 2) {
     const char *name = strings_next(&strings), *kind = strings_next(&strings);
     bool function = strcmp(kind, "function") == 0;
     memory |= strcmp(name, "memory") == 0 && strcmp(kind, "memory") == 0;
     starts |= function && strcmp(name, "_start") == 0;
     initializes |= function && strcmp(name, "_initialize") == 0;
+    begins |= function && strcmp(name, "wasi_thread_start") == 0;
   }
   if (!memory) {
     return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program,
@@ -150,6 +174,10 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
   if (!starts && !initializes) {
     return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program,
                         " exports neither _start nor _initialize: it is a library; link it as a program");
+  }
+  if ((needs & PROGRAM_THREADS) && !begins) {
+    return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports wasi.thread-spawn but exports no "
+                        "function wasi_thread_start, where its threads would begin; build it with cc -pthread");
   }
   reply_string(reply, starts ? "_start" : "_initialize");
   return needs;

@@ -19,8 +19,9 @@ enum program_source {
 
 enum program_tier { PROGRAM_AUTO = 0, PROGRAM_DIRECT = 1, PROGRAM_INTERP = 2 };
 
-/* What a program may come to wait for: WAITS, for other processes. */
-enum program_needs { PROGRAM_READS = 1, PROGRAM_POLLS = 2, PROGRAM_SYNCS = 4, PROGRAM_WAITS = 8 };
+/* What a program may come to wait for: WAITS, for other processes. THREADS: it may have some, over a memory that the
+ * host gives it. */
+enum program_needs { PROGRAM_READS = 1, PROGRAM_POLLS = 2, PROGRAM_SYNCS = 4, PROGRAM_WAITS = 8, PROGRAM_THREADS = 16 };
 
 /* Instead of a number of imports: the host sees that it is no module. */
 #define PROGRAM_NO_MODULE UINT32_MAX

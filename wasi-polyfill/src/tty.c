@@ -113,11 +113,11 @@ static bool readable(struct tty *tty, struct process *process, uint32_t room) {
   if (patience == 0 || (least > 0 && tty->ready == 0)) return false;
   uint64_t now = host_clock(process->system, WASI_CLOCK_MONOTONIC);
   if (least > 0) {
-    process->read_deadline = (int64_t)(tty->typed_at + patience); /* from key to key */
-  } else if (process->read_deadline == NIDUS_NO_DEADLINE) {
-    process->read_deadline = (int64_t)(now + patience);
+    process->call.read_deadline = (int64_t)(tty->typed_at + patience); /* from key to key */
+  } else if (process->call.read_deadline == NIDUS_NO_DEADLINE) {
+    process->call.read_deadline = (int64_t)(now + patience);
   }
-  return (int64_t)now >= process->read_deadline;
+  return (int64_t)now >= process->call.read_deadline;
 }
 
 /* ---- the terminal as a file ---- */
@@ -156,7 +156,7 @@ static wasi_errno_t tty_read(struct description *description, struct transfer *t
   bool blocks = process->signalled || !readable(tty, process, room);
   tty->waited = blocks && !process->signalled;
   if (!blocks) {
-    process->read_deadline = NIDUS_NO_DEADLINE;
+    process->call.read_deadline = NIDUS_NO_DEADLINE;
     hand_over(tty, transfer);
   }
   tell(tty);

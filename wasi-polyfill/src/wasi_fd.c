@@ -56,7 +56,7 @@ static wasi_errno_t sync_descriptor(struct process *process, uint32_t fd, uint64
   if (!(descriptor->rights_base & rights)) return WASI_ENOTCAPABLE;
   struct description *description = descriptor->description;
   if (!description->inode->ops->sync) return WASI_EINVAL;
-  error = description->inode->ops->sync(description, data_only, &process->flush_awaited);
+  error = description->inode->ops->sync(description, data_only, &process->call.flush_awaited);
   return error == NIDUS_WOULD_BLOCK ? process_block(process, NIDUS_WAIT_FLUSH, NIDUS_NO_DEADLINE) : error;
 }
 

@@ -24,8 +24,8 @@ wasi_errno_t wasi_blocked(struct process *process, const struct description *des
   }
   if (process_take_late_signal(process)) return NIDUS_WOULD_BLOCK;
   if (description->fdflags & WASI_FDFLAG_NONBLOCK) return WASI_EAGAIN;
-  uint32_t clock = process->read_deadline < NIDUS_NO_DEADLINE ? NIDUS_WAIT_CLOCK : 0;
-  return process_block(process, kind | clock, process->read_deadline);
+  uint32_t clock = process->call.read_deadline < NIDUS_NO_DEADLINE ? NIDUS_WAIT_CLOCK : 0;
+  return process_block(process, kind | clock, process->call.read_deadline);
 }
 
 /* Files make wait even who has asked not to: what they wait for comes by itself. */

@@ -161,7 +161,7 @@ static wasi_errno_t poll_clock(struct poll *poll, const struct subscription *sub
     deadline = saturated_sum(monotonic, left);
   } else {
     /* A restart must not begin the time-out anew: it is counted from the first attempt. */
-    uint64_t start = poll->first ? monotonic : process->poll_started;
+    uint64_t start = poll->first ? monotonic : process->call.poll_started;
     deadline = saturated_sum(start, subscription->timeout);
   }
   if (monotonic >= (uint64_t)deadline) return event_out(poll, subscription, WASI_ESUCCESS, 0, 0);
@@ -205,16 +205,16 @@ static wasi_errno_t poll_all(struct poll *poll, uint32_t in, uint32_t nsubscript
 wasi_errno_t wasi_poll_oneoff(struct process *process, uint32_t in, uint32_t out, uint32_t nsubscriptions,
                               uint32_t nevents_out) {
   if (nsubscriptions == 0 || nsubscriptions > SUBSCRIPTION_LIMIT) return WASI_EINVAL;
-  struct poll poll = {.process = process, .out = out, .deadline = NIDUS_NO_DEADLINE, .first = !process->polling};
-  if (poll.first) process->poll_started = host_clock(process->system, WASI_CLOCK_MONOTONIC);
-  process->polling = false;
+  struct poll poll = {.process = process, .out = out, .deadline = NIDUS_NO_DEADLINE, .first = !process->call.polling};
+  if (poll.first) process->call.poll_started = host_clock(process->system, WASI_CLOCK_MONOTONIC);
+  process->call.polling = false;
   process->system->poller = process;
   wasi_errno_t error = poll_all(&poll, in, nsubscriptions);
   process->system->poller = NULL;
   if (error) return error;
   if (process_take_late_signal(process)) return NIDUS_WOULD_BLOCK;
   if (poll.events == 0) {
-    process->polling = true;
+    process->call.polling = true;
     return process_block(process, poll.wait_kinds, poll.deadline);
   }
   return guest_write_u32(process, nevents_out, poll.events) ? WASI_ESUCCESS : WASI_EFAULT;

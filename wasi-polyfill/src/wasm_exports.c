@@ -76,6 +76,12 @@ EXPORT("nidus_enter") int32_t export_enter(uint32_t pid) {
   return process ? 0 : -WASI_ESRCH;
 }
 
+/* Behind nidus_enter: it is the process's thread of that number that calls. */
+EXPORT("nidus_thread") int32_t export_thread(uint32_t thread) {
+  struct process *process = current();
+  return process ? process_thread(process, thread) : WASI_ESRCH;
+}
+
 EXPORT("nidus_leave") void export_leave(uint32_t pid) {
   (void)pid;
   unlock();

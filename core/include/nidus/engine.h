@@ -170,6 +170,7 @@ struct nidus_memory;
 struct nidus_global;
 struct nidus_tag;
 struct nidus_run;
+struct nidus_threads;
 struct nidus_call;
 
 /* Fills in the documented defaults: 1 GiB modules, 1,000,000 functions, 7,654,321-byte bodies,
@@ -367,6 +368,10 @@ struct nidus_func *nidus_instance_start(const struct nidus_instance *instance);
 NIDUS_CHECK enum nidus_code nidus_instance_run_start(struct nidus_instance *instance,
                                                      struct nidus_error *error);
 
+/* Puts the globals, tables and segments that it has of its own back as nidus_instance_new made them. Memories, and
+ * what it imports, stay as they are. */
+NIDUS_CHECK enum nidus_code nidus_instance_renew(struct nidus_instance *instance, struct nidus_error *error);
+
 struct nidus_module *nidus_instance_module(const struct nidus_instance *instance);
 struct nidus_store *nidus_instance_store(const struct nidus_instance *instance);
 /* By the module's export index. */
@@ -494,6 +499,45 @@ struct nidus_frame {
 uint32_t nidus_run_frame_count(const struct nidus_run *run);
 NIDUS_CHECK enum nidus_code nidus_run_frame(const struct nidus_run *run, uint32_t index,
                                             struct nidus_frame *frame);
+
+/* ---- Threads --------------------------------------------------------------------------------- */
+
+/*
+ * Runs of one store that take turns: the threads of a guest, over a memory that they share. One of them executes at
+ * a time, for a short piece of its fuel; which one is next, and for how long, is drawn from the seed, so the same
+ * seed gives the same interleaving wherever the host answers the same. A piece may end at any instruction. Atomic
+ * waits park a thread until another one notifies it or its time is over; a host function that would block
+ * parks the thread that called it, alone; one that answers NIDUS_HOST_YIELD lets another thread have its turn.
+ */
+
+/* Threads beside the first one: `most`, at a time. The store frees what it has; it can have one such group. */
+NIDUS_CHECK enum nidus_code nidus_threads_new(struct nidus_store *store, uint32_t most, uint64_t seed,
+                                              struct nidus_threads **threads);
+/* For all of them together; NIDUS_UNLIMITED unless it is called. */
+void nidus_threads_set_fuel(struct nidus_threads *threads, uint64_t fuel);
+/*
+ * Makes a thread that calls `first`, which takes nothing (NULL: nothing comes first), and then `func`. The first one
+ * made is number 0, whose return ends the group; the number of others is free again when they have returned.
+ * NIDUS_ERROR_LIMIT: there are as many as there may be.
+ */
+NIDUS_CHECK enum nidus_code nidus_threads_start(struct nidus_threads *threads, struct nidus_func *first,
+                                                struct nidus_func *func, const struct nidus_value *args,
+                                                size_t arg_count, uint32_t *number);
+/*
+ * Goes on for about `slice` units of fuel. `now` is in nanoseconds, of a clock that never goes back.
+ * NIDUS_RUN_DONE: the first thread has returned. NIDUS_RUN_TRAPPED: one of them trapped, or all wait for each
+ * other (NIDUS_TRAP_DEADLOCK); nidus_threads_run is it. NIDUS_RUN_BLOCKED: nobody can go on before a host function
+ * can, or the time of nidus_threads_deadline has come. Threads in a host function that would block call it again in each slice.
+ */
+enum nidus_status nidus_threads_resume(struct nidus_threads *threads, uint64_t slice, int64_t now);
+/* The number of the thread that executes, or was the last to. */
+uint32_t nidus_threads_current(const struct nidus_threads *threads);
+/* Whether the number is a thread's that has not returned. */
+bool nidus_threads_alive(const struct nidus_threads *threads, uint32_t number);
+/* The run of the current thread. */
+struct nidus_run *nidus_threads_run(const struct nidus_threads *threads);
+/* When the first of the atomic waits is over, or INT64_MAX. */
+int64_t nidus_threads_deadline(const struct nidus_threads *threads);
 
 /* ---- For host functions ---------------------------------------------------------------------- */
 

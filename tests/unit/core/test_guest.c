@@ -58,8 +58,9 @@ static struct {
     uint8_t *memory;
 } seen;
 
-static uint32_t answer(uint32_t index, const uint64_t *slots, uint8_t *memory, size_t size)
+static uint32_t answer(uint32_t index, const uint64_t *slots, uint8_t *memory, size_t size, uint32_t thread)
 {
+    CHECK(thread == 0);
     seen.calls++;
     if (seen.blocks) {
         seen.blocks--;
@@ -111,13 +112,13 @@ static void begin(struct bed *bed, uint32_t entry, uint64_t fuel)
 {
     load(bed);
     CHECK(strncmp(bed->text, "{\"imports\"", 10) == 0);
-    CHECK(strcmp(guest_start(bed->guest, entry, fuel), "{}") == 0);
+    CHECK(strcmp(guest_start(bed->guest, entry, fuel, 0, 0), "{}") == 0);
 }
 
 static enum nidus_status finish(struct guest *guest)
 {
     enum nidus_status status;
-    while ((status = guest_resume(guest)) == NIDUS_RUN_READY)
+    while ((status = guest_resume(guest, 0)) == NIDUS_RUN_READY)
         ;
     return status;
 }
@@ -156,7 +157,7 @@ static void test_calls(void)
     CHECK(finish(bed.guest) == NIDUS_RUN_DONE);
     CHECK(seen.calls == 2 && seen.asked == 1 && seen.with == 0 && seen.told == 42);
     CHECK(seen.memory && seen.size == 65536);
-    CHECK(guest_resume(bed.guest) == NIDUS_RUN_DONE);
+    CHECK(guest_resume(bed.guest, 0) == NIDUS_RUN_DONE);
     drop(&bed);
 }
 
@@ -203,7 +204,7 @@ static void test_fuel(void)
     bed = (struct bed){0};
     begin(&bed, ENDLESS, NIDUS_UNLIMITED);
     for (int i = 0; i < 5; i++)
-        CHECK(guest_resume(bed.guest) == NIDUS_RUN_READY);
+        CHECK(guest_resume(bed.guest, 0) == NIDUS_RUN_READY);
     drop(&bed);
 }
 
@@ -213,7 +214,7 @@ static void test_entries(void)
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         struct bed bed = {0};
         load(&bed);
-        CHECK(strcmp(guest_start(bed.guest, none[i], NIDUS_UNLIMITED),
+        CHECK(strcmp(guest_start(bed.guest, none[i], NIDUS_UNLIMITED, 0, 0),
                      "{\"message\":\"The entry is not a function.\"}") == 0);
         drop(&bed);
     }
@@ -231,7 +232,7 @@ static void test_types(void)
     CHECK(make(&bed));
     bed.text = guest_load(bed.guest, unfit, sizeof unfit, program);
     CHECK(strstr(bed.text, "\"params\":[0]"));
-    CHECK(strncmp(guest_start(bed.guest, 0, NIDUS_UNLIMITED),
+    CHECK(strncmp(guest_start(bed.guest, 0, NIDUS_UNLIMITED, 0, 0),
                   "{\"message\":\"Incompatible import type: \\u0022a\\u0022 \\u0022b\\u0022 is", 60) == 0);
     drop(&bed);
 }
@@ -246,7 +247,7 @@ static void test_no_memory(void)
         CHECK(n < 1000);
         bool good = make(&bed);
         good = good && strncmp(guest_load(bed.guest, module, sizeof module, program), "{\"imports", 9) == 0;
-        good = good && strcmp(guest_start(bed.guest, TRAP, NIDUS_UNLIMITED), "{}") == 0;
+        good = good && strcmp(guest_start(bed.guest, TRAP, NIDUS_UNLIMITED, 0, 0), "{}") == 0;
         if (good) {
             CHECK(finish(bed.guest) == NIDUS_RUN_TRAPPED);
             bed.text = guest_trap(bed.guest);

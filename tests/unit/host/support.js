@@ -27,7 +27,11 @@ export async function assemble(text) {
   const known = assembled.get(text);
   if (known !== undefined) return known;
   const { parseWat } = await wabt();
-  const parsed = parseWat("guest.wat", text, { multi_memory: true, bulk_memory: true });
+  const parsed = parseWat("guest.wat", text, {
+    multi_memory: true,
+    bulk_memory: true,
+    threads: true,
+  });
   const bytes = parsed.toBinary({}).buffer;
   parsed.destroy();
   assembled.set(text, bytes);

@@ -127,6 +127,9 @@ static void tiers_fit_what_is_given(struct guest *guest) {
 #define MEMORY "\0memory\0memory"
 #define START "\0_start\0function"
 #define CALL(name) "\0wasi_snapshot_preview1\0" name "\0function"
+#define SPAWN "\0wasi\0thread-spawn\0function"
+#define SHARED "\0env\0memory\0memory"
+#define BEGIN "\0wasi_thread_start\0function"
 
 static void expect_needs(const char *strings, uint32_t length, uint32_t imports, int32_t needs, const char *entry) {
   struct reply reply = {0};
@@ -144,6 +147,7 @@ static void programs_are_seen_through(struct guest *guest) {
   expect_needs(BLOCK("p" CALL("poll_oneoff") CALL("fd_read") START MEMORY), 2, PROGRAM_READS | PROGRAM_POLLS, "_start");
   expect_needs(BLOCK("p" CALL("fd_sync") START MEMORY), 1, PROGRAM_SYNCS, "_start");
   expect_needs(BLOCK("p" CALL("fd_datasync") START MEMORY), 1, PROGRAM_SYNCS, "_start");
+  expect_needs(BLOCK("p" SHARED SPAWN CALL("fd_read") START BEGIN MEMORY), 3, PROGRAM_READS | PROGRAM_THREADS, "_start");
   expect_needs(BLOCK("p" CALL("sock_shutdown") START MEMORY), 1, 0, "_start");
 }
 
@@ -155,7 +159,11 @@ static void others_are_refused(struct guest *guest) {
     const char *words;
   } cases[] = {
       {BLOCK("p\0env\0memory\0memory" START MEMORY), 1,
-       "p imports its memory (env.memory), as programs with threads do"},
+       "p imports its memory (env.memory), which only programs with threads may"},
+      {BLOCK("p" SPAWN START BEGIN MEMORY), 1, "p imports wasi.thread-spawn but not env.memory"},
+      {BLOCK("p" SPAWN SHARED SHARED START BEGIN MEMORY), 3, "p imports its memory (env.memory)"},
+      {BLOCK("p" SPAWN "\0a\0memory\0memory" START BEGIN MEMORY), 2, "p imports its memory (a.memory)"},
+      {BLOCK("p" SPAWN SHARED START MEMORY), 2, "p imports wasi.thread-spawn but exports no function wasi_thread_start"},
       {BLOCK("p\0env\0run\0function" START MEMORY), 1,
        "p imports env.run (function), which Nidus does not provide; build it for wasm32-wasi"},
       {BLOCK("p" CALL("fd_fly") START MEMORY), 1, "p imports wasi_snapshot_preview1.fd_fly (function)"},
