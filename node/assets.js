@@ -21,6 +21,9 @@ export const imageBytes = () => assetBytes("image.wasm");
 /** The shell and the small commands. */
 export const shellBytes = () => assetBytes("shell.wasm");
 
+/** What `cc -pthread` adds to the sysroot. */
+export const threadsBytes = () => assetBytes("pthread.tar");
+
 /** The engine's module. */
 export const engineBytes = () => assetBytes("engine.wasm");
 

@@ -11,7 +11,7 @@ import { NidusError } from "../web/errors.js";
 import { addShell } from "../web/shell.js";
 import { COMMANDS, createToolchain } from "../web/toolchain/index.js";
 import { COMPILER_FILE, RESOURCES_FILE } from "../web/toolchain/load.js";
-import { shellBytes, toolchainBytes } from "./assets.js";
+import { shellBytes, threadsBytes, toolchainBytes } from "./assets.js";
 import { bootCommandLine, report } from "./run.js";
 
 /** @typedef {import("./system.js").System} System */
@@ -97,6 +97,9 @@ export function nodeToolchain({ from, onProgress } = {}) {
     },
     get tools() {
       return toolchainBytes();
+    },
+    get threads() {
+      return threadsBytes();
     },
     onProgress,
   });

@@ -5,10 +5,10 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ScriptError, must, root, script } from "./lib/process.mjs";
-import { modules, shell } from "./setup.mjs";
+import { guests, modules } from "./setup.mjs";
 
 await script(async () => {
-  for (const path of [...modules, shell]) {
+  for (const path of [...modules, ...guests]) {
     if (!existsSync(join(root, path))) {
       throw new ScriptError(`${path} has not been built; run npm run setup first.`);
     }

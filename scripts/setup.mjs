@@ -7,7 +7,8 @@
  *   native build      build/native: the libraries, the program `nidus`, the C tests
  *   wasm build        build/wasm: kernel.wasm, kernel.shared.wasm, archive.wasm, toolchain.wasm, image.wasm, engine.wasm,
  *                     copied to web/
- *   shell             web/shell.wasm: the shell and the small commands, compiled by Nidus's own cc
+ *   guests            web/shell.wasm, the shell and the small commands, and web/pthread.tar, what cc -pthread needs: by
+ *                     Nidus's own cc
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -80,7 +81,7 @@ export const modules = [
 ];
 
 /** What Nidus's own cc makes. */
-export const shell = "web/shell.wasm";
+export const guests = ["web/shell.wasm", "web/pthread.tar"];
 
 const steps = [
   {
@@ -113,11 +114,11 @@ const steps = [
     run: () => build("wasm", ["-DCMAKE_BUILD_TYPE=Release"], { wasm: true }),
   },
   {
-    name: "shell",
+    name: "guests",
     hash: () => hashOf(["guests", "wasi-polyfill/linked", "wasi-polyfill/include"], []),
-    results: [shell],
+    results: guests,
     run: () =>
-      must("Compiling guests/shell", process.execPath, [join("scripts", "guests.mjs")], {
+      must("Compiling guests", process.execPath, [join("scripts", "guests.mjs")], {
         quiet: true,
         minutes: 10,
       }),

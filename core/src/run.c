@@ -96,6 +96,8 @@ static enum nidus_status settle_stop(struct nidus_run *run, enum stop stop, int6
     case STOP_EXIT:
         return NIDUS_RUN_DONE;
     case STOP_TRAP:
+        if (run->trap == TRAP_ENDED)
+            return NIDUS_RUN_IDLE; /* and not done: it has no results */
         if (run->trap != TRAP_PARKED)
             return NIDUS_RUN_TRAPPED;
         run->trap = NIDUS_TRAP_NONE;

@@ -211,6 +211,8 @@ int values_match(const struct nidus_store *store, const struct nidus_functype *s
 
 /* Of a run that waits in the middle of an instruction, and executes it again when it goes on. No guest sees it. */
 #define TRAP_PARKED ((enum nidus_trap)NIDUS_TRAP_COUNT)
+/* Of a thread's run that a host function has ended. */
+#define TRAP_ENDED ((enum nidus_trap)(NIDUS_TRAP_COUNT + 1))
 
 void threads_free(struct nidus_threads *threads);
 /* An atomic wait by the thread that executes; `equal`: the memory holds what it expects. `answer` is the

@@ -39,6 +39,7 @@ struct thread {
     uint64_t address;
     uint64_t since;
     int64_t deadline;
+    uint32_t word; /* of nidus_threads_set_word, while another one executes */
 };
 
 struct nidus_threads {
@@ -50,6 +51,9 @@ struct nidus_threads {
     uint64_t waits; /* so far */
     uint64_t fuel;
     int64_t now;
+    struct nidus_memory *word_memory; /* NULL: there is no such word */
+    uint64_t word_address;
+    uint32_t word_owner; /* whose it is that lies there */
 };
 
 enum nidus_code nidus_threads_new(struct nidus_store *store, uint32_t most, uint64_t seed,
@@ -116,6 +120,9 @@ enum nidus_code nidus_threads_start(struct nidus_threads *threads, struct nidus_
     }
     thread->state = THREAD_READY;
     thread->outcome = OUTCOME_NONE;
+    if (threads->word_memory && threads->word_owner == at)
+        memset(threads->word_memory->base + threads->word_address, 0, 4);
+    thread->word = 0;
     *number = at;
     return NIDUS_OK;
 }
@@ -217,11 +224,36 @@ static uint32_t ready_at(const struct nidus_threads *threads, uint32_t before)
     return at;
 }
 
+void nidus_threads_set_word(struct nidus_threads *threads, struct nidus_memory *memory, uint64_t address)
+{
+    bool fits = memory && memory->length >= 4 && address <= memory->length - 4;
+    threads->word_memory = fits ? memory : NULL;
+    threads->word_address = address;
+    threads->word_owner = threads->current;
+}
+
+/* Memories do not shrink, so the word stays within. */
+static void change_word(struct nidus_threads *threads)
+{
+    if (!threads->word_memory || threads->word_owner == threads->current)
+        return;
+    uint8_t *word = threads->word_memory->base + threads->word_address;
+    memcpy(&threads->items[threads->word_owner].word, word, 4);
+    memcpy(word, &threads->items[threads->current].word, 4);
+    threads->word_owner = threads->current;
+}
+
+void nidus_threads_end(struct nidus_call *call)
+{
+    nidus_call_trap(call, TRAP_ENDED, 0, NULL);
+}
+
 /* Executes the current thread for a while; answers what it used. */
 static uint64_t execute(struct nidus_threads *threads, uint64_t piece, uint64_t steps, enum nidus_status *status)
 {
     struct nidus_run *run = threads->items[threads->current].run;
     uint64_t before = run->fuel_used;
+    change_word(threads);
     /* From the run, whose debt stops it: what it cannot pay for any more it does not get again. */
     nidus_run_set_fuel(run, threads->fuel);
     *status = nidus_run_resume(run, piece);
@@ -251,6 +283,10 @@ static bool settle(struct nidus_threads *threads, enum nidus_status *status)
                 return false;
         }
         thread->state = THREAD_FREE;
+        return threads->current == 0;
+    case NIDUS_RUN_IDLE: /* by nidus_threads_end */
+        thread->state = THREAD_FREE;
+        *status = NIDUS_RUN_DONE;
         return threads->current == 0;
     default:
         return true;

@@ -211,6 +211,13 @@ static enum nidus_host_result call_spawn(void *context, struct nidus_call *call,
     return NIDUS_HOST_YIELD;
 }
 
+static enum nidus_host_result call_exit(void *context, struct nidus_call *call, uint64_t *slots)
+{
+    (void)context, (void)slots;
+    nidus_threads_end(call);
+    return NIDUS_HOST_TRAP;
+}
+
 static bool is_called(const struct nidus_name *name, const char *text)
 {
     return name->length == strlen(text) && memcmp(name->bytes, text, name->length) == 0;
@@ -221,6 +228,13 @@ static bool is_spawn(const struct nidus_name *from, const struct nidus_name *nam
 {
     return is_called(from, "wasi") && is_called(name, "thread-spawn") && type->param_count == 1 &&
            type->params[0] == NIDUS_I32 && type->result_count == 1 && type->results[0] == NIDUS_I32;
+}
+
+static bool is_exit(const struct nidus_name *from, const struct nidus_name *name,
+                    const struct nidus_functype *type)
+{
+    return is_called(from, "nidus_process") && is_called(name, "thread_exit") && type->param_count == 0 &&
+           type->result_count == 0;
 }
 
 /* Can the function's calls be told in slots and one number? */
@@ -258,9 +272,11 @@ static enum nidus_code make_import(struct guest *guest, uint32_t index, struct n
     struct guest_import *import = &guest->imports[index];
     *import = (struct guest_import){guest, index, type.func.result_count != 0};
     item->kind = NIDUS_FUNC;
-    bool spawns = is_spawn(&from, &name, &type.func);
-    if (nidus_func_new(guest->store, &type.func, spawns ? call_spawn : call_import,
-                       spawns ? (void *)guest : import, &item->of.func))
+    nidus_host_function function = is_spawn(&from, &name, &type.func)  ? call_spawn
+                                   : is_exit(&from, &name, &type.func) ? call_exit
+                                                                       : call_import;
+    if (nidus_func_new(guest->store, &type.func, function, function == call_import ? (void *)import : guest,
+                       &item->of.func))
         return error_no_memory(error);
     return NIDUS_OK;
 }
@@ -317,6 +333,18 @@ static enum nidus_code prepare(struct guest *guest, struct nidus_instance *insta
     return start_main(guest, instance, found.of.func, error);
 }
 
+/* A program whose threads share a C library that was built for one exports the address of its `errno`. */
+static void give_word(struct guest *guest, struct nidus_instance *instance)
+{
+    struct nidus_extern found;
+    struct nidus_value value;
+    if (!nidus_instance_find(instance, "errno", strlen("errno"), &found) || found.kind != NIDUS_GLOBAL)
+        return;
+    nidus_global_get(found.of.global, &value);
+    if (value.type == NIDUS_I32 && guest->memory)
+        nidus_threads_set_word(guest->threads, guest->memory, (uint32_t)value.of.i32);
+}
+
 const char *guest_start(struct guest *guest, uint32_t entry, uint64_t fuel, uint32_t most, uint64_t seed)
 {
     struct nidus_instance *instance;
@@ -329,6 +357,7 @@ const char *guest_start(struct guest *guest, uint32_t entry, uint64_t fuel, uint
         found.kind == NIDUS_MEMORY)
         guest->memory = found.of.memory;
     nidus_threads_set_fuel(guest->threads, fuel);
+    give_word(guest, instance);
     json_clear(&guest->answer);
     json_raw(&guest->answer, "{}");
     return json_text(&guest->answer);

@@ -14,6 +14,7 @@ for (const [name, limit] of /** @type {const} */ ([
   ["toolchain.wasm", 47_000],
   ["image.wasm", 20_000],
   ["shell.wasm", 220_000],
+  ["pthread.tar", 40_000],
   ["engine.wasm", 320_000],
 ])) {
   test(`${name} is at most ${limit / 1000} KB, uncompressed`, (t) => {

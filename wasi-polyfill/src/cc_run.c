@@ -214,10 +214,16 @@ static bool job_has(const struct cc_run *run, const char *argument) {
   return false;
 }
 
+/* What goes before the arguments of a compilation or a link with -pthread: headers, and the linker's options with the
+ * library (guests/pthread). */
+#define THREAD_HEADERS "/usr/include/nidus-pthread"
+#define THREAD_OPTIONS "@/usr/lib/wasm32-wasip1/nidus-pthread.txt"
+
 /* Nidus's own libraries for a link, before those that they stand in for. What calls the handlers of signals stands
  * before reading and writing, so it comes only where a program may have handlers. */
 static void own_libraries(const struct cc_run *run, struct reply *reply) {
   if (!run->job.libraries) return;
+  if (job_has(run, "--shared-memory")) reply_string(reply, THREAD_OPTIONS);
   reply_string(reply, "-lnidus");
   if (job_has(run, "-lwasi-emulated-signal")) reply_string(reply, "-lnidus-signal");
 }
@@ -232,6 +238,10 @@ static int32_t job_step(struct cc_run *run, struct reply *reply) {
     if (!first && strstr(word, STACK_SIZE)) stack = false;
     if (run->job.compiling && strcmp(word, "-cc1") == 0) {
       reply_string(reply, FIXITS);
+      if (run->own && job_has(run, "-pthread")) {
+        reply_string(reply, "-isystem");
+        reply_string(reply, THREAD_HEADERS);
+      }
       run->job.compiling = false; /* the first one only */
     }
     first = false;

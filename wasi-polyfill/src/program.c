@@ -5,6 +5,7 @@
 #include "host.h"
 #include "path.h"
 
+#define THREAD_ENTRY "wasi_thread_start"
 #define STANDARD_PATH "/usr/local/bin:/usr/bin:/bin"
 
 /* Time stamps count milliseconds: a file changed less than this ago may change again without showing it. */
@@ -109,11 +110,20 @@ static bool is_thread_spawn(const char *module, const char *name, const char *ki
   return strcmp(module, "wasi") == 0 && strcmp(name, "thread-spawn") == 0 && strcmp(kind, "function") == 0;
 }
 
-/* wasi-threads: whether the imports, three strings each, have its function. */
-static bool has_threads(struct strings strings, uint32_t imports) {
+/* Ends a thread from within, which wasi-threads has nothing for. */
+static bool is_thread_exit(const char *module, const char *name, const char *kind) {
+  return strcmp(module, "nidus_process") == 0 && strcmp(name, "thread_exit") == 0 && strcmp(kind, "function") == 0;
+}
+
+/* wasi-threads: a program that makes threads, or might. */
+static bool has_threads(struct strings strings, uint32_t imports, uint32_t left) {
   for (uint32_t i = 0; i < imports; i++) {
     const char *module = strings_next(&strings), *name = strings_next(&strings), *kind = strings_next(&strings);
     if (is_thread_spawn(module, name, kind)) return true;
+  }
+  for (; left > 1; left -= 2) {
+    if (strcmp(strings_next(&strings), THREAD_ENTRY) == 0) return true;
+    (void)strings_next(&strings);
   }
   return false;
 }
@@ -130,19 +140,19 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
   }
   if (left == 0 || imports > (left - 1) / 3) return reply_refuse(reply, WASI_EINVAL, "spawn", "", "");
   left -= 1 + 3 * imports;
-  int32_t needs = has_threads(strings, imports) ? PROGRAM_THREADS : 0;
+  int32_t needs = has_threads(strings, imports, left) ? PROGRAM_THREADS : 0;
   bool imported = false;
   for (uint32_t i = 0; i < imports; i++) {
     const char *module = strings_next(&strings), *name = strings_next(&strings), *kind = strings_next(&strings);
-    if (is_thread_spawn(module, name, kind)) continue;
+    if (is_thread_spawn(module, name, kind) || is_thread_exit(module, name, kind)) continue;
     if (strcmp(kind, "memory") == 0) {
       if ((needs & PROGRAM_THREADS) && !imported && strcmp(module, "env") == 0 && strcmp(name, "memory") == 0) {
         imported = true;
         continue;
       }
       return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports its memory (", module, ".", name,
-                          "), which only programs with threads may (env.memory, with wasi.thread-spawn); build it "
-                          "with cc -pthread, or without --import-memory");
+                          "), which only programs with threads may, as env.memory; build it with cc -pthread, or "
+                          "without --import-memory");
     }
     if (strcmp(kind, "function") != 0 || !is_system_call(module, name)) {
       return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports ", module, ".", name, " (", kind,
@@ -155,8 +165,8 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
     if (strcmp(name, "fd_sync") == 0 || strcmp(name, "fd_datasync") == 0) needs |= PROGRAM_SYNCS;
   }
   if ((needs & PROGRAM_THREADS) && !imported) {
-    return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports wasi.thread-spawn but not env.memory, "
-                        "so its threads would share nothing; link it with --import-memory --shared-memory");
+    return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " has threads but does not import "
+                        "env.memory, so they would share nothing; link it with --import-memory --shared-memory");
   }
   bool memory = false, starts = false, initializes = false, begins = false;
   for (; left > 1; left -= 2) {
@@ -165,7 +175,7 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
     memory |= strcmp(name, "memory") == 0 && strcmp(kind, "memory") == 0;
     starts |= function && strcmp(name, "_start") == 0;
     initializes |= function && strcmp(name, "_initialize") == 0;
-    begins |= function && strcmp(name, "wasi_thread_start") == 0;
+    begins |= function && strcmp(name, THREAD_ENTRY) == 0;
   }
   if (!memory) {
     return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program,

@@ -15,7 +15,7 @@
 import { messageOf } from "../errors.js";
 import { capture } from "../image.js";
 import { compile } from "./commands.js";
-import { RESOURCES_FILE, loadCompiler, loadTools, open, unfit } from "./load.js";
+import { RESOURCES_FILE, loadCompiler, loadThreads, loadTools, open, unfit } from "./load.js";
 
 /** @typedef {import("../system.js").System} System */
 /** @typedef {import("../system.js").Command} Command */
@@ -30,6 +30,8 @@ import { RESOURCES_FILE, loadCompiler, loadTools, open, unfit } from "./load.js"
  *   `llvm.core.wasm`; a function is called at first use, and may throw what the user should read
  * @property {ByteSource | (() => ByteSource | Promise<ByteSource>)} sysroot `llvm-resources.tar`
  * @property {import("../assets.js").ModuleSource} [tools] toolchain.wasm; left out: the package's own file
+ * @property {Uint8Array<ArrayBuffer> | string | URL} [threads] pthread.tar, what `cc -pthread` adds to the sysroot; left out: the
+ *   package's own file
  * @property {OnProgress} [onProgress]
  * @property {(source: unknown, part: WebAssembly.Module | Blob) => void} [keep] is given what was fetched
  *   and compiled, for toolchains to come
@@ -139,10 +141,10 @@ export class Toolchain {
 
   /** @param {System} system */
   async #mountOnce(system) {
-    const { sysroot, keep } = this.#options;
+    const { sysroot, keep, threads } = this.#options;
     const source = await (typeof sysroot === "function" ? sysroot() : sysroot);
     this.#tools ??= await loadTools(this.#options.tools);
-    const own = this.#tools.take("nidus_cc_own")[1];
+    const own = [this.#tools.take("nidus_cc_own")[1], await loadThreads(threads)];
     let { size, from } = await open(source, RESOURCES_FILE, this.#onProgress);
     if (keep && typeof source === "string") {
       const [now, later] = from.tee();
@@ -155,7 +157,7 @@ export class Toolchain {
     const mount = await system.mount(SYSROOT, {
       type: "tar",
       from: joined(own, from),
-      size: size ? own.length + size : undefined,
+      size: size ? own.reduce((all, { length }) => all + length, size) : undefined,
     });
     if (!system.sync.exists(`${SYSROOT}/lib/wasm32-wasip1/libc.a`)) {
       system.unmount(mount);
@@ -169,11 +171,13 @@ export class Toolchain {
 /**
  * Bytes, and then a stream.
  *
- * @param {Uint8Array<ArrayBuffer>} first
+ * @param {Uint8Array<ArrayBuffer>[]} first
  * @param {ReadableStream<Uint8Array<ArrayBuffer>>} rest
  * @returns {ReadableStream<Uint8Array<ArrayBuffer>>}
  */
 function joined(first, rest) {
-  const pass = new TransformStream({ start: (controller) => controller.enqueue(first) });
+  const pass = new TransformStream({
+    start: (controller) => first.forEach((each) => each.length > 0 && controller.enqueue(each)),
+  });
   return rest.pipeThrough(pass);
 }

@@ -72,6 +72,16 @@ export async function loadTools(source = new URL("../toolchain.wasm", import.met
 }
 
 /**
+ * The headers and the library of threads: the beginning of an archive.
+ *
+ * @param {Uint8Array<ArrayBuffer> | string | URL} [source] left out: the package's own file
+ */
+export async function loadThreads(source = new URL("../pthread.tar", import.meta.url)) {
+  if (source instanceof Uint8Array) return source;
+  return new Uint8Array(await (await fetchAsset(source, "pthread.tar")).arrayBuffer());
+}
+
+/**
  * Compiles the compiler, or gives the module that was compiled from this source before.
  *
  * @param {WebAssembly.Module | ByteSource} source

@@ -532,6 +532,12 @@ NIDUS_CHECK enum nidus_code nidus_threads_start(struct nidus_threads *threads, s
 enum nidus_status nidus_threads_resume(struct nidus_threads *threads, uint64_t slice, int64_t now);
 /* The number of the thread that executes, or was the last to. */
 uint32_t nidus_threads_current(const struct nidus_threads *threads);
+/* For a host function that the current thread calls, which then answers NIDUS_HOST_TRAP: the thread ends as if its
+ * function had returned. */
+void nidus_threads_end(struct nidus_call *call);
+/* A word of `memory` that each thread has for itself: what a library keeps that was built for one. It is put away and
+ * brought back as threads take turns, and is 0 where a thread begins. */
+void nidus_threads_set_word(struct nidus_threads *threads, struct nidus_memory *memory, uint64_t address);
 /* Whether the number is a thread's that has not returned. */
 bool nidus_threads_alive(const struct nidus_threads *threads, uint32_t number);
 /* The run of the current thread. */

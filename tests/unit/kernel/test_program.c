@@ -147,6 +147,7 @@ static void programs_are_seen_through(struct guest *guest) {
   expect_needs(BLOCK("p" CALL("poll_oneoff") CALL("fd_read") START MEMORY), 2, PROGRAM_READS | PROGRAM_POLLS, "_start");
   expect_needs(BLOCK("p" CALL("fd_sync") START MEMORY), 1, PROGRAM_SYNCS, "_start");
   expect_needs(BLOCK("p" CALL("fd_datasync") START MEMORY), 1, PROGRAM_SYNCS, "_start");
+  expect_needs(BLOCK("p" SHARED "\0nidus_process\0thread_exit\0function" BEGIN START MEMORY), 2, PROGRAM_THREADS, "_start");
   expect_needs(BLOCK("p" SHARED SPAWN CALL("fd_read") START BEGIN MEMORY), 3, PROGRAM_READS | PROGRAM_THREADS, "_start");
   expect_needs(BLOCK("p" CALL("sock_shutdown") START MEMORY), 1, 0, "_start");
 }
@@ -160,7 +161,7 @@ static void others_are_refused(struct guest *guest) {
   } cases[] = {
       {BLOCK("p\0env\0memory\0memory" START MEMORY), 1,
        "p imports its memory (env.memory), which only programs with threads may"},
-      {BLOCK("p" SPAWN START BEGIN MEMORY), 1, "p imports wasi.thread-spawn but not env.memory"},
+      {BLOCK("p" SPAWN START BEGIN MEMORY), 1, "p has threads but does not import env.memory"},
       {BLOCK("p" SPAWN SHARED SHARED START BEGIN MEMORY), 3, "p imports its memory (env.memory)"},
       {BLOCK("p" SPAWN "\0a\0memory\0memory" START BEGIN MEMORY), 2, "p imports its memory (a.memory)"},
       {BLOCK("p" SPAWN SHARED START MEMORY), 2, "p imports wasi.thread-spawn but exports no function wasi_thread_start"},
