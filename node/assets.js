@@ -9,6 +9,9 @@ import { NidusError } from "../web/errors.js";
 /** The kernel's module. */
 export const kernelBytes = () => assetBytes("kernel.wasm");
 
+/** The kernel for several threads. */
+export const sharedKernelBytes = () => assetBytes("kernel.shared.wasm");
+
 /** What stands behind `cc`. */
 export const toolchainBytes = () => assetBytes("toolchain.wasm");
 

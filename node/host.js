@@ -32,8 +32,8 @@ const NOT_SEEKABLE = "ESPIPE";
 
 /** The mounted folders of one system. */
 export class HostFolders {
-  /** @type {string[]} */
-  #roots = [];
+  /** The mounted folders, by their numbers. @type {string[]} */
+  roots = [];
   /** @type {Kernel | null} */
   #kernel = null;
   /** A view for decoding, of the memory as it was when it was last looked at. */
@@ -62,8 +62,8 @@ export class HostFolders {
       throw NidusError.fromErrno(errno, "mount", folder);
     }
     if (!stats.isDirectory()) throw NidusError.fromErrno(54, "mount", folder);
-    this.#roots.push(path === "/" ? "" : path);
-    return this.#roots.length - 1;
+    this.roots.push(path === "/" ? "" : path);
+    return this.roots.length - 1;
   }
 
   /**
@@ -80,6 +80,7 @@ export class HostFolders {
 
   #memory() {
     if (this.#kernel === null) throw new Error("the kernel called its host before it was attached");
+    if (this.#kernel.shared) this.#kernel.memory.grow(0); // As in #alloc.
     const memory = this.#kernel.memory.buffer;
     if (this.#buffer.buffer !== memory) this.#buffer = Buffer.from(memory);
     return this.#buffer;
@@ -92,7 +93,7 @@ export class HostFolders {
    * @param {number} len
    */
   #path(mount, ptr, len) {
-    const root = this.#roots[mount];
+    const root = this.roots[mount];
     if (root === undefined) throw NidusError.fromErrno(8, "mount");
     if (len === 0) return root === "" ? "/" : root;
     const path = this.#memory().toString("utf8", ptr >>> 0, (ptr >>> 0) + len);

@@ -9,7 +9,7 @@
  */
 
 import { NidusError } from "../web/errors.js";
-import { archiveBytes, engineBytes, kernelBytes, shellBytes } from "./assets.js";
+import { archiveBytes, engineBytes, kernelBytes, sharedKernelBytes, shellBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
 import { sleep } from "./stdio.js";
 import { System } from "./system.js";
@@ -33,6 +33,8 @@ import { listen } from "./wire.js";
  * @property {Record<string, string>} [env] of every process
  * @property {boolean} [toolchain] give the system `cc` and `c++`, from `@yowasp/clang`
  * @property {boolean} [shell] give the system `sh`, `ls` and the other small commands, in /bin
+ * @property {boolean} [workers] run programs of the direct tier in workers (docs/processes.md): they run at the same time,
+ *   wait for their input on every Node, and can be killed at any moment
  * @property {AbortSignal} [signal] gives up booting
  */
 
@@ -63,6 +65,7 @@ async function boot(options = {}) {
     env,
     toolchain = false,
     shell = false,
+    workers = false,
     signal,
     volume,
     volumes,
@@ -76,7 +79,8 @@ async function boot(options = {}) {
     kept[path] = volumeSpec(from, memory, maxBytes);
   }
   const system = await System.create({
-    kernel: kernelBytes(),
+    kernel: workers ? sharedKernelBytes() : kernelBytes(),
+    workers,
     folders: new HostFolders(),
     env,
     archives: archiveBytes,

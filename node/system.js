@@ -3,6 +3,7 @@
  * machine and of literal trees; and its kernel's memory may be shared with systems in other threads.
  */
 
+import { Worker } from "node:worker_threads";
 import { loadSharedKernel } from "../web/shared-kernel.js";
 import { System as WebSystem } from "../web/system.js";
 import { writeTree } from "../web/tree.js";
@@ -11,6 +12,7 @@ import { writeTree } from "../web/tree.js";
  * @typedef {object} NodeOptions
  * @property {import("./host.js").HostFolders} [folders]
  * @property {boolean} [shared] use the kernel with shared memory
+ * @property {boolean} [workers] run programs of the direct tier in workers, with that kernel
  * @property {{memory: WebAssembly.Memory, stack: number}} [join] the system of another thread: its
  *   kernel's memory, and what `newStack` of its kernel gave for this one
  * @typedef {import("../web/system.js").SystemOptions & NodeOptions} SystemOptions
@@ -43,18 +45,21 @@ export class System extends WebSystem {
    * @param {SystemOptions} [options]
    * @returns {Promise<System>}
    */
-  static async create({ folders, shared, join, ...options } = {}) {
+  static async create({ folders, shared, workers, join, ...options } = {}) {
     const isShared = shared || join !== undefined;
     const system = /** @type {System} */ (
       await super.create({
         ...options,
         env: options.env ?? ENVIRONMENT,
         imports: folders?.imports,
+        threads: workers ? createNodeThread : undefined,
         load: isShared ? (given) => loadSharedKernel({ ...given, ...join }) : options.load,
       })
     );
     system.#folders = folders;
     folders?.attach(system.kernel);
+    const { threads } = system.runner;
+    if (threads && folders) threads.folders = () => folders.roots;
     return system;
   }
 
@@ -118,4 +123,23 @@ export class System extends WebSystem {
       this.#images.clear();
     }
   }
+}
+
+/**
+ * Workers of Node for threads of a system. One that has nothing to do keeps no program alive.
+ * @type {import("../web/threads.js").CreateThread}
+ */
+function createNodeThread(settings, onmessage, onerror) {
+  const worker = new Worker(new URL("./process-worker.js", import.meta.url), {
+    workerData: settings,
+    // Files that one thread opens another may close.
+    trackUnmanagedFds: false,
+  });
+  worker.on("message", onmessage);
+  worker.on("error", (error) => onerror(error.message));
+  return {
+    post: (message) => worker.postMessage(message),
+    terminate: () => worker.terminate(),
+    hold: (busy) => (busy ? worker.ref() : worker.unref()),
+  };
 }

@@ -7,7 +7,6 @@ export const NO_JSPI = 1;
 export const NO_ISOLATION = 2;
 export const NO_MULTI_MEMORY = 4;
 export const NO_TOOLCHAIN = 8;
-export const NO_FLUSH = 16;
 
 /** What a process waits for, in bits. */
 export const WAITS_CLOCK = 1;

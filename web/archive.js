@@ -27,23 +27,30 @@ let lastId = 0;
  * @param {import("./interp.js").EngineSource} [source] left out: the package's own file
  */
 async function loadArchives(kernel, source = () => new URL("./archive.wasm", import.meta.url)) {
-  if (kernel.shared) {
-    throw new NidusError(
-      "ENOTSUP",
-      "ENOTSUP: trees are not exported or imported in a system whose memory other threads share",
-    );
-  }
-  const { exports: own, memory, table } = kernel;
-  const instance = await WebAssembly.instantiate(await compileAsset(source(), "archive.wasm"), {
-    kernel: own,
-    env: { ...own, memory },
-  });
+  const { raw, memory, table } = kernel;
+  const module = await compileAsset(
+    source(),
+    "archive.wasm",
+    kernel.shared ? takeShared : undefined,
+  );
+  const instance = await WebAssembly.instantiate(module, { kernel: raw, env: { ...raw, memory } });
   const archives = new Kernel(instance, memory);
   // What the kernel's files do stands in its table, at places that never change.
   archives.table.grow(Math.max(0, table.length - archives.table.length));
   for (let i = 1; i < table.length; i++) archives.table.set(i, table.get(i));
   archives.raw._initialize?.();
   return archives;
+}
+
+/**
+ * Lets the module take its memory for a shared one: in its import, that is one bit.
+ * @param {Uint8Array} bytes
+ */
+function takeShared(bytes) {
+  const shared = 2;
+  const name = [3, ...new TextEncoder().encode("env"), 6, ...new TextEncoder().encode("memory"), 2];
+  const at = bytes.findIndex((_, i) => name.every((byte, j) => bytes[i + j] === byte));
+  bytes[at + name.length] |= shared;
 }
 
 /**
@@ -58,7 +65,9 @@ export async function createArchives(system) {
   return async (name, id, value = new Uint8Array()) => {
     const which = `nidus_${name}`;
     if (typeof value === "string") {
-      handles.set(id, archives.ask(which, [value], system.kernel.exports.nidus_system())[0]);
+      const { kernel } = system;
+      const begin = () => archives.ask(which, [value], kernel.raw.nidus_system());
+      handles.set(id, kernel.together(begin)[0]);
       return new Uint8Array();
     }
     const handle = handles.get(id);
@@ -74,7 +83,8 @@ export async function createArchives(system) {
     for (let at = 0; ;) {
       try {
         const piece = value.subarray(at, at + ARCHIVE_PIECE);
-        const [taken, given] = archives.request(which, [piece], handle);
+        const step = () => archives.request(which, [piece], handle);
+        const [taken, given] = system.kernel.together(step);
         at += taken;
         if (name !== "import_take" || at >= value.length) return given;
       } catch (error) {

@@ -15,16 +15,19 @@ import { NidusError, messageOf } from "./errors.js";
  * Compiles a module of the package.
  * @param {ModuleSource | Promise<ModuleSource>} source
  * @param {string} name for messages, such as `kernel.wasm`
+ * @param {(bytes: Uint8Array) => void} [change] changes the bytes before
  * @returns {Promise<WebAssembly.Module>}
  */
-export async function compileAsset(source, name) {
+export async function compileAsset(source, name, change) {
   const given = await source;
   if (given instanceof WebAssembly.Module) return given;
   const response =
     typeof given === "string" || given instanceof URL
       ? await fetchAsset(given, name)
       : new Response(/** @type {BodyInit} */ (given instanceof Response ? given.body : given));
-  return compileBytes(new Uint8Array(await response.arrayBuffer()), name);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  change?.(bytes);
+  return compileBytes(bytes, name);
 }
 
 /**

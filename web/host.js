@@ -102,10 +102,20 @@ export class Host {
    * Gives a stream a number.
    * @param {HostStream} stream
    */
-  add(stream) {
-    this.#streams.set(++this.#last, stream);
-    return this.#last;
+  add(stream, number = ++this.#last) {
+    this.#streams.set(number, stream);
+    return number;
   }
+
+  /**
+   * Resolves when what was written has gone to the stream, which here it has.
+   * @param {number} _number
+   * @param {() => boolean} _givesUp
+   */
+  async drain(_number, _givesUp) {}
+
+  /** Streams may have changed: has bytes moved that lie between them and other threads. */
+  pump() {}
 
   /**
    * Gives a store a number; the kernel closes it.

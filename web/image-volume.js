@@ -195,6 +195,8 @@ export async function mountImage(system, path, module, device, name, options = {
 
   const storing = () => flush();
   system.stores.add(storing);
+  const serving = () => exports.nidus_volume_serve?.(mount);
+  system.serves.add(serving);
   schedule();
   return {
     mount,
@@ -239,6 +241,7 @@ export async function mountImage(system, path, module, device, name, options = {
         open = false;
         clearTimeout(timer);
         system.stores.delete(storing);
+        system.serves.delete(serving);
         system.unmount(mount);
       }
     },

@@ -17,6 +17,7 @@ import { compileAsset } from "./assets.js";
 import { copyFunctions } from "./bridge.js";
 import { instantiateEngine, turn } from "./engine-wasm.js";
 import { NidusError } from "./errors.js";
+import { MOST_THREADS } from "./limits.js";
 
 /** Answers of `engine_guest_resume`; all others mean that it trapped. */
 const READY = 1;
@@ -27,8 +28,6 @@ const NO_FUEL = 5;
 const OUT_OF_FUEL = 513;
 /** What a system call answers that has to be made again. */
 const WOULD_BLOCK = 0x10000;
-/** Threads that a program may have beside its first one, if nothing is said. */
-const THREADS = 64;
 
 /**
  * @typedef {object} Interpretation
@@ -150,7 +149,7 @@ let compiledEngine = null;
  * @param {import("./process.js").Limits} limits
  */
 export async function load(bytes, source, name, limits) {
-  const { fuel = -1, memory, time = Infinity, threads = THREADS, seed = 0 } = limits;
+  const { fuel = -1, memory, time = Infinity, threads = MOST_THREADS, seed = 0 } = limits;
   compiledEngine ??= compileAsset(
     source?.() ?? new URL("./engine.wasm", import.meta.url),
     "engine.wasm",
@@ -170,6 +169,9 @@ export async function load(bytes, source, name, limits) {
       const waits = new Map();
       const copies = serve(guest, how, waits);
       const start = () => {
+        // Of those that have none, no thread but 0 calls.
+        if (guest.imports.some(({ kind }) => kind === "memory"))
+          how.kernel.exports.nidus_process_threads(how.pid, threads);
         guest.start(entry, BigInt(fuel), threads, seed);
         return run(guest, how, waits, 1000 * time);
       };
@@ -189,13 +191,16 @@ export async function load(bytes, source, name, limits) {
 async function run(guest, { kernel, pid, park, changed, ended }, waits, longest) {
   for (;;) {
     if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw ended;
+    const events = kernel.exports.nidus_events();
     switch (guest.resume()) {
       case READY:
         changed();
         await turn();
         break;
       case BLOCKED:
-        await park(joined([...waits.values()], Math.min(guest.patience(), longest)));
+        // What one thread waits for may have come while another one was executing.
+        if (waits.size > 1 && kernel.exports.nidus_events() !== events) await turn();
+        else await park(joined([...waits.values()], Math.min(guest.patience(), longest)));
         break;
       case DONE:
         return undefined;
@@ -256,7 +261,7 @@ function serve(guest, { kernel, pid, ended }, waits) {
     const args = guest.imports[index].params.map((long, i) =>
       long ? longs[slots / 8 + i] : words[slots / 4 + 2 * i],
     );
-    kernel.raw.nidus_enter(pid);
+    kernel.enter(pid);
     let result;
     try {
       // With another number, which for programs with one thread is never.
@@ -264,7 +269,7 @@ function serve(guest, { kernel, pid, ended }, waits) {
       if (!refused) current = thread;
       result = refused || /** @type {Function} */ (handlers[index])(...args);
     } finally {
-      if (kernel.shared) kernel.raw.nidus_leave(pid);
+      kernel.leave(pid);
     }
     if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw ended;
     if (result === WOULD_BLOCK) {

@@ -106,6 +106,26 @@ export class Kernel {
     learnErrnos(decoder.decode(this.take("nidus_errno_texts")[1]));
   }
 
+  /**
+   * Makes several calls with nothing in between, where other threads might.
+   * @template T
+   * @param {() => T} calls
+   */
+  together(calls) {
+    return calls();
+  }
+
+  /**
+   * A system call of a process begins, and ends.
+   * @param {number} pid
+   */
+  enter(pid) {
+    this.raw.nidus_enter(pid);
+  }
+
+  /** @param {number} _pid */
+  leave(_pid) {}
+
   /** The kernel's memory, as it is now. */
   u8() {
     return new Uint8Array(this.memory.buffer);

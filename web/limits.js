@@ -14,6 +14,14 @@ export const OUTPUT_PIECE = 0x1_0000;
 export const INPUT_PIECE = 0x8000;
 /** How long `^C` may lie at a terminal, while a program computes without a pause, before it is sent as a kill. */
 export const KEY_GRACE = 50;
+/** How long a program in a thread of its own may take to see that it was killed before its worker is ended. */
+export const GRACE = 30;
+/** How many workers wait for programs to run. */
+export const THREADS_IDLE = 2;
+/** How many there may be. */
+export const THREADS_MOST = 256;
+/** After this time a worker that was ended computes no more: browsers let it for 2 seconds. */
+export const STACK_REST = 10_000;
 /** How long a kill may stay without effect before the worker is replaced. */
 export const KILL_GRACE = 200;
 /** A process that keeps printing lets the worker take messages after this time. */
@@ -34,3 +42,5 @@ export const MOUNTS = 256;
 export const FS_PIECE = 0x4_0000;
 /** Bytes of an archive that an import is given at a time: 256 KiB. */
 export const ARCHIVE_PIECE = 0x4_0000;
+/** Threads that a program may have beside its first one, if nothing is said. */
+export const MOST_THREADS = 64;

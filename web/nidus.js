@@ -47,7 +47,7 @@ export { NidusError };
  * @property {Record<string, string>} [env] of every process, instead of `HOME`, `PATH`, `TERM` and `LANG`
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
- * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, archive?: URL | string | WebAssembly.Module, image?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
+ * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, sharedKernel?: URL | string | WebAssembly.Module, processWorker?: URL | string, archive?: URL | string | WebAssembly.Module, image?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
  *   addresses of the package's own files, where a bundler or server moved them
  * @property {string | URL | {compiler: URL | string | WebAssembly.Module, resources: URL | string | Blob}} [toolchain]
  *   where `llvm.core.wasm` and `llvm-resources.tar` of `@yowasp/clang` are served (the folder they lie
@@ -182,6 +182,7 @@ export class Nidus {
             [assets?.kernel, compiler, resources, assets?.toolchain, shell].map(sent)
           ),
           env,
+          { kernel: sent(assets?.sharedKernel), worker: sent(assets?.processWorker) },
         ];
         its.postMessage([0, "boot", boot]);
         for (const { message } of targets.values()) if (message) its.postMessage(message);
@@ -231,10 +232,11 @@ export class Nidus {
       signal?.throwIfAborted();
       const terminal = settings.terminal && (await import("./page-terminal.js"));
       const id = ++lastId;
+      const { waiting } = this.capabilities;
       const { process, events, ring } = createProcess(
         (...told) => worker.postMessage([null, "tell", [id, ...told]]),
-        (by) => stop(undefined, by),
-        this.capabilities.waiting === "shared",
+        // The process has a worker of its own, which its system ends.
+        waiting === "workers" ? () => {} : (by) => stop(undefined, by),
         terminal?.createTerminal,
       );
       watch(signal, () => process.kill("SIGKILL"), process.exit).then(() => targets.delete(id));

@@ -10,7 +10,7 @@
 
 import { NidusError, signalNumber } from "./errors.js";
 import { INPUT_PIECE, KILL_GRACE, MESSAGE_COST } from "./limits.js";
-import { ACKED, ENDED, HEAD, INPUT_WINDOW, KILLED, POSTED, createRing } from "./ring.js";
+import { ACKED, ENDED, HEAD, INPUT_WINDOW, KILLED, createRing } from "./ring.js";
 import { concat, toBytes } from "./streams.js";
 
 /** @typedef {import("./protocol.js").ExitStatus} ExitStatus */
@@ -46,11 +46,10 @@ import { concat, toBytes } from "./streams.js";
 /**
  * @param {(word: number, value: number | Uint8Array) => void} post to the worker, for ring.js
  * @param {(signal: string) => void} stuck a kill had no effect in time
- * @param {boolean} shared the process waits for input synchronously
  * @param {typeof import("./page-terminal.js").createTerminal} [terminal] all three of its streams are one
  */
-export function createProcess(post, stuck, shared, terminal) {
-  const ring = createRing(shared);
+export function createProcess(post, stuck, terminal) {
+  const ring = createRing();
   let ended = false;
   let waiting = false;
   /** @type {PageProcess["onwaiting"]} */
@@ -68,9 +67,8 @@ export function createProcess(post, stuck, shared, terminal) {
   const tell = (word, value) => {
     if (ended) return;
     // One that has not started may be started by another worker, which is given all this.
-    if (shared || process.pid === 0) ring.tell(word, value);
-    if (!shared) post(word, value);
-    else if (!Atomics.exchange(ring.words, POSTED, 1)) post(POSTED, -1);
+    if (process.pid === 0) ring.tell(word, value);
+    post(word, value);
   };
 
   /** @param {boolean} now */
@@ -167,7 +165,7 @@ export function createProcess(post, stuck, shared, terminal) {
       settle(status);
     },
   };
-  return { process, events, ring: ring.words.buffer };
+  return { process, events, ring: ring.memory };
 }
 
 /**

@@ -22,6 +22,7 @@ const LIMITED = 512;
 const ENDING = /** @type {const} */ (["output", "fuel", "time"]);
 
 /** Flags of the bridge, and what a process waits for (docs/kernel-abi.md). */
+const SHARED_GUEST = 1;
 const SHARED_KERNEL = 2;
 const HOST_COPY = 8;
 const CLOCK = 1;
@@ -67,6 +68,8 @@ const ABORTED = SIGNALLED + 6;
  * @property {() => Promise<unknown> | null} [settle] resolves when contents of files have come
  * @property {() => void} [prepared] a program has spawned others, which wait to be run
  * @property {boolean} [multiMemory] left out: where the host has it
+ * @property {(pid: number) => void} [park] waits, instead of `waitSync`, in a thread that runs this process alone
+ * @property {(pid: number) => boolean} [hasEnded] whether that process has ended
  */
 
 /** Thrown through a guest that has ended; it carries nothing. */
@@ -105,24 +108,39 @@ export function hasJSPI() {
  * A program that can run here: compiled by the host, or to be served by an engine.
  * @typedef {Awaited<ReturnType<typeof import("./interp.js").load>>} Loaded
  * @typedef {(how: import("./interp.js").Interpretation) => Promise<ReturnType<Loaded["serve"]>>} Serve
- * @typedef {{module: WebAssembly.Module, serve?: undefined, entry: string}} Compiled
+ * @typedef {{module: WebAssembly.Module, serve?: undefined, entry: string, shared?: import("./guest-threads.js").Shared}} Compiled
+ *   `shared`: it may have threads
  * @typedef {{module?: undefined, serve: Serve}} Interpreted
  * @typedef {Compiled | Interpreted} Guestable
  */
+
+/**
+ * Whether this was thrown through a guest because it has ended.
+ * @param {unknown} thrown
+ */
+export function isEnd(thrown) {
+  return thrown === ENDED;
+}
 
 /** Runs guests over one kernel instance. */
 export class Runner {
   #kernel;
   #options;
   #multiMemory;
+  #suspends;
   /** @type {WeakMap<WebAssembly.Module, Recycled>} */
   #recycled = new WeakMap();
   /** Changes of pipes that parked processes have seen. */
   #events = 0;
   /** @type {Record<string, WebAssembly.Module>} what the kernel generates */
   #modules = {};
-  /** @type {Set<{resolve: () => void}>} */
+  /** @type {Set<{resolve: () => void, words?: number}>} `words`: of the process, where threads share the kernel */
   #parked = new Set();
+  /**
+   * Where programs on the direct tier run in threads of their own (threads.js).
+   * @type {import("./threads.js").SystemThreads | null}
+   */
+  threads = null;
 
   /**
    * @param {import("./kernel.js").Kernel} kernel
@@ -132,8 +150,12 @@ export class Runner {
     this.#kernel = kernel;
     this.#options = options;
     this.#multiMemory = options.multiMemory ?? hasMultiMemory();
-    /** Processes can wait without holding up the thread. */
-    this.patient = options.jspi !== false && hasJSPI();
+    this.#suspends = options.jspi !== false && hasJSPI();
+  }
+
+  /** Processes can wait without holding up the thread. */
+  get patient() {
+    return this.#suspends || this.threads !== null;
   }
 
   /**
@@ -155,6 +177,21 @@ export class Runner {
    * @returns {Promise<ExitStatus>}
    */
   async run(pid, program, tell) {
+    const failure =
+      this.threads && program.module
+        ? await this.threads.run(pid, program, this.#recycled.has(program.module))
+        : await this.execute(pid, program);
+    return this.finish(pid, failure, tell);
+  }
+
+  /**
+   * Executes a program in this thread, and answers what was thrown through it.
+   * @param {number} pid
+   * @param {Guestable} program
+   * @param {import("./process-thread.js").Executed} [thread] which of its threads this one is; left out: it has one
+   * @returns {Promise<{thrown: unknown} | undefined>}
+   */
+  async execute(pid, program, thread) {
     const { exports } = this.#kernel;
     const recycled = program.module && this.#recycled.get(program.module);
     let guest = recycled?.idle;
@@ -166,28 +203,27 @@ export class Runner {
         /** @type {WebAssembly.Global} */ (guest.pid).value = pid;
       } else {
         guest = await (program.module
-          ? this.#instantiate(pid, program, recycled)
+          ? this.#instantiate(pid, program, recycled, thread)
           : this.#interpret(pid, program));
       }
       // A kill may have come meanwhile.
-      if (exports.nidus_process_memory(pid, ...guest.slots) < 0) throw ENDED;
+      const [read, write] = guest.slots;
+      const bound = thread?.number
+        ? exports.nidus_thread_memory(pid, thread.number, read, write)
+        : exports.nidus_process_memory(pid, read, write);
+      if (bound < 0) throw ENDED;
       await guest.start();
     } catch (thrown) {
       failure = { thrown };
     }
-    const status = this.finish(pid, failure, tell);
+    const code = exports.nidus_process_exit_code(pid);
     const { slots = [], image } = guest ?? {};
-    if (
-      recycled &&
-      !recycled.idle &&
-      !status.trap &&
-      !status.signal &&
-      !status.limit &&
-      image?.restore()
-    ) {
-      recycled.idle = guest;
-    } else for (const slot of slots) this.#kernel.unplace(slot);
-    return status;
+    // It came to its end by itself.
+    const whole = code < 0 ? !failure : code < SIGNALLED;
+    if (recycled && !recycled.idle && whole && image?.restore()) recycled.idle = guest;
+    // In this order, so that the next one has the same.
+    else for (const slot of slots.reverse()) this.#kernel.unplace(slot);
+    return failure;
   }
 
   /**
@@ -251,30 +287,54 @@ export class Runner {
   /** Something changed that parked processes may wait for: each looks again. */
   wake() {
     for (const { resolve } of this.#parked) resolve();
+    if (this.threads) this.#kernel.exports.nidus_wake();
+  }
+
+  /** Another thread has changed something: those that the kernel woke, and who watches, look again. */
+  ring() {
+    if (this.#kernel.exports.nidus_prepared() > 0) this.#options.prepared?.();
+    const words = new Int32Array(this.#kernel.memory.buffer);
+    for (const { resolve, words: at } of this.#parked) {
+      if (!at || !Atomics.load(words, at >> 2)) resolve();
+    }
+  }
+
+  /**
+   * Another thread may have changed meanwhile what a process is about to wait for.
+   * @param {number} words of the process; 0: a command
+   * @param {() => void} resolve
+   */
+  #listen(words, resolve) {
+    const { exports, memory } = this.#kernel;
+    if (!words) exports.nidus_listen();
+    else if (!Atomics.load(new Int32Array(memory.buffer), words >> 2)) resolve();
   }
 
   /**
    * @param {number} number of the process
    * @param {Compiled} program
    * @param {Recycled} [recycled]
+   * @param {import("./process-thread.js").Executed} [thread]
    * @returns {Promise<Guest>}
    */
-  async #instantiate(number, { module, entry }, recycled) {
+  async #instantiate(number, { module, entry }, recycled, thread) {
     const kernel = this.#kernel;
     // Mutable, so that the instances can serve another process later.
     const pid = new WebAssembly.Global({ value: "i32", mutable: true }, number);
     // proc_raise of a signal that is ignored does not end it.
+    const { hasEnded = this.hasEnded.bind(this) } = this.#options;
     const exit = (/** @type {number} */ process) => {
-      if (this.hasEnded(process)) throw ENDED;
+      if (hasEnded(process)) throw ENDED;
     };
     const gate = new WebAssembly.Instance(this.#module("nidus_gate"), {
       process: { pid },
-      kernel: kernel.raw,
+      kernel: thread ? { ...kernel.raw, nidus_enter: thread.enter } : kernel.raw,
       host: { park: this.#gatePark(), exit },
     });
     const instance = await instantiate(module, {
       wasi_snapshot_preview1: gate.exports,
-      nidus_process: gate.exports,
+      nidus_process: thread ? { ...gate.exports, thread_exit: thread.imports.exit } : gate.exports,
+      ...thread?.imports.modules,
       nidus_tty: gate.exports,
       // Asked for by the modules that import from it, which speak the older snapshot.
       get wasi_unstable() {
@@ -282,15 +342,22 @@ export class Runner {
         return gate.exports;
       },
     });
-    const memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+    const memory = /** @type {WebAssembly.Memory} */ (thread?.memory ?? instance.exports.memory);
+    const bytes = () => {
+      // Another thread may have let it grow, which growing it by nothing makes this one notice.
+      if (thread) memory.grow(0);
+      return new Uint8Array(memory.buffer);
+    };
     const image = recycled?.capture(instance);
     const copies = this.#multiMemory
       ? undefined
-      : copyFunctions(kernel.memory, () => new Uint8Array(memory.buffer), kernel.shared);
-    const call = /** @type {() => undefined} */ (instance.exports[entry]);
+      : copyFunctions(kernel.memory, bytes, kernel.shared);
+    const call = /** @type {() => undefined} */ (
+      thread ? thread.call(instance.exports, entry) : instance.exports[entry]
+    );
     return {
-      slots: this.#bridge({ memory }, copies),
-      start: this.patient ? jspi.promising(call) : call,
+      slots: this.#bridge({ memory }, copies, thread && SHARED_GUEST),
+      start: this.#suspends ? jspi.promising(call) : call,
       image,
       pid,
     };
@@ -316,10 +383,11 @@ export class Runner {
    * Places functions in the kernel's table that copy between it and a guest: in wasm, or those given.
    * @param {Record<string, WebAssembly.ImportValue>} guest
    * @param {WebAssembly.ModuleImports} [copies]
+   * @param {number} [sharing]
    */
-  #bridge(guest, copies) {
+  #bridge(guest, copies, sharing = 0) {
     const kernel = this.#kernel;
-    const flags = copies ? HOST_COPY : kernel.shared ? SHARED_KERNEL : 0;
+    const flags = copies ? HOST_COPY : (kernel.shared ? SHARED_KERNEL : 0) | sharing;
     const bridge = new WebAssembly.Instance(this.#module("nidus_bridge", flags), {
       kernel: { memory: kernel.memory },
       guest,
@@ -342,9 +410,16 @@ export class Runner {
   /** The gate's import: returns when the process should try its call again, or throws. */
   #gatePark() {
     const { exports } = this.#kernel;
+    const { park, hasEnded } = this.#options;
+    if (park) {
+      return (/** @type {number} */ pid) => {
+        park(pid);
+        if (hasEnded?.(pid)) throw ENDED;
+      };
+    }
     const waitSync =
       this.#options.waitSync ?? (() => void this.#kernel.ask("nidus_program_unheld", []));
-    return this.patient
+    return this.#suspends
       ? new jspi.Suspending((/** @type {number} */ pid) => this.park(pid))
       : (/** @type {number} */ pid) => {
           const kinds = exports.nidus_wait_kinds(pid);
@@ -362,7 +437,8 @@ export class Runner {
   async park(pid, wait) {
     const { exports } = this.#kernel;
     const kinds = wait?.kinds ?? exports.nidus_wait_kinds(pid);
-    const time = wait?.time ?? exports.nidus_wait_time(pid);
+    // Of a command no call blocks, and it has to be told of any change.
+    const words = this.threads && kinds ? exports.nidus_process_words(pid) : 0;
     this.changed();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
@@ -371,7 +447,9 @@ export class Runner {
     try {
       await /** @type {Promise<void>} */ (
         new Promise((resolve) => {
-          this.#parked.add((parked = { resolve }));
+          this.#parked.add((parked = { resolve, words }));
+          if (this.threads) this.#listen(words, resolve);
+          const time = wait?.time ?? exports.nidus_wait_time(pid);
           if (kinds & CLOCK || wait) timer = setTimeout(resolve, Math.min(time, LONGEST));
           if (kinds & FLUSH) this.#options.flush().then(resolve, () => resolve());
           if (kinds & CHUNK) (this.#options.settle?.() ?? Promise.resolve()).then(() => resolve());
@@ -385,8 +463,11 @@ export class Runner {
   }
 }
 
-/** @param {unknown} thrown */
-function describeTrap(thrown) {
+/**
+ * Why a guest trapped.
+ * @param {unknown} thrown
+ */
+export function describeTrap(thrown) {
   const { message = `the program threw ${String(thrown)}`, stack = "" } =
     thrown instanceof Error ? thrown : {};
   return { message, stack: (stack.match(/.*wasm.*/g) ?? []).join("\n") };

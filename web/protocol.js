@@ -21,7 +21,8 @@
  * @property {boolean} isolated the page is cross-origin isolated: shared memory may be used
  * @property {boolean} jspi a program can wait without holding its worker up
  * @property {boolean} multiMemory system calls copy without JavaScript
- * @property {"jspi" | "shared" | "interp"} waiting how a program waits for input: `interp`, on the interpreter
+ * @property {"workers" | "jspi" | "interp"} waiting how a program waits for input: `workers`, in a worker of its
+ *   own, which can be ended at any moment; `interp`, on the interpreter
  * @property {readonly string[]} notes one sentence for each thing missing: why, and what it costs
  */
 
@@ -72,9 +73,9 @@
 /**
  * What a page asks for.
  * @typedef {object} Verbs
- * @property {(volumes: VolumeSettings[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, shell?: string | boolean, env?: Record<string, string>) => Promise<Booted>} boot
- *   without `kernel`, it comes from beside worker.js; without `compiler`, the system has no `cc`; without `shell`, no `sh`
- * @property {(process: number, command: string, args: string[], settings: SpawnSettings, ring: ArrayBufferLike) => Promise<number>} spawn
+ * @property {(volumes: VolumeSettings[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, shell?: string | boolean, env?: Record<string, string>, threads?: {kernel?: string | WebAssembly.Module, worker?: string}) => Promise<Booted>} boot
+ *   without `kernel`, it comes from beside worker.js, as do what `threads` has; without `compiler`, the system has no `cc`; without `shell`, no `sh`
+ * @property {(process: number, command: string, args: string[], settings: SpawnSettings, ring: ArrayBuffer) => Promise<number>} spawn
  *   answers the process number in the system
  * @property {(process: number, word: number, value: number | Uint8Array) => void} tell
  * @property {(method: string, ...values: unknown[]) => Promise<unknown>} fs

@@ -1,59 +1,49 @@
 /**
- * What a page tells one of its processes: a few words and the typed input, in memory that both share
- * where a program waits synchronously, and that is the worker's own elsewhere, where messages bring the
- * same.
+ * What a page tells one of its processes: a few words and the typed input. Messages bring each change to the worker,
+ * which has a ring of its own; what is told before the process has started, the page's ring keeps, too, for the worker
+ * that will start it.
  *
  * ```
- *   wake | killed | head | tail | ended | acked | posted | size |  bytes of input, used as a ring
+ *   killed | head | tail | ended | acked | size |  bytes of input, used as a ring
  * ```
  *
  * Invariants: the process alone moves `tail`, the page all other words; counts only grow, and wrap as
- * 32-bit integers, so the size of the ring is a power of two;
- * `wake` changes after every other change of the page's.
+ * 32-bit integers, so the size of the ring is a power of two.
  */
 
-/** Counts changes: what a program that waits synchronously waits for. */
-export const WAKE = 0;
 /** The number of the signal that kills the process. */
-export const KILLED = 1;
+export const KILLED = 0;
 /** Bytes of input written. */
-export const HEAD = 2;
+export const HEAD = 1;
 /** Bytes of input taken. */
-export const TAIL = 3;
+export const TAIL = 2;
 /** No input will follow. */
-export const ENDED = 4;
+export const ENDED = 3;
 /** What the page's reader took of the output, as the window counts it. */
-export const ACKED = 5;
-/** The worker was told by a message, not taken yet, to look at the shared ring. */
-export const POSTED = 6;
+export const ACKED = 4;
 /** The size of a terminal's window once it has changed: columns, and from bit 16 rows. */
-export const SIZE = 7;
-const WORDS = 8;
+export const SIZE = 5;
+const WORDS = 6;
 /** Typed input a process may have under way, 64 KiB; a power of two. */
 export const INPUT_WINDOW = 0x1_0000;
 
-/**
- * @param {boolean} shared
- */
-export function createRing(shared) {
-  return openRing(new (shared ? SharedArrayBuffer : ArrayBuffer)(WORDS * 4 + INPUT_WINDOW));
+export function createRing() {
+  return openRing(new ArrayBuffer(WORDS * 4 + INPUT_WINDOW));
 }
 
 /**
  * One end of a ring.
- * @param {ArrayBufferLike} memory
+ * @param {ArrayBuffer} memory
  */
 export function openRing(memory) {
   const words = new Int32Array(memory, 0, WORDS);
   const room = new Uint8Array(memory, WORDS * 4);
   /** @param {number} word */
-  const load = (word) => Atomics.load(words, word);
-  /** @type {(word: number, value: number) => number} */
-  const add = (word, value) => Atomics.add(words, word, value);
+  const load = (word) => words[word];
   /** Where in the ring the byte lies that a word counts. @param {number} word */
   const place = (word) => load(word) & (INPUT_WINDOW - 1);
   return {
-    words,
+    memory,
     load,
 
     /**
@@ -69,9 +59,7 @@ export function openRing(memory) {
         room.set(value.subarray(first.length));
         value = value.length;
       }
-      add(word, value);
-      add(WAKE, 1);
-      Atomics.notify(words, WAKE);
+      words[word] += value;
     },
 
     /**
@@ -83,7 +71,7 @@ export function openRing(memory) {
       const held = (load(HEAD) - load(TAIL)) | 0;
       const part = room.subarray(at, at + Math.min(held, into.length));
       into.set(part);
-      add(TAIL, part.length);
+      words[TAIL] += part.length;
       return part.length;
     },
   };

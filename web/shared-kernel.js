@@ -36,8 +36,10 @@ export async function loadSharedKernel({ source, host, memory, stack }) {
     "kernel.shared.wasm",
   );
   const joint = memory ?? new WebAssembly.Memory({ ...PAGES, shared: true });
+  // Who has all processes in one thread needs not to be told.
+  host.imports.changed ??= () => {};
   const instance = await instantiateKernel(module, host, { memory: joint });
-  const kernel = new SharedKernel(instance, joint);
+  const kernel = new SharedKernel(instance, joint, module);
   if (memory === undefined) {
     kernel.boot(host);
   } else {
@@ -48,15 +50,67 @@ export async function loadSharedKernel({ source, host, memory, stack }) {
   return kernel;
 }
 
-class SharedKernel extends Kernel {
+export class SharedKernel extends Kernel {
+  /** How many calls of this thread's are under way that hold the lock, one in the other. */
+  #depth = 0;
+
   /**
    * @param {WebAssembly.Instance} instance
    * @param {WebAssembly.Memory} memory
+   * @param {WebAssembly.Module} module
    */
-  constructor(instance, memory) {
+  constructor(instance, memory, module) {
     super(instance, memory);
     this.shared = true;
-    this.exports = lockEach(this.raw);
+    this.module = module;
+    this.exports = this.#lockEach();
+  }
+
+  /**
+   * @override
+   * @template T
+   * @param {() => T} calls
+   */
+  together(calls) {
+    this.enter(HOST_PID);
+    try {
+      return calls();
+    } finally {
+      this.leave(HOST_PID);
+    }
+  }
+
+  /**
+   * @override
+   * @param {number} pid
+   */
+  enter(pid) {
+    if (this.#depth++ === 0) this.raw.nidus_enter(pid);
+  }
+
+  /**
+   * @override
+   * @param {number} pid
+   */
+  leave(pid) {
+    if (--this.#depth === 0) this.raw.nidus_leave(pid);
+  }
+
+  #lockEach() {
+    /** @type {Record<string, KernelFunction>} */
+    const exports = { ...this.raw };
+    for (const [name, call] of Object.entries(this.raw)) {
+      if (!name.startsWith("nidus_") || /^nidus_(enter|leave|boot)$/.test(name)) continue;
+      exports[name] = (...values) => {
+        this.enter(HOST_PID);
+        try {
+          return /** @type {KernelFunction} */ (call)(...values);
+        } finally {
+          this.leave(HOST_PID);
+        }
+      };
+    }
+    return /** @type {KernelExports} */ (/** @type {unknown} */ (exports));
   }
 
   /**
@@ -77,40 +131,13 @@ class SharedKernel extends Kernel {
    * @param {number[]} values
    */
   take(which, ...values) {
-    return locked(this.raw, () => super.take(which, ...values));
+    return this.together(() => super.take(which, ...values));
   }
 
-  /** A C stack for a further instance over this memory. */
+  /** A C stack for a further instance over this memory, and above it the thread's word. */
   newStack() {
-    return (this.alloc(STACK_SIZE) + STACK_SIZE) & ~15;
+    const top = (this.alloc(STACK_SIZE + 16) + STACK_SIZE) & ~15;
+    new Int32Array(this.memory.buffer)[top >> 2] = 0;
+    return top;
   }
-}
-
-/**
- * @template T
- * @param {KernelExports} raw
- * @param {() => T} call
- */
-function locked(raw, call) {
-  raw.nidus_enter(HOST_PID);
-  try {
-    return call();
-  } finally {
-    raw.nidus_leave(HOST_PID);
-  }
-}
-
-/**
- * @param {KernelExports} raw
- * @returns {KernelExports}
- */
-function lockEach(raw) {
-  /** @type {Record<string, KernelFunction>} */
-  const exports = { ...raw };
-  for (const [name, call] of Object.entries(raw)) {
-    if (!name.startsWith("nidus_") || /^nidus_(enter|leave|boot)$/.test(name)) continue;
-    exports[name] = (...values) =>
-      locked(raw, () => /** @type {KernelFunction} */ (call)(...values));
-  }
-  return /** @type {KernelExports} */ (/** @type {unknown} */ (exports));
 }

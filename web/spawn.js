@@ -116,6 +116,8 @@ export async function launch(system, command, args, options) {
   const program = await findProgram(system, command, name, cwd, env, options);
   const patient = system.canWait || "serve" in program;
   const { places, closers, ...ends } = await system.planStdio(options, patient);
+  /** It was killed: nobody waits for its output any more. */
+  let killed = false;
   const close = async () => {
     for (const each of closers) await each();
   };
@@ -130,7 +132,10 @@ export async function launch(system, command, args, options) {
     // It lies at several descriptors.
     if (place.tty && tty) return tty.place;
     const number = host.add(place);
-    closers.push(() => host.remove(number));
+    closers.push(async () => {
+      await host.drain(number, () => killed);
+      host.remove(number);
+    });
     place.onready = wake;
     const { read, write, terminal, shutdown, accept } = place;
     const flags = [read, write, terminal, shutdown, accept].reduceRight(
@@ -147,7 +152,7 @@ export async function launch(system, command, args, options) {
       system,
       /** @type {import("./host.js").HostStream} */ (screen),
     ));
-    closers.push(() => opened.close());
+    closers.push(() => opened.close(() => killed));
   }
   const variables = Object.entries(env).map((pair) => pair.join("="));
   const folders = Object.entries(preopens ?? {});
@@ -191,6 +196,13 @@ export async function launch(system, command, args, options) {
       : runner.run(pid, program),
   );
   process.resize = (cols, rows) => tty?.resize(cols, rows);
+  const { kill } = process;
+  process.kill = (by) => {
+    const goesOn = kill(by);
+    killed ||= !goesOn;
+    host.pump();
+    return goesOn;
+  };
   const abort = () => process.kill("SIGKILL");
   signal?.addEventListener("abort", abort);
   process.exit = process.exit.then(async (status) => {

@@ -33,6 +33,8 @@ import { createCollector, exportTar, importTar } from "./streams.js";
 /**
  * @typedef {object} SystemOptions
  * @property {import("./kernel.js").KernelOptions["source"]} [kernel] left out: the package's own file
+ * @property {import("./threads.js").CreateThread} [threads] run programs of the direct tier in threads of their own:
+ *   then `kernel` is kernel.shared.wasm
  * @property {(options: import("./kernel.js").KernelOptions) => Promise<import("./kernel.js").Kernel>} [load]
  *   another kernel than `loadKernel` gives
  * @property {import("./host.js").FolderImports} [imports] folders of the host, where it has some
@@ -69,6 +71,8 @@ export class System {
   #volumes = new Map();
   /** The ends of pipes that the host has, by descriptor: the number of each, that no other has. @type {Map<number, number>} */
   #ends = new Map();
+  #waitSync;
+  #waitsForInput;
   /** How many ends there have been. */
   #made = 0;
   /**
@@ -81,13 +85,27 @@ export class System {
    * @type {Set<() => void>}
    */
   stores = new Set();
+  /**
+   * How these get the contents that programs in other threads wait for.
+   * @type {Set<() => void>}
+   */
+  serves = new Set();
 
   /**
    * Boots a system.
    * @param {SystemOptions} [options]
    * @returns {Promise<System>}
    */
-  static async create({ kernel: source, load = loadKernel, imports, ...options } = {}) {
+  static async create({ kernel: source, load = loadKernel, imports, threads, ...options } = {}) {
+    if (threads) {
+      const { createThreaded } = await import("./threads.js");
+      return createThreaded(
+        source,
+        imports,
+        (kernel, host) => new this(kernel, host, options),
+        threads,
+      );
+    }
     const host = new Host(imports);
     return new this(await load({ source, host }), host, options);
   }
@@ -133,12 +151,23 @@ export class System {
     });
     this.engine = options.engine;
     this.planStdio = options.stdio ?? planStdio;
-    /** No volume stores in this thread, or it is not held up while a process waits for that. */
-    this.canWaitForFlush = true;
-    /** Processes can wait, holding up this thread or not. */
-    this.canWait = this.runner.patient || options.waitSync !== undefined;
-    /** A program on the direct tier can be held until its input comes. */
-    this.canWaitForInput = this.runner.patient || (this.canWait && options.waitsForInput !== false);
+    this.#waitSync = options.waitSync !== undefined;
+    this.#waitsForInput = options.waitsForInput !== false;
+  }
+
+  /** No volume stores in this thread, or it is not held up while a process waits for that. */
+  get canWaitForFlush() {
+    return this.runner.patient || this.#volumes.size === 0;
+  }
+
+  /** Processes can wait, holding up this thread or not. */
+  get canWait() {
+    return this.runner.patient || this.#waitSync;
+  }
+
+  /** A program on the direct tier can be held until its input comes. */
+  get canWaitForInput() {
+    return this.runner.patient || (this.#waitSync && this.#waitsForInput);
   }
 
   /**
@@ -157,7 +186,6 @@ export class System {
           : [];
     const [mount] = this.kernel.ask(`nidus_mount_${type}`, [path], ...numbers);
     if ("flush" in spec) this.#volumes.set(mount, spec);
-    this.canWaitForFlush = this.runner.patient || this.#volumes.size === 0;
     return mount;
   }
 
@@ -184,6 +212,7 @@ export class System {
    * @returns {Promise<unknown> | null}
    */
   settle() {
+    for (const serve of this.serves) serve();
     const coming = [...this.#volumes.values()].flatMap(({ settle }) => settle?.() ?? []);
     return coming.length > 0 ? Promise.race(coming) : null;
   }
@@ -301,6 +330,7 @@ export class System {
   /** Says that something changed which a process may wait for. */
   wake() {
     this.runner.wake();
+    this.host.pump();
     for (const look of this.looks) look();
   }
 
@@ -312,6 +342,7 @@ export class System {
       for (const process of processes) process.kill("SIGKILL");
       await Promise.all(processes.map((process) => process.exit));
     }
+    await this.runner.threads?.close();
     await this.flush();
   }
 }

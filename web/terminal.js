@@ -11,7 +11,7 @@ import { BLOCK } from "./streams.js";
  * @typedef {object} Terminal
  * @property {string} place for `nidus_spawn`
  * @property {(cols: number, rows: number) => void} resize
- * @property {() => void} close
+ * @property {(givesUp: () => boolean) => Promise<void>} close
  */
 
 /**
@@ -67,7 +67,8 @@ export function openTerminal(system, stream) {
       kernel.exports.nidus_tty_resize(number, cols, rows);
       runner.changed();
     },
-    close() {
+    async close(givesUp) {
+      await host.drain(number, givesUp);
       system.looks.delete(look);
       kernel.exports.nidus_tty_close(number);
       host.remove(number);

@@ -98,11 +98,11 @@ export function createVolume(store, reason, on = () => {}) {
     /** @type {{unref?: () => void}} */ (/** @type {unknown} */ (timer)).unref?.();
   };
 
-  /**
-   * Takes the kernel's cut and copies it out of the kernel's memory.
-   * @returns {Cut}
-   */
-  const takeCut = () => {
+  /** Takes the kernel's cut. @returns {Cut} */
+  const takeCut = () => kernel.together(readCut);
+
+  /** Copies it out of the kernel's memory. */
+  const readCut = () => {
     const k = kernel.exports;
     /** @type {Cut} */
     const cut = { restart: false, segments: [], cuts: [], chunks: [] };

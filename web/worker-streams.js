@@ -10,7 +10,7 @@
 
 import { signalName } from "./errors.js";
 import { MESSAGE_COST, OUTPUT_LIMIT, OUTPUT_PIECE, OUTPUT_WINDOW, YIELD_AFTER } from "./limits.js";
-import { ACKED, ENDED, HEAD, KILLED, SIZE, TAIL, WAKE, openRing } from "./ring.js";
+import { ACKED, ENDED, HEAD, KILLED, SIZE, TAIL, openRing } from "./ring.js";
 import { BLOCK } from "./streams.js";
 
 /** @typedef {import("./host.js").HostStream} HostStream */
@@ -26,22 +26,20 @@ export function tookTurn() {
 /** @typedef {ReturnType<typeof pageStreams>} PageStreams */
 
 /**
- * @param {ArrayBufferLike} memory of the ring
+ * @param {ArrayBuffer} memory of the ring
  * @param {boolean} terminal
  * @param {import("./protocol.js").Capabilities["waiting"]} waiting
  * @param {(...event: import("./protocol.js").Event<import("./protocol.js").ProcessEvents>) => void} post
  * @param {() => void} wake says that a parked process should look again
  */
 export function pageStreams(memory, terminal, waiting, post, wake) {
-  const { words, load, take, tell } = openRing(memory);
+  const { load, take, tell } = openRing(memory);
   /** What was sent, as the window counts it; like `ACKED`, it wraps. */
   let sent = 0;
   /** What is to be sent, of descriptor `from`. */
   const piece = new Uint8Array(OUTPUT_PIECE);
   let size = 0;
   let from = 1;
-  /** `WAKE` before the process last looked at anything. */
-  let seen = 0;
 
   const under = () => (sent - load(ACKED)) | 0;
   const limit = waiting === "interp" ? OUTPUT_LIMIT : OUTPUT_WINDOW;
@@ -114,16 +112,6 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
     size: () => {
       const size = load(SIZE);
       return size ? { cols: size & 0xffff, rows: size >>> 16 } : null;
-    },
-    /**
-     * Waits, without letting go of the worker, until the page has told something since the process last
-     * waited, or a deadline has come; answers the signal that the page killed it with, or 0.
-     * @param {number} milliseconds until the deadline
-     */
-    wait(milliseconds) {
-      Atomics.wait(words, WAKE, seen, milliseconds);
-      seen = load(WAKE);
-      return load(KILLED);
     },
   };
 }

@@ -7,21 +7,11 @@
  * be ended together with this worker.
  */
 
-import {
-  NO_FLUSH,
-  NO_ISOLATION,
-  NO_JSPI,
-  NO_MULTI_MEMORY,
-  NO_TOOLCHAIN,
-  WAITS_CHUNK,
-  WAITS_CLOCK,
-  WAITS_FLUSH,
-} from "./abi.js";
+import { NO_ISOLATION, NO_JSPI, NO_MULTI_MEMORY, NO_TOOLCHAIN } from "./abi.js";
 import { compileAsset } from "./assets.js";
 import { hasMultiMemory } from "./bridge.js";
 import { NidusError } from "./errors.js";
 import { hasJSPI } from "./process.js";
-import { WAKE } from "./ring.js";
 import { System } from "./system.js";
 import { pageStreams, tookTurn } from "./worker-streams.js";
 import { openVolume } from "./worker-volumes.js";
@@ -41,7 +31,7 @@ const jobs = new Map();
 const isolated = Boolean(globalThis.crossOriginIsolated);
 const jspi = hasJSPI();
 /** @type {Capabilities["waiting"]} */
-const waiting = jspi ? "jspi" : isolated ? "shared" : "interp";
+let waiting = jspi ? "jspi" : "interp";
 /** @type {System} */
 let system;
 /** The volumes by the paths they lie at. @type {Map<string, import("./volume-kinds.js").Mounted>} */
@@ -56,21 +46,27 @@ const post = (...message) => globalThis.postMessage(message);
 
 /** @type {Verbs} */
 const verbs = {
-  async boot(settings, kept, kernel, compiler, resources, tools, shell, env) {
+  async boot(settings, kept, kernel, compiler, resources, tools, shell, env, threads) {
     /** @type {(source: any) => any} what the page kept of it, else itself */
     const part = (source) => kept.get(source) ?? source;
-    const source = kernel ?? new URL("./kernel.wasm", import.meta.url).href;
-    const module = await compileAsset(part(source), "kernel.wasm");
+    // A page that has its kernel elsewhere says where the other one is.
+    const parallel = isolated && typeof Worker === "function" && (!kernel || threads?.kernel);
+    if (parallel) waiting = "workers";
+    const name = parallel ? "kernel.shared.wasm" : "kernel.wasm";
+    const source = parallel
+      ? (threads?.kernel ?? new URL("./kernel.shared.wasm", import.meta.url).href)
+      : (kernel ?? new URL("./kernel.wasm", import.meta.url).href);
+    const module = await compileAsset(part(source), name);
     if (source !== module) post(0, "part", source, module);
     system = await System.create({
       kernel: module,
+      threads: parallel ? (await import("./threads.js")).webThreads(threads?.worker) : undefined,
       env: env ?? {
         HOME: "/home",
         PATH: "/home:/usr/bin:/bin",
         TERM: "xterm-256color",
         LANG: "C.UTF-8",
       },
-      waitSync: waiting === "shared" ? waitSync : undefined,
     });
     // One may lie in another.
     for (const each of [...settings].sort((a, b) => (a.path < b.path ? -1 : 1))) {
@@ -84,6 +80,7 @@ const verbs = {
       const { addShell } = await import("./shell.js");
       await addShell(system, shell === true ? undefined : shell);
     }
+    system.runner.threads?.warm();
     const states = settings.map(({ path }) => volumes.get(path)?.state());
     return {
       capabilities: capabilities(),
@@ -139,7 +136,7 @@ const verbs = {
         post(id, "exit", status);
       });
       // It may have been killed already.
-      verbs.tell(id, WAKE, 0);
+      look(job);
       return process.pid;
     } catch (error) {
       jobs.delete(id);
@@ -150,11 +147,7 @@ const verbs = {
   tell(id, word, value) {
     const job = jobs.get(id);
     job?.tell(word, value);
-    const { process } = job ?? {};
-    const signal = process && job?.killed();
-    if (signal && process?.kill(signal)) job?.spare();
-    resize(job);
-    system.wake();
+    if (job) look(job);
   },
 
   processes: async () => system.processes(),
@@ -200,31 +193,23 @@ async function flush() {
   await system.flush().catch(() => {});
 }
 
-/** @param {Job} [job] */
-function resize(job) {
-  const { cols, rows } = job?.size() ?? {};
-  if (cols !== undefined && rows !== undefined) job?.process?.resize(cols, rows);
-}
-
-/** @type {NonNullable<import("./system.js").SystemOptions["waitSync"]>} */
-function waitSync(pid, kinds, deadline) {
-  for (const job of jobs.values()) {
-    if (job.process?.pid === pid && !(kinds & (WAITS_FLUSH | WAITS_CHUNK))) {
-      const signal = job.wait(
-        kinds & WAITS_CLOCK ? Number(deadline) / 1e6 - performance.now() : Infinity,
-      );
-      resize(job);
-      return signal;
-    }
-  }
-  lacks(NO_FLUSH);
+/** Does what the page has told a process. @param {Job} job */
+function look(job) {
+  const { process } = job;
+  const signal = process && job.killed();
+  if (signal && process.kill(signal)) job.spare();
+  const { cols, rows } = job.size() ?? {};
+  if (cols !== undefined && rows !== undefined) process?.resize(cols, rows);
+  system.wake();
 }
 
 /** @returns {Capabilities} */
 function capabilities() {
   const multiMemory = hasMultiMemory();
   const [, ...notes] = lacks(
-    (jspi ? 0 : NO_JSPI) | (isolated ? 0 : NO_ISOLATION) | (multiMemory ? 0 : NO_MULTI_MEMORY),
+    (jspi || waiting === "workers" ? 0 : NO_JSPI) |
+      (isolated ? 0 : NO_ISOLATION) |
+      (multiMemory ? 0 : NO_MULTI_MEMORY),
   );
   return { isolated, jspi, multiMemory, waiting, notes: notes.slice(0, -1) };
 }

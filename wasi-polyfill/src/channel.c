@@ -13,6 +13,7 @@
 
 #include "guest.h"
 #include "system.h"
+#include "wake.h"
 
 /* PIPE_ATOMIC is POSIX's PIPE_BUF: so much is written whole or not at all. */
 enum { RING_SIZE = 64 * 1024, PIPE_ATOMIC = 4096 };
@@ -33,7 +34,9 @@ struct end_inode {
 };
 
 static struct end_inode *end_of(struct inode *inode) { return (struct end_inode *)inode; }
-static void changed(const struct inode *inode) { inode->fs->system->events++; }
+static void changed(const struct inode *inode, const struct channel *channel) {
+  wake_changed(inode->fs->system, channel);
+}
 
 /* ---- the ring ---- */
 
@@ -87,7 +90,7 @@ static wasi_errno_t end_receive(struct description *description, struct transfer
   uint32_t enough = flags & WASI_RIFLAG_RECV_WAITALL ? wanted(transfer, RING_SIZE) : 1;
   if (in->length < enough && !in->no_writer) return transfer_run(transfer) > 0 ? NIDUS_WOULD_BLOCK : WASI_ESUCCESS;
   channel_read(in, transfer, flags & WASI_RIFLAG_RECV_PEEK);
-  if (transfer->done > 0) changed(description->inode);
+  if (transfer->done > 0) changed(description->inode, in);
   return WASI_ESUCCESS;
 }
 
@@ -104,7 +107,7 @@ static wasi_errno_t end_write(struct description *description, struct transfer *
   uint32_t atomic = wanted(transfer, PIPE_ATOMIC + 1), room = RING_SIZE - out->length;
   if (room == 0 || (atomic <= PIPE_ATOMIC && room < atomic)) return NIDUS_WOULD_BLOCK;
   channel_write(out, transfer);
-  if (transfer->done > 0) changed(description->inode);
+  if (transfer->done > 0) changed(description->inode, out);
   return WASI_ESUCCESS;
 }
 
@@ -125,7 +128,7 @@ static wasi_errno_t end_shutdown(struct description *description, uint32_t how) 
     end->in->no_writer = true; /* for its own reads: what is there, then the end */
   }
   if (how & WASI_SDFLAG_WR) end->out->no_writer = true;
-  changed(description->inode);
+  changed(description->inode, NULL);
   return WASI_ESUCCESS;
 }
 
@@ -146,7 +149,7 @@ static void end_release(struct inode *inode) {
   struct end_inode *end = end_of(inode);
   if (end->in) end->in->no_reader = true;
   if (end->out) end->out->no_writer = true;
-  changed(inode);
+  changed(inode, NULL);
   channel_leave(end->in);
   channel_leave(end->out);
   free(end);
@@ -171,6 +174,11 @@ static const struct inode_ops socket_ops = {.readlink = inode_no_readlink,
                                             .release = end_release};
 
 bool inode_is_channel(const struct inode *inode) { return inode->ops == &end_ops || inode->ops == &socket_ops; }
+
+const void *inode_channel(struct inode *inode, uint32_t kind) {
+  if (!inode_is_channel(inode)) return NULL;
+  return kind == NIDUS_WAIT_READABLE ? end_of(inode)->in : end_of(inode)->out;
+}
 
 /* ---- making them ---- */
 

@@ -121,7 +121,7 @@ struct filesystem *device_filesystem_create(struct nidus_system *system) {
 struct stream_inode {
   struct inode base;
   uint32_t stream;
-  bool accepted; /* the host made it for the kernel, and is told when it is not needed any more */
+  uint32_t released; /* what the host is told when it is not needed any more; 0: nothing */
 };
 
 static const struct inode_ops stream_ops, socket_ops, listener_ops;
@@ -188,7 +188,8 @@ static uint32_t stream_ready(struct description *description) {
 
 static void stream_release(struct inode *inode) {
   struct nidus_system *system = inode->fs->system;
-  if (((struct stream_inode *)inode)->accepted) (void)host_stream_shutdown(system, stream_of(inode), NIDUS_SHUTDOWN_CLOSE);
+  uint32_t how = ((struct stream_inode *)inode)->released;
+  if (how) (void)host_stream_shutdown(system, stream_of(inode), how);
   free(inode);
 }
 
@@ -220,7 +221,7 @@ static wasi_errno_t listener_accept(struct description *description, struct inod
     return host_errno(stream);
   }
   ((struct stream_inode *)made)->stream = (uint32_t)stream;
-  ((struct stream_inode *)made)->accepted = true;
+  ((struct stream_inode *)made)->released = NIDUS_SHUTDOWN_CLOSE;
   *connection = made;
   return WASI_ESUCCESS;
 }
@@ -271,5 +272,8 @@ struct inode *stream_inode_create(struct nidus_system *system, uint32_t stream, 
                                        : socket ? WASI_FILETYPE_SOCKET_STREAM
                                                 : WASI_FILETYPE_UNKNOWN};
   inode->stream = stream;
+#ifdef NIDUS_SHARED
+  inode->released = NIDUS_SHUTDOWN_RELEASE; /* bytes of it may lie in memory that threads share */
+#endif
   return &inode->base;
 }

@@ -4,6 +4,7 @@
 
 #include "process_signal.h"
 #include "program.h"
+#include "wake.h"
 
 /* ---- ending ---- */
 
@@ -27,7 +28,8 @@ void family_finish(struct process *process) {
     return;
   }
   process_signal(system_process(system, process->parent), SIGNAL_CHLD);
-  system->events++; /* the parent may wait for it */
+  system->events++;
+  wake_process(system_process(system, process->parent)); /* it may wait for this one */
 }
 
 uint32_t family_count(const struct process *process) {

@@ -4,7 +4,7 @@
  * The gate has one exported function per system call, each of this form (docs/kernel-abi.md, Gate):
  *
  *     loop
- *       nidus_enter(pid)
+ *       if nidus_enter(pid) { nidus_leave(pid); exit(pid); trap }   it has been ended from outside
  *       result = handler(arguments...)
  *       nidus_leave(pid)
  *       if result == would-block { exit(pid); park(pid); continue }
@@ -33,7 +33,6 @@ enum {
   OP_BR = 0x0C,
   OP_RETURN = 0x0F,
   OP_CALL = 0x10,
-  OP_DROP = 0x1A,
   OP_LOCAL_GET = 0x20,
   OP_LOCAL_SET = 0x21,
   OP_LOCAL_TEE = 0x22,
@@ -159,7 +158,11 @@ static void gate_function(struct writer *writer, uint32_t number) {
   }
   op(writer, OP_LOOP, BLOCK_VOID);
   call_with_pid(writer, GATE_ENTER);
-  writer_byte(writer, OP_DROP);
+  op(writer, OP_IF, BLOCK_VOID);
+  call_with_pid(writer, GATE_LEAVE);
+  call_with_pid(writer, GATE_EXIT);
+  writer_byte(writer, OP_UNREACHABLE);
+  writer_byte(writer, OP_END);
   for (uint32_t i = 0; i < parameters; i++) op(writer, OP_LOCAL_GET, i);
   op(writer, OP_CALL, GATE_HANDLERS + number);
   if (result) op(writer, OP_LOCAL_SET, parameters);

@@ -16,6 +16,7 @@ HOST_IMPORT("stream_ready") int32_t import_stream_ready(uint32_t stream);
 HOST_IMPORT("stream_accept") int32_t import_stream_accept(uint32_t listener);
 HOST_IMPORT("stream_shutdown") int32_t import_stream_shutdown(uint32_t stream, uint32_t how);
 HOST_IMPORT("stream_state") void import_stream_state(uint32_t stream, uint32_t state);
+HOST_IMPORT("changed") void import_changed(void); /* shared build only */
 HOST_IMPORT("now") double import_now(void);
 HOST_IMPORT("monotonic") double import_monotonic(void);
 HOST_IMPORT("random") void import_random(void *bytes, uint32_t length);

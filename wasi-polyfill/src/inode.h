@@ -129,6 +129,8 @@ uint64_t inode_now(const struct inode *inode);
 
 /* An end of a pipe or of a pair of sockets (channel.c). */
 bool inode_is_channel(const struct inode *inode);
+/* What who waits to read from it, or to write to it (NIDUS_WAIT_…), waits for: a channel, or NULL. */
+const void *inode_channel(struct inode *inode, uint32_t kind);
 
 /* For operations a backend does not have. */
 wasi_errno_t inode_no_truncate(struct description *description, uint64_t size);

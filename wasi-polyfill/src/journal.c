@@ -100,7 +100,7 @@ uint64_t flush_needed(const struct volume *volume) {
 wasi_errno_t journal_sync(struct mem_filesystem *fs, uint64_t *awaited) {
   struct volume *volume = fs->volume;
   if (!volume || volume->view) return WASI_ESUCCESS;
-  if (volume->store) return flush_needed(volume) ? volume_store_flush(fs) : WASI_ESUCCESS;
+  if (volume_store_here(volume)) return flush_needed(volume) ? volume_store_flush(fs) : WASI_ESUCCESS;
   if (*awaited == 0) *awaited = flush_needed(volume);
   wasi_errno_t error = *awaited <= volume->completed ? WASI_ESUCCESS
                        : *awaited <= volume->failed  ? volume->failure

@@ -7,17 +7,13 @@ int32_t lacks_tell(uint32_t lacks, struct reply *reply) {
     return reply_refuse(reply, WASI_ENOENT, "", "",
                         "This system has no toolchain: give the address of @yowasp/clang's files to boot, in toolchain.");
   }
-  if (lacks & LACKS_FLUSH) {
-    return reply_refuse(reply, WASI_ENOTSUP, "", "",
-                        "ENOTSUP: a program on the direct tier cannot wait for its files to be stored in a browser without "
-                        "JSPI: leave the tier to auto, which takes the interpreter for it.");
-  }
   int32_t count = 0;
   if (lacks & LACKS_JSPI) {
     reply_string(reply, lacks & LACKS_ISOLATION
                             ? "Neither " JSPI " nor a cross-origin isolated page (COOP and COEP headers): programs that "
                               "may wait run on the interpreter, which is slower."
-                            : "No " JSPI ": while a program waits, nothing else runs in its system.");
+                            : "Neither " JSPI " nor kernel.shared.wasm (assets.sharedKernel): programs that may wait "
+                              "run on the interpreter, which is slower.");
     count++;
   }
   if (lacks & LACKS_MULTI_MEMORY) {

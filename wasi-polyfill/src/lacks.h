@@ -7,13 +7,12 @@
 
 #include "reply.h"
 
-/* The first three cost something; the last two refuse what was asked for. */
+/* The first three cost something; the last one refuses what was asked for. */
 enum lack {
   LACKS_JSPI = 1,         /* nothing lets a program wait while the host goes on */
   LACKS_ISOLATION = 2,    /* nor may memory be shared */
   LACKS_MULTI_MEMORY = 4, /* wasm cannot copy between two memories */
   LACKS_TOOLCHAIN = 8,    /* it is to be made ready */
-  LACKS_FLUSH = 16,       /* a program waits for its files to be stored, synchronously */
 };
 
 /* Answers how many sentences there are, one for each thing that costs something; or a failure. */

@@ -1,5 +1,7 @@
 #include "process_signal.h"
 
+#include "wake.h"
+
 static uint32_t bit(uint32_t signal) { return (uint32_t)1 << signal; }
 
 /* The default action is to do nothing: of those that stop a process, too, since nobody could let it go on. */
@@ -11,10 +13,13 @@ static bool harmless(uint32_t signal) {
 void process_signal(struct process *process, uint32_t signal) {
   if (process->exit_code >= 0 || process->pid == 1 || signal > SIGNAL_LAST || (process->ignored & bit(signal))) return;
   struct nidus_system *system = process->system; /* of a process that may be forgotten when it ends */
+  uint32_t pid = process->pid;
   if (process->handled & bit(signal)) process->pending |= bit(signal);
   else if (harmless(signal)) return;
   else process_end(process, NIDUS_EXIT_SIGNAL + (int32_t)signal);
-  system->events++; /* it may be parked */
+  system->events++;
+  wake_process(system_process(system, pid));
+  wake_host(system); /* which stops a thread that computes */
 }
 
 uint32_t process_group_signal(struct nidus_system *system, uint32_t group, uint32_t signal) {

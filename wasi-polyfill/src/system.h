@@ -18,6 +18,8 @@ struct nidus_system {
   struct filesystem **mounts; /* by number; NULL where unmounted */
   uint32_t mount_capacity;
   uint32_t events;   /* how often something has changed that a parked process may wait for: a pipe, a child, a signal */
+  bool listening;    /* the host's thread wants to be told of the next of these (shared build) */
+  struct process *sleepers; /* wake.h */
   uint64_t channels; /* ends of such made so far */
   struct tty *ttys;  /* those that the host has not closed, or a process has open */
   struct process *poller; /* who is in the middle of poll_oneoff, or NULL */

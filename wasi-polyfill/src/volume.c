@@ -161,6 +161,25 @@ int32_t volume_flush(struct nidus_system *system, uint32_t number) {
   return nidus_volume_dirty(system, number) > 0 ? -(int32_t)volume_store_flush(fs) : 0;
 }
 
+#ifdef NIDUS_SHARED
+void volume_serve(struct nidus_system *system, uint32_t number) {
+  struct mem_filesystem *fs = volume_at(system, number);
+  struct nidus_want wants[NIDUS_WANTS];
+  if (!fs || !fs->volume->store) return;
+  struct volume_store *store = fs->volume->store;
+  uint32_t count = nidus_volume_wants(system, number, false, wants);
+  uint8_t *bytes = count > 0 ? malloc(CHUNK_SIZE) : NULL;
+  for (struct nidus_want *want = wants; want < wants + count; want++) {
+    for (uint64_t index = want->first; index < want->first + want->count; index++) {
+      uint32_t length = 0;
+      wasi_errno_t error = bytes ? store->load(store, want->ino, index, bytes, &length) : WASI_ENOMEM;
+      (void)nidus_chunk(system, number, want->ino, index, bytes, length, error);
+    }
+  }
+  free(bytes);
+}
+#endif
+
 /* ---- volumes that the host serves ---- */
 
 int32_t nidus_mount_volume(struct nidus_system *system, const char *path, uint32_t length, uint32_t flags,

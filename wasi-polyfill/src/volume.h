@@ -82,5 +82,7 @@ int32_t volume_check(struct nidus_system *system, uint32_t mount, const struct n
 /* One flush, now, of a volume with a store: 0 or a negated errno; then nothing is lost, and all is tried again by the
  * next. fd_sync does the same. */
 int32_t volume_flush(struct nidus_system *system, uint32_t mount);
+/* Gets the chunks that processes in other threads than the host's wait for (shared build). */
+void volume_serve(struct nidus_system *system, uint32_t mount);
 
 #endif

@@ -130,7 +130,7 @@ static void want_add(struct mem_inode *inode, uint64_t index, uint64_t last) {
 wasi_errno_t chunk_load(struct mem_inode *inode, uint64_t index, uint64_t last) {
   struct volume *volume = volume_of(inode);
   uintptr_t *slot = content_slot(inode, index);
-  if (volume->store) return load_now(inode, index);
+  if (volume_store_here(volume)) return load_now(inode, index);
   if (!inode->known) return WASI_ESTALE; /* on a view: the writer has deleted it */
   if (*slot == SLOT_FAILED) {
     *slot = SLOT_STORED;
@@ -173,11 +173,11 @@ wasi_errno_t chunk_room(struct mem_inode *inode, uint32_t bytes) {
   struct mem_filesystem *fs = mem_volume(inode);
   struct volume *volume = fs->volume;
   if (!volume || volume->budget == UINT64_MAX) return WASI_ESUCCESS;
-  if (volume->store) volume_store_tick(fs);
+  if (volume_store_here(volume)) volume_store_tick(fs);
   for (int tries = 0;; tries++) {
     uint64_t kept = volume->in_memory - volume->clean_size;
     if (kept == 0 || kept + bytes <= volume->budget / 2) break;
-    if (volume->store) {
+    if (volume_store_here(volume)) {
       wasi_errno_t error = tries == 0 ? volume_store_flush(fs) : WASI_ENOSPC;
       if (error) return error;
     } else if (volume->room_awaited > 0 && volume->failed >= volume->room_awaited) {

@@ -89,6 +89,15 @@ struct volume {
   double stored_at; /* ms since 1970: when it was tried last */
 };
 
+#ifdef NIDUS_SHARED
+/* Whether this is the thread that has the host's stores (wasm_exports.c). */
+bool thread_is_host(void);
+#else
+static inline bool thread_is_host(void) { return true; }
+#endif
+/* It has a store that answers in the same call. In other threads than the host's it is waited for as for the host. */
+static inline bool volume_store_here(const struct volume *volume) { return volume->store && thread_is_host(); }
+
 struct mem_inode *volume_find(const struct volume *volume, uint64_t ino);
 /* The volume mounted there, or NULL. */
 struct mem_filesystem *volume_at(struct nidus_system *system, uint32_t mount);

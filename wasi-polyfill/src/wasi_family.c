@@ -11,6 +11,7 @@
 #include "nidus/process_abi.h"
 #include "process_signal.h"
 #include "program.h"
+#include "wake.h"
 
 _Static_assert(sizeof(struct nidus_spawn_request) == 40, "nidus/process_abi.h");
 
@@ -299,6 +300,7 @@ wasi_errno_t wasi_proc_spawn(struct process *process, uint32_t at, uint32_t pid_
   child->prepared = true;
   process->system->prepared++;
   process->system->events++;
+  wake_host(process->system);
   return guest_write_u32(process, pid_out, (uint32_t)pid) ? WASI_ESUCCESS : WASI_EFAULT;
 }
 

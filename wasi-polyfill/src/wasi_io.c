@@ -5,6 +5,7 @@
 
 #include "handlers.h"
 #include "process_signal.h"
+#include "wake.h"
 
 /* A descriptor that may be read from or written to, or the errno a POSIX call would give. */
 static wasi_errno_t descriptor_for(struct process *process, uint32_t fd, uint8_t access, struct descriptor **found) {
@@ -25,7 +26,9 @@ wasi_errno_t wasi_blocked(struct process *process, const struct description *des
   if (process_take_late_signal(process)) return NIDUS_WOULD_BLOCK;
   if (description->fdflags & WASI_FDFLAG_NONBLOCK) return WASI_EAGAIN;
   uint32_t clock = process->call.read_deadline < NIDUS_NO_DEADLINE ? NIDUS_WAIT_CLOCK : 0;
-  return process_block(process, kind | clock, process->call.read_deadline);
+  wasi_errno_t error = process_block(process, kind | clock, process->call.read_deadline);
+  if (error == NIDUS_WOULD_BLOCK) wake_sleep(process, inode_channel(description->inode, kind));
+  return error;
 }
 
 /* Files make wait even who has asked not to: what they wait for comes by itself. */

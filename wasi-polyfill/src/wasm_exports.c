@@ -15,6 +15,8 @@
 #include "store_host.h"
 #include "volume.h"
 #include "volume_failure.h"
+#include "volume_state.h"
+#include "wake.h"
 #include "wasm_give.h"
 
 __asm__(
@@ -32,13 +34,6 @@ static inline void set_current(struct process *process) {
   __asm__ volatile("local.get %0\nglobal.set nidus_current" : : "r"(process));
 }
 
-/* An instance over a memory that others use too must have a stack of its own: `top` is its end, aligned
- * to 16 bytes. The first instance keeps the one it was linked with. */
-EXPORT("nidus_stack") void export_stack(uint32_t top) {
-  __asm__(".globaltype __stack_pointer, i32\n");
-  __asm__ volatile("local.get %0\nglobal.set __stack_pointer" : : "r"(top));
-}
-
 /* In memory, so that all instances of the shared build find it. */
 static struct nidus_system *the_system;
 
@@ -48,10 +43,53 @@ static struct nidus_system *the_system;
  * while parked. Only workers enter a shared kernel: a page's main thread may not wait.
  */
 static int kernel_lock;
+enum { LOCK_TRIES = 100 }; /* what is done with the lock held is short, mostly */
+
+/*
+ * A thread that joined has a word above its stack which says where it is. It is changed here by compare-and-swap, and so
+ * is it by who wants to end the thread: he may end one that is outside, and it never comes in again.
+ */
+enum { THREAD_OUTSIDE, THREAD_INSIDE, THREAD_KILLED };
+
+__asm__(
+    ".globaltype nidus_thread, i32\n"
+    ".globl nidus_thread\n"
+    "nidus_thread:\n");
+
+/* NULL in the first instance, whose thread nobody ends. */
+static inline int *this_thread(void) {
+  int *word;
+  __asm__ volatile("global.get nidus_thread\nlocal.set %0" : "=r"(word));
+  return word;
+}
+
+/* An instance over a memory that others use too must have a stack of its own: `top` is its end, aligned
+ * to 16 bytes, where its word lies. The first instance keeps the one it was linked with. */
+EXPORT("nidus_stack") void export_stack(uint32_t top) {
+  __asm__(".globaltype __stack_pointer, i32\n");
+  __asm__ volatile("local.get %0\nglobal.set nidus_thread" : : "r"(top));
+  __asm__ volatile("local.get %0\nglobal.set __stack_pointer" : : "r"(top));
+}
+
+bool thread_is_host(void) { return !this_thread(); }
+
+static void come_in(void) {
+  int outside = THREAD_OUTSIDE;
+  if (!this_thread() || __atomic_compare_exchange_n(this_thread(), &outside, THREAD_INSIDE, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return;
+  for (;;) __builtin_wasm_memory_atomic_wait32(this_thread(), THREAD_KILLED, -1); /* until it is ended */
+}
+
+static void go_out(void) {
+  if (this_thread()) __atomic_store_n(this_thread(), THREAD_OUTSIDE, __ATOMIC_RELEASE);
+}
 
 static void lock(void) {
-  int expected = 0;
-  if (__atomic_compare_exchange_n(&kernel_lock, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return;
+  come_in();
+  for (int tries = 0; tries < LOCK_TRIES; tries++) {
+    int expected = 0;
+    if (__atomic_compare_exchange_n(&kernel_lock, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return;
+    if (expected == 2) break;
+  }
   while (__atomic_exchange_n(&kernel_lock, 2, __ATOMIC_ACQUIRE) != 0) {
     __builtin_wasm_memory_atomic_wait32(&kernel_lock, 2, -1);
   }
@@ -61,10 +99,15 @@ static void unlock(void) {
   if (__atomic_exchange_n(&kernel_lock, 0, __ATOMIC_RELEASE) == 2) {
     __builtin_wasm_memory_atomic_notify(&kernel_lock, 1);
   }
+  go_out();
 }
+
+/* Ended from outside while its thread was computing: it must not call any more. */
+static bool has_ended(const struct process *process) { return process->exit_code >= 0; }
 #else
 static inline void lock(void) {}
 static inline void unlock(void) {}
+static inline bool has_ended(const struct process *process) { return (void)process, false; }
 #endif
 
 EXPORT("nidus_enter") int32_t export_enter(uint32_t pid) {
@@ -73,13 +116,35 @@ EXPORT("nidus_enter") int32_t export_enter(uint32_t pid) {
   lock();
   struct process *process = system_process(the_system, (uint32_t)current());
   set_current(process);
-  return process ? 0 : -WASI_ESRCH;
+  return process && !has_ended(process) ? 0 : -WASI_ESRCH;
 }
 
 /* Behind nidus_enter: it is the process's thread of that number that calls. */
 EXPORT("nidus_thread") int32_t export_thread(uint32_t thread) {
   struct process *process = current();
   return process ? process_thread(process, thread) : WASI_ESRCH;
+}
+
+/* How many threads the process may have beside its first one. */
+EXPORT("nidus_process_threads") int32_t export_process_threads(uint32_t pid, uint32_t most) {
+  struct process *process = system_process(the_system, pid);
+  return process ? process_threads(process, most) : WASI_ESRCH;
+}
+
+/* As nidus_process_memory, for another thread than the first one. */
+EXPORT("nidus_thread_memory")
+int32_t export_thread_memory(uint32_t pid, uint32_t thread, guest_read_function read, guest_write_function write) {
+  struct process *process = system_process(the_system, pid);
+  if (!process || process->exit_code >= 0 || !process->others || thread > process->thread_most) return -WASI_ESRCH;
+  struct call_state *call = thread == process->thread ? &process->call : &process->others[thread];
+  *call = (struct call_state){.read_deadline = NIDUS_NO_DEADLINE, .read = read, .write = write};
+  return 0;
+}
+
+/* Where the words of a thread lie, which are as the first three of nidus_process_words; 0: it has none. */
+EXPORT("nidus_thread_words") struct thread_words *export_thread_words(uint32_t pid, uint32_t thread) {
+  struct process *process = system_process(the_system, pid);
+  return process && process->words && thread <= process->thread_most ? &process->words[thread] : NULL;
 }
 
 EXPORT("nidus_leave") void export_leave(uint32_t pid) {
@@ -135,13 +200,11 @@ EXPORT("nidus_program_unheld") int32_t export_program_unheld(const char *strings
   return reply_give(&reply, program_unheld(&reply));
 }
 
-#ifndef NIDUS_SHARED /* Asked by pages alone, which load the other build. */
 EXPORT("nidus_lacks") int32_t export_lacks(const char *strings, uint32_t length, uint32_t lacks) {
   (void)strings, (void)length;
   struct reply reply = {0};
   return reply_give(&reply, lacks_tell(lacks, &reply));
 }
-#endif
 
 /* A number of the host's; NaN, which it gives where nothing is said, is no limit. */
 static uint64_t limit_of(double value) { return value < (double)INT64_MAX ? (uint64_t)value : UINT64_MAX; }
@@ -223,10 +286,25 @@ EXPORT("nidus_process_memory")
 int32_t export_process_memory(uint32_t pid, guest_read_function read, guest_write_function write) {
   struct process *process = system_process(the_system, pid);
   if (!process || process->exit_code >= 0) return -WASI_ESRCH;
-  process->read = read;
-  process->write = write;
+  process->call.read = read;
+  process->call.write = write;
+#ifdef NIDUS_SHARED
+  process->local = !this_thread();
+#endif
   return 0;
 }
+
+#ifdef NIDUS_SHARED
+EXPORT("nidus_volume_serve") void export_volume_serve(uint32_t mount) { volume_serve(the_system, mount); }
+
+_Static_assert(offsetof(struct process, wait_kinds) == 4 && offsetof(struct process, wait_deadline) == 8 &&
+                   offsetof(struct process, exit_code) == 16 && offsetof(struct process, parked) == 0,
+               "docs/kernel-abi.md");
+
+EXPORT("nidus_process_words") const void *export_process_words(uint32_t pid) { return system_process(the_system, pid); }
+EXPORT("nidus_wake") void export_wake(void) { wake_threads(the_system); }
+EXPORT("nidus_listen") void export_listen(void) { the_system->listening = true; }
+#endif
 
 EXPORT("nidus_fd_stream") int32_t export_fd_stream(uint32_t pid, uint32_t fd, uint32_t stream, uint32_t flags) {
   return nidus_fd_stream(the_system, pid, fd, stream, flags);

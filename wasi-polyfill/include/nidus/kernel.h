@@ -58,7 +58,7 @@ enum {
   NIDUS_HOST_OPEN_TRUNCATE = 16
 };
 
-enum { NIDUS_SHUTDOWN_READ = 1, NIDUS_SHUTDOWN_WRITE = 2, NIDUS_SHUTDOWN_CLOSE = 4 };
+enum { NIDUS_SHUTDOWN_READ = 1, NIDUS_SHUTDOWN_WRITE = 2, NIDUS_SHUTDOWN_CLOSE = 4, NIDUS_SHUTDOWN_RELEASE = 8 };
 enum { NIDUS_STREAM_CAN_READ = 1, NIDUS_STREAM_CAN_WRITE = 2, NIDUS_STREAM_HUNG_UP = 4 };
 
 /*
@@ -73,7 +73,8 @@ struct nidus_host {
   int32_t (*stream_write)(void *context, uint32_t stream, const void *bytes, uint32_t length);
   int32_t (*stream_ready)(void *context, uint32_t stream);
   /* Both may be NULL where no stream is a socket. stream_accept gives the number of a new stream, which is the
-   * kernel's until it calls stream_shutdown with NIDUS_SHUTDOWN_CLOSE. */
+   * kernel's until it calls stream_shutdown with NIDUS_SHUTDOWN_CLOSE. Of others the shared build says with
+   * NIDUS_SHUTDOWN_RELEASE that nothing has them open any more. */
   int32_t (*stream_accept)(void *context, uint32_t listener);
   int32_t (*stream_shutdown)(void *context, uint32_t stream, uint32_t how);
   /* Of a terminal, when it changes; NULL: the host does not want to know. NIDUS_TTY_WAITED: a process waits for what
