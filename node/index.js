@@ -104,6 +104,7 @@ async function boot(options = {}) {
       await addShell(system, shellBytes());
     }
     signal?.throwIfAborted();
+    system.runner.threads?.warm();
     return system;
   } catch (error) {
     await system.close();

@@ -28,6 +28,9 @@ const NO_FUEL = 5;
 const OUT_OF_FUEL = 513;
 /** What a system call answers that has to be made again. */
 const WOULD_BLOCK = 0x10000;
+/** Programs that have ended and can be run again without being loaded: as many, and of engines with so many bytes at most. */
+const IDLE = 16;
+const IDLE_BYTES = 1 << 23;
 
 /**
  * @typedef {object} Interpretation
@@ -38,7 +41,11 @@ const WOULD_BLOCK = 0x10000;
  * @property {unknown} ended what is thrown through a guest that has ended
  */
 
-/** @typedef {{kinds: number, time: number}} Wait what a process waits for, and for how many milliseconds at most */
+/**
+ * What a process waits for, and for how many milliseconds at most; of several threads: how much had changed
+ * before they were asked.
+ * @typedef {{kinds: number, time: number, many?: boolean, events?: number}} Wait
+ */
 
 /**
  * Where engine.wasm comes from, asked for when the first program is interpreted.
@@ -52,6 +59,7 @@ class Loaded {
   #engine;
   #guest;
   #name;
+  #label = 0;
   /** @type {Import[]} */
   imports;
   /** @type {{name: string, kind: string}[]} */
@@ -76,15 +84,28 @@ class Loaded {
     });
     this.#engine = engine;
     this.#name = name;
-    const label = new TextEncoder().encode(name);
-    const block = engine.engine_alloc(bytes.length + label.length) >>> 0;
+    const block = engine.engine_alloc(bytes.length) >>> 0;
     this.#guest = engine.engine_guest_new(/** @type {number} */ (most));
     if (!block || !this.#guest) throw this.#refusal("the engine has no memory left for it");
-    const memory = new Uint8Array(this.buffer);
-    memory.set(bytes, block);
-    memory.set(label, block + bytes.length);
-    const answer = engine.engine_guest_load(this.#guest, block, bytes.length, label.length);
+    new Uint8Array(this.buffer).set(bytes, block);
+    const answer = engine.engine_guest_load(this.#guest, block, bytes.length, 0);
     ({ imports: this.imports, exports: this.exports } = this.#accepted(answer));
+    this.reset(name);
+  }
+
+  /**
+   * Makes it what it was when it had been loaded, but for what was translated.
+   * @param {string} name
+   */
+  reset(name) {
+    const engine = this.#engine;
+    const label = new TextEncoder().encode(name);
+    engine.engine_release(this.#label);
+    this.#name = name;
+    this.#label = engine.engine_alloc(label.length + 1) >>> 0;
+    if (!this.#label) throw this.#refusal("the engine has no memory left for it");
+    new Uint8Array(this.buffer).set(label, this.#label);
+    engine.engine_guest_reset(this.#guest, this.#label, label.length);
   }
 
   get buffer() {
@@ -143,19 +164,25 @@ let compiledEngine = null;
 
 /**
  * A program, valid and ready to be interpreted; throws what is wrong with it.
- * @param {Uint8Array} bytes
+ * @param {() => Promise<Uint8Array>} bytes
  * @param {EngineSource | undefined} source
  * @param {string} name for messages
  * @param {import("./process.js").Limits} limits
+ * @param {Map<string, Loaded>} idle what has ended and may be run again
+ * @param {string} file the key of the file's contents; without one it is not kept
  */
-export async function load(bytes, source, name, limits) {
+export async function load(bytes, source, name, limits, idle, file) {
   const { fuel = -1, memory, time = Infinity, threads = MOST_THREADS, seed = 0 } = limits;
   compiledEngine ??= compileAsset(
     source?.() ?? new URL("./engine.wasm", import.meta.url),
     "engine.wasm",
   );
   compiledEngine.catch(() => (compiledEngine = null));
-  const guest = new Loaded(await compiledEngine, bytes, name, memory);
+  const key = `${file} ${memory}`;
+  const kept = idle.get(key);
+  idle.delete(key);
+  kept?.reset(name);
+  const guest = kept ?? new Loaded(await compiledEngine, await bytes(), name, memory);
   return {
     imports: guest.imports,
     exports: guest.exports,
@@ -168,12 +195,18 @@ export async function load(bytes, source, name, limits) {
       /** @type {Map<number, Wait>} */
       const waits = new Map();
       const copies = serve(guest, how, waits);
-      const start = () => {
-        // Of those that have none, no thread but 0 calls.
+      const start = async () => {
+        // Of a program that has none, no thread but 0 calls.
         if (guest.imports.some(({ kind }) => kind === "memory"))
           how.kernel.exports.nidus_process_threads(how.pid, threads);
         guest.start(entry, BigInt(fuel), threads, seed);
-        return run(guest, how, waits, 1000 * time);
+        const traps = await run(guest, how, waits, 1000 * time);
+        if (file && guest.buffer.byteLength <= IDLE_BYTES) {
+          idle.set(key, guest);
+          for (const oldest of idle.keys()) if (idle.size > IDLE) idle.delete(oldest);
+        }
+        if (traps) throw traps;
+        return undefined;
       };
       return { copies, start };
     },
@@ -181,26 +214,29 @@ export async function load(bytes, source, name, limits) {
 }
 
 /**
- * Runs a program that was started to its end; throws what ends it.
+ * Runs a program that was started to its end; answers what is to be thrown, if it has not returned.
  * @param {Loaded} guest
  * @param {Interpretation} how
  * @param {Map<number, Wait>} waits of threads whose calls would block; the times are moments
  * @param {number} longest milliseconds after which it looks whether it has been ended
- * @returns {Promise<undefined>}
+ * @returns {Promise<unknown>}
  */
 async function run(guest, { kernel, pid, park, changed, ended }, waits, longest) {
   for (;;) {
-    if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw ended;
     const events = kernel.exports.nidus_events();
-    switch (guest.resume()) {
+    const answer = guest.resume();
+    if (kernel.exports.nidus_process_exit_code(pid) >= 0) return ended;
+    switch (answer) {
       case READY:
         changed();
         await turn();
         break;
       case BLOCKED:
-        // What one thread waits for may have come while another one was executing.
-        if (waits.size > 1 && kernel.exports.nidus_events() !== events) await turn();
-        else await park(joined([...waits.values()], Math.min(guest.patience(), longest)));
+        await park({
+          ...joined([...waits.values()], Math.min(guest.patience(), longest)),
+          many: waits.size > 1,
+          events,
+        });
         break;
       case DONE:
         return undefined;
@@ -208,7 +244,7 @@ async function run(guest, { kernel, pid, park, changed, ended }, waits, longest)
         kernel.exports.nidus_process_end(pid, OUT_OF_FUEL);
         break;
       default:
-        throw guest.trap();
+        return guest.trap();
     }
   }
 }
@@ -235,7 +271,7 @@ function joined(waits, time) {
  * @param {Interpretation} how
  * @param {Map<number, Wait>} waits
  */
-function serve(guest, { kernel, pid, ended }, waits) {
+function serve(guest, { kernel, pid }, waits) {
   let [base, size] = [0, 0];
   let words = new Int32Array(0);
   let longs = new BigInt64Array(0);
@@ -271,7 +307,8 @@ function serve(guest, { kernel, pid, ended }, waits) {
     } finally {
       kernel.leave(pid);
     }
-    if (kernel.exports.nidus_process_exit_code(pid) >= 0) throw ended;
+    // To be made again, which it never is: nothing is thrown through the engine, which may serve again.
+    if (kernel.exports.nidus_process_exit_code(pid) >= 0) return WOULD_BLOCK;
     if (result === WOULD_BLOCK) {
       const kinds = kernel.exports.nidus_wait_kinds(pid);
       waits.set(thread, { kinds, time: performance.now() + kernel.exports.nidus_wait_time(pid) });

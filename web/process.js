@@ -437,8 +437,9 @@ export class Runner {
   async park(pid, wait) {
     const { exports } = this.#kernel;
     const kinds = wait?.kinds ?? exports.nidus_wait_kinds(pid);
-    // Of a command no call blocks, and it has to be told of any change.
-    const words = this.threads && kinds ? exports.nidus_process_words(pid) : 0;
+    const time = wait?.time ?? exports.nidus_wait_time(pid);
+    // Of a command no call blocks, and it has to be told of any change; so do several threads together.
+    const words = this.threads && kinds && !wait?.many ? exports.nidus_process_words(pid) : 0;
     this.changed();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
@@ -449,7 +450,7 @@ export class Runner {
         new Promise((resolve) => {
           this.#parked.add((parked = { resolve, words }));
           if (this.threads) this.#listen(words, resolve);
-          const time = wait?.time ?? exports.nidus_wait_time(pid);
+          if (wait?.many && wait.events !== exports.nidus_events()) resolve();
           if (kinds & CLOCK || wait) timer = setTimeout(resolve, Math.min(time, LONGEST));
           if (kinds & FLUSH) this.#options.flush().then(resolve, () => resolve());
           if (kinds & CHUNK) (this.#options.settle?.() ?? Promise.resolve()).then(() => resolve());

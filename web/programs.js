@@ -102,8 +102,8 @@ export async function chooseTier(
   /** @type {ReturnType<typeof import("./interp.js").load> | undefined} */
   let loading;
   const load = () =>
-    (loading ??= import("./interp.js").then(async (interp) =>
-      interp.load(await bytes(), system.engine, name, limits),
+    (loading ??= import("./interp.js").then((interp) =>
+      interp.load(bytes, system.engine, name, limits, system.idle, key),
     ));
   /** @type {import("./process.js").Interpreted} */
   const later = {

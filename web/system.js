@@ -141,13 +141,21 @@ export class System {
     this.commands = new Map();
     /** @type {Map<string, Promise<WebAssembly.Module>>} compiled, by the contents of their files */
     this.programs = new Map();
+    /** @type {Parameters<typeof import("./interp.js").load>[4]} */
+    this.idle = new Map();
     /** @type {Map<number, Process>} the processes that have not ended, by pid */
     this.running = new Map();
+    // Kept: to ask the loader each time takes longer than all else that starting a child does in JavaScript.
+    /** @type {Promise<typeof import("./children.js")> | undefined} */
+    let children;
     this.runner = new Runner(kernel, {
       ...options,
       flush: () => this.flush(),
       settle: () => this.settle(),
-      prepared: async () => (await import("./children.js")).runChildren(this),
+      prepared: async () => {
+        children ??= import("./children.js");
+        (await children).runChildren(this);
+      },
     });
     this.engine = options.engine;
     this.planStdio = options.stdio ?? planStdio;

@@ -50,7 +50,7 @@ enum nidus_trap interp_throw(struct nidus_run *run, nidus_ref ref, int skip_inne
             return NIDUS_TRAP_NONE;
         }
     }
-    for (uint32_t i = run->depth; i-- > 0;) {
+    for (uint32_t i = run_depth(run); i-- > 0;) {
         const struct call_frame *frame = &run->frames[i];
         if (!frame->func->code)
             continue; /* the host's */
@@ -58,7 +58,7 @@ enum nidus_trap interp_throw(struct nidus_run *run, nidus_ref ref, int skip_inne
         const struct handler *handler = find_handler(frame->func, unit, exception->of.tag);
         if (!handler)
             continue;
-        run->depth = i;
+        run->top = run->frames + i;
         run->fp = frame->fp;
         run->func = frame->func;
         enter_handler(run, handler, ref);

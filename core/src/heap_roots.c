@@ -102,11 +102,11 @@ static void mark_frame(struct heap *heap, const struct code *code, uint32_t unit
 static void mark_frames(struct heap *heap, const struct nidus_run *run)
 {
     const struct nidus_func *func = run->func;
-    const union slot *end = run->in_host ? run->host_args : run->slots + run->slot_room;
+    const union slot *end = run->in_host ? run->host_args : run->slots_end;
     if (func->code)
         mark_frame(heap, func->code, (uint32_t)(run->pc - func->code->units), run->fp, end);
     end = run->fp;
-    for (uint32_t i = run->depth; i-- > 0;) {
+    for (uint32_t i = run_depth(run); i-- > 0;) {
         const struct call_frame *frame = &run->frames[i];
         if (!frame->func->code)
             continue; /* the host's */

@@ -16,21 +16,22 @@ NOINLINE enum nidus_trap interp_grow_slots(struct nidus_run *run, union slot **f
     size_t fp_at = (size_t)(*fp - run->slots);
     size_t args_at = (size_t)(*args - run->slots);
     size_t needed = (size_t)(base - run->slots) + cells;
-    size_t room = run->slot_room ? run->slot_room : FIRST_SLOTS;
+    const size_t old_room = (size_t)(run->slots_end - run->slots);
+    size_t room = old_room ? old_room : FIRST_SLOTS;
     if (needed > limit)
         return NIDUS_TRAP_EXHAUSTED;
     while (room < needed)
         room *= 2;
     if (room > limit)
         room = limit;
-    union slot *slots = pool_resize(store->allocator, run->slots, run->slot_room, room,
+    union slot *slots = pool_resize(store->allocator, run->slots, old_room, room,
                                     sizeof *slots);
     if (!slots)
         return NIDUS_TRAP_NO_MEMORY;
-    for (uint32_t i = 0; i < run->depth; i++)
-        run->frames[i].fp = slots + (run->frames[i].fp - run->slots);
+    for (struct call_frame *frame = run->frames; frame < run->top; frame++)
+        frame->fp = slots + (frame->fp - run->slots);
     run->slots = slots;
-    run->slot_room = room;
+    run->slots_end = slots + room;
     *fp = slots + fp_at;
     *args = slots + args_at;
     return NIDUS_TRAP_NONE;
@@ -41,17 +42,20 @@ NOINLINE enum nidus_trap interp_grow_frames(struct nidus_run *run)
     const struct nidus_store *store = run->head.store;
     /* One frame more than the limit: the host's. */
     uint32_t limit = store->engine->config.limits.call_depth + 1;
-    if (run->frame_room >= limit)
+    const uint32_t depth = run_depth(run);
+    const uint32_t old_room = (uint32_t)(run->frames_end - run->frames);
+    if (old_room >= limit)
         return NIDUS_TRAP_EXHAUSTED;
-    uint32_t room = run->frame_room ? run->frame_room * 2 : FIRST_FRAMES;
+    uint32_t room = old_room ? old_room * 2 : FIRST_FRAMES;
     if (room > limit)
         room = limit;
-    struct call_frame *frames = pool_resize(store->allocator, run->frames, run->frame_room, room,
+    struct call_frame *frames = pool_resize(store->allocator, run->frames, old_room, room,
                                             sizeof *frames);
     if (!frames)
         return NIDUS_TRAP_NO_MEMORY;
     run->frames = frames;
-    run->frame_room = room;
+    run->top = frames + depth;
+    run->frames_end = frames + room;
     return NIDUS_TRAP_NONE;
 }
 

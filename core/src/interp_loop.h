@@ -155,6 +155,15 @@
     }
 
 #define JUMP() (pc += (int32_t)unit32(pc + 1))
+/* `units` is where the fuel stands. */
+#define JUMP_BACK(units)                                                                           \
+    do {                                                                                           \
+        fuel -= pc[units];                                                                         \
+        JUMP();                                                                                    \
+        if (UNLIKELY(fuel < 0))                                                                    \
+            goto out_of_fuel;                                                                      \
+        NEXT(0);                                                                                   \
+    } while (0)
 #define BRANCH(name, fields, condition)                                                            \
     CASE(name)                                                                                     \
     {                                                                                              \
@@ -175,6 +184,15 @@
             pc += 4 + fields;                                                                      \
         }                                                                                          \
         NEXT(0);                                                                                   \
+    }
+#define COUNT2(name, fields, condition)                                                            \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        R(3).u32 = R(4).u32 + (uint32_t)K(5);                                                      \
+        R(6).u32 = R(7).u32 + (uint32_t)K(8);                                                      \
+        if (condition)                                                                             \
+            JUMP_BACK(3 + fields);                                                                 \
+        NEXT(4 + fields);                                                                          \
     }
 #define COUNT(name, fields, condition)                                                             \
     CASE(name)                                                                                     \
@@ -269,17 +287,26 @@
         memcpy(mem + ea, &R(3), size);                                                             \
         NEXT(6);                                                                                   \
     }
-#define FLOAT_LOAD(name, expression)                                                               \
+#define ADD_LOAD(name, sum, offset, units)                                                         \
+    CASE(name)                                                                                     \
+    {                                                                                              \
+        uint32_t value;                                                                            \
+        ADDRESS_SUM(sum, offset, sizeof value);                                                    \
+        memcpy(&value, mem + ea, sizeof value);                                                    \
+        R(1).u32 = R(2).u32 + value;                                                               \
+        NEXT(units);                                                                               \
+    }
+#define FLOAT_LOAD(name, sum, offset, units, expression)                                           \
     CASE(name)                                                                                     \
     {                                                                                              \
         double value;                                                                              \
-        ADDRESS(3, pc[4], sizeof value);                                                           \
+        ADDRESS_SUM(sum, offset, sizeof value);                                                    \
         memcpy(&value, mem + ea, sizeof value);                                                    \
         const double result = (expression);                                                        \
         R(1).f64 = result;                                                                         \
         if (UNLIKELY(result != result))                                                            \
             goto nan_f64;                                                                          \
-        NEXT(5);                                                                                   \
+        NEXT(units);                                                                               \
     }
 #define LOAD(name, to, cast, raw)                                                                  \
     LOAD_AS(name, sizeof(raw), pc[3], 4, to, cast, raw)                                            \
@@ -419,6 +446,9 @@
     ARITHMETIC(t##_MUL_ADD, f, 5, R(2).f *R(3).f + R(4).f)                                         \
     ARITHMETIC(t##_MUL_SUB, f, 5, R(2).f *R(3).f - R(4).f)                                         \
     ARITHMETIC(t##_SUB_MUL, f, 5, R(4).f - R(2).f * R(3).f)                                        \
+    ARITHMETIC(t##_ADD_ADD, f, 5, R(2).f + R(3).f + R(4).f)                                        \
+    ARITHMETIC(t##_SUB_ADD, f, 5, R(2).f - R(3).f + R(4).f)                                        \
+    ARITHMETIC(t##_MUL_MUL, f, 5, R(2).f *R(3).f *R(4).f)                                          \
     ARITHMETIC(t##_MIN, f, 4, MINIMUM_##t(R(2).f, R(3).f))                                         \
     ARITHMETIC(t##_MAX, f, 4, MAXIMUM_##t(R(2).f, R(3).f))                                         \
     BINARY(t##_COPYSIGN, f, f, OF_##t(copysign)(a, b))                                             \
@@ -532,6 +562,16 @@ dispatch:
         R(1).u64 = R(4).u32 ? R(2).u64 : R(3).u64;
         NEXT(5);
     }
+    CASE(SELECT32_TEST)
+    {
+        R(1).u32 = R(4).u32 & (uint32_t)K(5) ? R(2).u32 : R(3).u32;
+        NEXT(6);
+    }
+    CASE(SELECT64_TEST)
+    {
+        R(1).u64 = R(4).u32 & (uint32_t)K(5) ? R(2).u64 : R(3).u64;
+        NEXT(6);
+    }
     CASE(SELECT128)
     {
         const union slot *from = R(4).u32 ? &R(2) : &R(3);
@@ -603,6 +643,10 @@ nan_f64:
     COMBINED(I32_XOR_SHR_U, u32, a ^ b >> k)
     COMBINED(I32_XOR_ROTL, u32, a ^ num_i32_rotl(b, k))
     COMBINED(I32_OR_SHL, u32, a | b << k)
+    COMBINED(I32_XOR_AND, u32, a ^ (b & R(4).u32))
+    COMBINED(I32_OR_AND, u32, a | (b & R(4).u32))
+    COMBINED(I64_ADD_MUL_K, u64, a + b * (uint64_t)K(4))
+    COMBINED(I64_ADD_MUL, u64, a + b * R(4).u64)
     COMBINED(I64_XOR_SHL, u64, a ^ b << k)
     COMBINED(I64_XOR_SHR_U, u64, a ^ b >> k)
     COMBINED(I64_XOR_ROTL, u64, a ^ num_i64_rotl(b, k))
@@ -625,6 +669,8 @@ nan_f64:
         R(2).u32 = a + (uint32_t)K(3);
         NEXT(4);
     }
+    BINARY(I32_ORDER_S, u32, i32, (uint32_t)((a > b) - (a < b)))
+    BINARY(I32_ORDER_U, u32, u32, (uint32_t)((a > b) - (a < b)))
     UNARY(I64_EXTEND32_S, i64, i32, a)
     UNARY(I64_EXTEND_I32_U, u64, u32, a)
     UNARY(F64_CONVERT_I32_S, f64, i32, (double)a)
@@ -665,16 +711,28 @@ nan_f64:
     LOAD_SHL(LOAD64_SHL, u64)
     STORE_SHL(STORE32_SHL, 4)
     STORE_SHL(STORE64_SHL, 8)
-    CASE(I32_ADD_LOAD)
+    ADD_LOAD(I32_ADD_LOAD, R(3).u32, pc[4], 5)
+    ADD_LOAD(I32_ADD_LOAD_X, R(3).u32 + R(4).u32, pc[5], 6)
+    ADD_LOAD(I32_ADD_LOAD_K, R(3).u32 + (uint32_t)K(4), pc[5], 6)
+    FLOAT_LOAD(F64_ADD_LOAD, R(3).u32, pc[4], 5, R(2).f64 + value)
+    FLOAT_LOAD(F64_MUL_LOAD, R(3).u32, pc[4], 5, R(2).f64 *value)
+    FLOAT_LOAD(F64_SUB_LOAD, R(3).u32, pc[4], 5, R(2).f64 - value)
+    FLOAT_LOAD(F64_SUB_LOAD_K, R(3).u32 + (uint32_t)K(4), pc[5], 6, R(2).f64 - value)
+    CASE(LOAD32_LOAD32)
     {
-        uint32_t value;
-        ADDRESS(3, pc[4], sizeof value);
-        memcpy(&value, mem + ea, sizeof value);
-        R(1).u32 = R(2).u32 + value;
+        uint32_t at;
+        {
+            ADDRESS(2, pc[3], sizeof at);
+            memcpy(&at, mem + ea, sizeof at);
+        }
+        const uint64_t ea = (uint64_t)at + pc[4];
+        if (UNLIKELY(ea + sizeof at > mem_length)) {
+            pc++; /* by which translate_locate tells the second load from the first */
+            TRAP(NIDUS_TRAP_MEMORY_BOUNDS);
+        }
+        memcpy(&R(1).u32, mem + ea, sizeof at);
         NEXT(5);
     }
-    FLOAT_LOAD(F64_ADD_LOAD, R(2).f64 + value)
-    FLOAT_LOAD(F64_MUL_LOAD, R(2).f64 *value)
     CASE(LOAD128)
     {
         ADDRESS(2, pc[3], 16);
@@ -713,6 +771,40 @@ nan_f64:
     COUNT(COUNT_BR_LT_S_K_LOOP, 4, (int32_t)sum < K(6))
     COUNT(COUNT_BR_LT_U_LOOP, 4, sum < R(6).u32)
     COUNT(COUNT_BR_LT_U_K_LOOP, 4, sum < (uint32_t)K(6))
+    COUNT2(COUNT2_BR_LOOP, 6, 1)
+    COUNT2(COUNT2_BR_IF_LOOP, 7, R(9).u32 != 0)
+    COUNT2(COUNT2_BR_NE_LOOP, 8, R(9).u32 != R(10).u32)
+    CASE(STORE32_BR)
+    {
+        ADDRESS(3, pc[5], 4);
+        memcpy(mem + ea, &R(4), 4);
+        JUMP();
+        NEXT(0);
+    }
+    CASE(COPY_BR)
+    {
+        R(3).u64 = R(4).u64;
+        JUMP();
+        NEXT(0);
+    }
+    CASE(COPY_BR_LOOP)
+    {
+        R(3).u64 = R(4).u64;
+        JUMP_BACK(5);
+    }
+    CASE(COPY2_BR)
+    {
+        R(3).u64 = R(4).u64;
+        R(5).u64 = R(6).u64;
+        JUMP();
+        NEXT(0);
+    }
+    CASE(COPY2_BR_LOOP)
+    {
+        R(3).u64 = R(4).u64;
+        R(5).u64 = R(6).u64;
+        JUMP_BACK(7);
+    }
     CASE(BR_TABLE)
     {
         const uint32_t count = unit32(pc + 2);
@@ -720,6 +812,18 @@ nan_f64:
         if (index > count)
             index = count;
         pc += 3 + (size_t)index * 2; /* the unit before the jump, as in all branches */
+        JUMP();
+        NEXT(0);
+    }
+    CASE(BR_TABLE_LOAD)
+    {
+        const uint32_t count = unit32(pc + 3);
+        uint32_t index;
+        ADDRESS(1, pc[2], sizeof index);
+        memcpy(&index, mem + ea, sizeof index);
+        if (index > count)
+            index = count;
+        pc += 4 + (size_t)index * 2;
         JUMP();
         NEXT(0);
     }
@@ -738,6 +842,40 @@ nan_f64:
         FIND_CALLEE();
         args = &R(6);
         call_units = 7;
+        goto call;
+    }
+    CASE(COPY_CALL)
+    {
+        callee = run->instance->funcs[unit32(pc + 1)];
+        args = &R(3);
+        R(4).u64 = R(5).u64;
+        call_units = 6;
+        goto call;
+    }
+    CASE(COPY2_CALL)
+    {
+        callee = run->instance->funcs[unit32(pc + 1)];
+        args = &R(3);
+        R(4).u64 = R(5).u64;
+        R(6).u64 = R(7).u64;
+        call_units = 8;
+        goto call;
+    }
+    CASE(COPY_CALL_INDIRECT)
+    {
+        FIND_CALLEE();
+        args = &R(6);
+        R(7).u64 = R(8).u64;
+        call_units = 9;
+        goto call;
+    }
+    CASE(COPY2_CALL_INDIRECT)
+    {
+        FIND_CALLEE();
+        args = &R(6);
+        R(7).u64 = R(8).u64;
+        R(9).u64 = R(10).u64;
+        call_units = 11;
         goto call;
     }
     CASE(CALL_REF)
@@ -765,11 +903,11 @@ call: {
         TRY_TRAP(interp_prepare(callee));
         code = callee->code;
     }
-    if (UNLIKELY(code->frame_cells > (size_t)(run->slots + run->slot_room - args)))
+    if (UNLIKELY(code->frame_cells > (size_t)(run->slots_end - args)))
         GROW_SLOTS(args, code->frame_cells);
-    if (UNLIKELY(run->depth == run->frame_room))
+    if (UNLIKELY(run->top == run->frames_end))
         TRY_TRAP(interp_grow_frames(run));
-    struct call_frame *frame = &run->frames[run->depth++];
+    struct call_frame *frame = run->top++;
     frame->pc = pc + call_units;
     frame->fp = fp;
     frame->func = run->func;
@@ -796,7 +934,7 @@ call_host: {
     size_t cells = run->head.store->types.items[callee->type].param_cells;
     if (cells < run->head.store->types.items[callee->type].result_cells)
         cells = run->head.store->types.items[callee->type].result_cells;
-    if (UNLIKELY(cells > (size_t)(run->slots + run->slot_room - args)))
+    if (UNLIKELY(cells > (size_t)(run->slots_end - args)))
         GROW_SLOTS(args, cells);
     /* The host may look at the run, and collect. */
     SAVE();
@@ -854,7 +992,7 @@ tail_call: {
         const struct deftype *type = &run->head.store->types.items[callee->type];
         size_t cells = type->param_cells > type->result_cells ? type->param_cells
                                                               : type->result_cells;
-        if (UNLIKELY(cells > (size_t)(run->slots + run->slot_room - args)))
+        if (UNLIKELY(cells > (size_t)(run->slots_end - args)))
             GROW_SLOTS(args, cells);
         SAVE();
         run->trap = NIDUS_TRAP_NONE;
@@ -877,7 +1015,7 @@ tail_call: {
             goto thrown;
         }
         memmove(fp, args, type->result_cells * sizeof *fp);
-        const struct call_frame *frame = &run->frames[--run->depth];
+        const struct call_frame *frame = --run->top;
         pc = frame->pc;
         fp = frame->fp;
         run->func = frame->func;
@@ -891,7 +1029,7 @@ tail_call: {
     if (!callee->code)
         TRY_TRAP(interp_prepare(callee));
     const struct code *code = callee->code;
-    if (UNLIKELY(code->frame_cells > (size_t)(run->slots + run->slot_room - fp)))
+    if (UNLIKELY(code->frame_cells > (size_t)(run->slots_end - fp)))
         GROW_SLOTS(fp, code->frame_cells);
     memmove(fp, args, code->param_cells * sizeof *fp);
     for (uint32_t i = 0; i < code->image_cells; i++)
@@ -923,7 +1061,7 @@ tail_call: {
     }
     CASE(RETURN)
 do_return: {
-    const struct call_frame *frame = &run->frames[--run->depth];
+    const struct call_frame *frame = --run->top;
     pc = frame->pc;
     fp = frame->fp;
     run->func = frame->func;

@@ -17,8 +17,8 @@ enum nidus_code nidus_run_new(struct nidus_store *store, struct nidus_run **run)
 void run_release(struct nidus_run *run)
 {
     const struct nidus_allocator *allocator = run->head.store->allocator;
-    pool_free(allocator, run->slots, run->slot_room, sizeof *run->slots);
-    pool_free(allocator, run->frames, run->frame_room, sizeof *run->frames);
+    pool_free(allocator, run->slots, (size_t)(run->slots_end - run->slots), sizeof *run->slots);
+    pool_free(allocator, run->frames, (size_t)(run->frames_end - run->frames), sizeof *run->frames);
     VEC_FREE(allocator, &run->host_refs);
 }
 
@@ -54,8 +54,8 @@ enum nidus_code nidus_run_start(struct nidus_run *run, struct nidus_func *func,
     size_t cells = type->param_cells > type->result_cells ? type->param_cells : type->result_cells;
     union slot *base = run->slots;
     run->fp = run->slots;
-    run->depth = 0;
-    if (cells + 1 > run->slot_room &&
+    run->top = run->frames;
+    if (cells + 1 > (size_t)(run->slots_end - run->slots) &&
         interp_grow_slots(run, &run->fp, &base, base, cells + 1) != NIDUS_TRAP_NONE)
         return NIDUS_ERROR_NO_MEMORY;
     union slot *slot = run->slots;
@@ -270,7 +270,7 @@ uint32_t nidus_run_frame_count(const struct nidus_run *run)
 {
     if (run->status == NIDUS_RUN_IDLE || run->status == NIDUS_RUN_DONE)
         return 0;
-    return run->depth;
+    return run_depth(run);
 }
 
 enum nidus_code nidus_run_frame(const struct nidus_run *run, uint32_t index,
@@ -278,12 +278,12 @@ enum nidus_code nidus_run_frame(const struct nidus_run *run, uint32_t index,
 {
     if (index >= nidus_run_frame_count(run))
         return NIDUS_ERROR_USAGE;
-    /* frames[depth - 1] says where the caller of the innermost function goes on. */
+    /* The topmost frame says where the caller of the innermost function goes on. */
     const struct nidus_func *func = run->func;
     const uint16_t *pc = run->pc;
     if (index > 0) {
-        func = run->frames[run->depth - index].func;
-        pc = run->frames[run->depth - index].pc - 1; /* within the call */
+        func = run->top[-(ptrdiff_t)index].func;
+        pc = run->top[-(ptrdiff_t)index].pc - 1; /* within the call */
     }
     uint32_t unit = (uint32_t)(pc - func->code->units);
     frame->instance = func->instance;

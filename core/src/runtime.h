@@ -139,10 +139,10 @@ struct nidus_run {
     struct nidus_func *func; /* the one executing; &stub at the very bottom */
     struct nidus_instance *instance; /* its instance, while the loop executes */
     struct call_frame *frames;
-    uint32_t depth;
-    uint32_t frame_room;
+    struct call_frame *top;  /* behind the innermost; before: who called whom */
+    struct call_frame *frames_end;
     union slot *slots;
-    size_t slot_room;
+    union slot *slots_end;
 
     struct nidus_func stub;  /* stands for the host that started the run; has no instance */
     struct nidus_func *entry;
@@ -156,6 +156,11 @@ struct nidus_run {
     int64_t debt;            /* what the latest charge overdrew */
     uint8_t executing;
 };
+
+static inline uint32_t run_depth(const struct nidus_run *run)
+{
+    return (uint32_t)(run->top - run->frames);
+}
 
 /* ---- store.c ---- */
 

@@ -108,6 +108,13 @@ void emit32(struct translator *t, uint32_t value);
 void emit64(struct translator *t, uint64_t value);
 /* Starts an operation: makes room, writes the opcode, remembers it as `last`. */
 NIDUS_CHECK enum nidus_code emit_op(struct translator *t, enum op op);
+/* The operation just emitted, for one that was taken back, traps where that one did. */
+static inline void keep_offset(struct translator *t, size_t offset)
+{
+    t->last_offset = offset;
+    if (t->last <= t->watch)
+        t->watch_offset = offset;
+}
 /* Writes the destination and remembers where it is. */
 void emit_dest(struct translator *t, uint32_t slot);
 /* Nothing may be fused across this point. */
@@ -190,9 +197,19 @@ NIDUS_CHECK enum nidus_code control_exit(struct translator *t, struct label *lab
 NIDUS_CHECK enum nidus_code control_conditional(struct translator *t, struct branch branch,
                                                 struct label *label);
 void control_land(struct translator *t, uint32_t field);
+/* Appends a jump field to `label`: backward at once, forward into the label's chain. */
+void control_emit_jump(struct translator *t, struct label *label);
+/* What a back edge here costs; asked once for each. */
+uint16_t control_charge(struct translator *t);
 void control_unreachable(struct translator *t);
 
-/* ---- two operations as one (translate_fuse.c) ---- */
+/* ---- two operations as one (translate_branch.c, translate_compare.c, translate_fuse.c) ---- */
+
+/* Ends a branch: what it looks at, and of one that goes back, what it costs. */
+void branch_end(struct translator *t, struct branch branch, int back);
+/* A jump to a label, its values in place, with the latest operation. */
+NIDUS_CHECK enum nidus_code fuse_jump(struct translator *t, struct branch branch,
+                                      struct label *label, int *fused);
 
 /* The latest operation, if its only effect is the popped entry; else NULL. */
 uint16_t *fuse_maker(struct translator *t, const struct entry *entry);
@@ -204,12 +221,24 @@ void fuse_branch(struct translator *t, struct branch *branch);
 NIDUS_CHECK enum nidus_code fuse_combined(struct translator *t, enum width width,
                                           const struct entry *a, const struct entry *b,
                                           int *fused);
-/* `binary`, a sum or difference of floats, with a product that is the latest operation. */
-NIDUS_CHECK enum nidus_code fuse_product(struct translator *t, enum op binary,
+/* `binary`, of floats, with a sum, difference or product that is the latest operation. */
+NIDUS_CHECK enum nidus_code fuse_floats(struct translator *t, enum op binary,
                                          const struct entry *a, const struct entry *b, int *fused);
 /* A mask over a shift that is the latest operation. */
 NIDUS_CHECK enum nidus_code fuse_bits(struct translator *t, const struct entry *a, uint16_t mask,
                                       int *fused);
+/* The difference of two comparisons that says how numbers are ordered, as comparing functions do. */
+NIDUS_CHECK enum nidus_code fuse_order(struct translator *t, const struct entry *a,
+                                       const struct entry *b, int *fused);
+/* What a selection looks at, the latest operations taken into account. */
+struct choice {
+    uint16_t c;
+    uint16_t mask;
+    uint8_t masked;
+    uint8_t exchanged; /* the second operand where it is not zero */
+};
+NIDUS_CHECK enum nidus_code fuse_choice(struct translator *t, const struct entry *condition,
+                                        struct choice *choice);
 /* The latest two operations, where both add constants. */
 void fuse_sums(struct translator *t);
 /* The latest operation makes its value in local `slot`, behind the copies of what the stack has of it. */

@@ -6,9 +6,11 @@
  * one charge point: a back edge pays for those since the latest charge point or loop head, and what
  * no back edge pays for is part of the price of entering the function.
  */
+#include <string.h>
+
 #include "translate.h"
 
-static uint16_t charge(struct translator *t)
+uint16_t control_charge(struct translator *t)
 {
     uint32_t cost = t->instructions - t->charged;
     t->charged = t->instructions;
@@ -93,7 +95,7 @@ static void write_jump(struct translator *t, uint32_t field, uint32_t target)
 }
 
 /* Appends a jump field to `label`: backward at once, forward into the label's chain. */
-static void emit_jump(struct translator *t, struct label *label)
+void control_emit_jump(struct translator *t, struct label *label)
 {
     uint32_t field = t->units.count;
     emit32(t, label->jumps);
@@ -136,93 +138,17 @@ static enum op inverse(enum op op)
     return (enum op)(first + ((op - first) ^ 1));
 }
 
-/* The branch that ends a counting loop, or OP_COUNT for none. */
-static enum op counting(enum op branch)
-{
-    switch (branch) {
-    case OP_BR:
-        return OP_COUNT_BR_LOOP;
-    case OP_BR_IF:
-        return OP_COUNT_BR_IF_LOOP;
-    case OP_BR_I32_NE:
-        return OP_COUNT_BR_NE_LOOP;
-    case OP_BR_I32_NE_K:
-        return OP_COUNT_BR_NE_K_LOOP;
-    case OP_BR_I32_LT_S:
-        return OP_COUNT_BR_LT_S_LOOP;
-    case OP_BR_I32_LT_S_K:
-        return OP_COUNT_BR_LT_S_K_LOOP;
-    case OP_BR_I32_LT_U:
-        return OP_COUNT_BR_LT_U_LOOP;
-    case OP_BR_I32_LT_U_K:
-        return OP_COUNT_BR_LT_U_K_LOOP;
-    default:
-        return OP_COUNT;
-    }
-}
-
-/* The same comparison with its slots exchanged, where a counting loop may end with it; or OP_COUNT. */
-static enum op mirror(enum op branch)
-{
-    return branch == OP_BR_I32_NE     ? OP_BR_I32_NE
-           : branch == OP_BR_I32_GT_S ? OP_BR_I32_LT_S
-           : branch == OP_BR_I32_GT_U ? OP_BR_I32_LT_U
-                                      : OP_COUNT;
-}
-
-/* The latest operation counts and the branch back compares what it counted, or the jump does not care: they
- * become one. */
-static enum nidus_code count_and_branch(struct translator *t, struct branch branch,
-                                        struct label *label, int *fused)
-{
-    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
-    const int back = label->op == WASM_LOOP;
-    *fused = 0;
-    if (!maker || maker[0] != OP_I32_ADD_K || (!back && branch.op != OP_BR))
-        return NIDUS_OK;
-    enum op op = back ? counting(branch.op) : OP_COUNT_BR;
-    if (branch.op != OP_BR && maker[1] != branch.a) {
-        op = counting(mirror(branch.op));
-        if (op == OP_COUNT || maker[1] != branch.b)
-            return NIDUS_OK;
-        branch.b = branch.a;
-    }
-    if (op == OP_COUNT)
-        return NIDUS_OK;
-    uint16_t d = maker[1];
-    uint16_t a = maker[2];
-    uint16_t k = maker[3];
-    t->units.count = t->last;
-    emit_barrier(t);
-    TRY(emit_op(t, op));
-    emit_jump(t, label);
-    emit(t, d);
-    emit(t, a);
-    emit(t, k);
-    if (branch.fields > 1)
-        emit(t, branch.b);
-    if (back)
-        emit(t, charge(t));
-    *fused = 1;
-    return NIDUS_OK;
-}
-
 /* A jump to a label, its values in place. */
 enum nidus_code control_branch(struct translator *t, struct branch branch, struct label *label)
 {
     int back = label->op == WASM_LOOP;
     int fused = 0;
-    TRY(count_and_branch(t, branch, label, &fused));
+    TRY(fuse_jump(t, branch, label, &fused));
     if (fused)
         return NIDUS_OK;
     TRY(emit_op(t, back ? loop_variant(branch.op) : branch.op));
-    emit_jump(t, label);
-    if (branch.fields > 0)
-        emit(t, branch.a);
-    if (branch.fields > 1)
-        emit(t, branch.b);
-    if (back)
-        emit(t, charge(t));
+    control_emit_jump(t, label);
+    branch_end(t, branch, back);
     return NIDUS_OK;
 }
 
@@ -467,10 +393,24 @@ static enum nidus_code br_table(struct translator *t)
     t->reader.at = targets;
     uint32_t arity = label_arity(t, control_label(t, depth));
     TRY(settle_top(t, arity));
-    TRY(use(t, &index, &slot));
-    TRY(emit_op(t, OP_BR_TABLE));
-    uint32_t table = t->last;
-    emit(t, slot);
+    const uint16_t *maker = fuse_maker(t, &index);
+    uint32_t table;
+    if (maker && maker[0] == OP_LOAD32) {
+        const uint16_t offset = maker[3];
+        const size_t at = t->last_offset;
+        slot = maker[2];
+        fuse_remove(t);
+        TRY(emit_op(t, OP_BR_TABLE_LOAD));
+        keep_offset(t, at);
+        table = t->last;
+        emit(t, slot);
+        emit(t, offset);
+    } else {
+        TRY(use(t, &index, &slot));
+        TRY(emit_op(t, OP_BR_TABLE));
+        table = t->last;
+        emit(t, slot);
+    }
     emit32(t, count);
     TRY(emit_room(t, (count + 1) * 2));
     uint32_t fields = t->units.count;
@@ -478,7 +418,7 @@ static enum nidus_code br_table(struct translator *t)
         TRY(read_u32(&t->reader, &depth));
         struct label *label = control_label(t, depth);
         if (!is_function(t, label) && label->op != WASM_LOOP && in_place(t, label, arity))
-            emit_jump(t, label);
+            control_emit_jump(t, label);
         else
             emit32(t, 0);
     }
@@ -503,8 +443,32 @@ static enum nidus_code br_table(struct translator *t)
 
 /* ---- Calls ---- */
 
+/*
+ * Takes back the latest operation where it is one copy or two, which a call makes as well: how many, and their fields. Not
+ * what `callee` is read from, which is before.
+ */
+static uint32_t take_copies(struct translator *t, uint16_t callee, uint16_t fields[4])
+{
+    if (t->last == NO_INDEX || t->module->managed)
+        return 0;
+    const uint16_t *latest = &t->units.items[t->last];
+    const uint32_t count = latest[0] == OP_COPY32 || latest[0] == OP_COPY64       ? 1
+                           : latest[0] == OP_COPY2_32 || latest[0] == OP_COPY2_64 ? 2
+                                                                                    : 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (latest[1 + 2 * i] == callee)
+            return 0;
+    memcpy(fields, &latest[1], 2 * count * sizeof *fields);
+    if (count)
+        fuse_remove(t);
+    return count;
+}
+
 static enum nidus_code call(struct translator *t)
 {
+    static const enum op direct_calls[] = {OP_CALL, OP_COPY_CALL, OP_COPY2_CALL};
+    static const enum op indirect_calls[] = {OP_CALL_INDIRECT, OP_COPY_CALL_INDIRECT,
+                                             OP_COPY2_CALL_INDIRECT};
     const struct deftype *type;
     uint32_t what;
     uint32_t table = 0;
@@ -517,6 +481,7 @@ static enum nidus_code call(struct translator *t)
     type = direct ? module_functype(t->module, what) : &t->module->types.items[what];
     if (!direct && !by_ref)
         TRY(read_u32(&t->reader, &table));
+    fuse_sums(t);
     if (!direct) {
         /* Its home lies above the arguments', which are settled first and do not disturb it. */
         struct entry entry = pop(t);
@@ -527,9 +492,13 @@ static enum nidus_code call(struct translator *t)
     }
     uint32_t height = t->stack.count - type->shape.param_count;
     uint32_t args = type->shape.param_count ? t->stack.items[height].home : t->cells;
-    TRY(emit_op(t, direct   ? (tail ? OP_RETURN_CALL : OP_CALL)
+    uint16_t copies[4];
+    uint32_t copied = 0;
+    if (!tail && !by_ref)
+        copied = take_copies(t, callee, copies);
+    TRY(emit_op(t, direct   ? (tail ? OP_RETURN_CALL : direct_calls[copied])
                    : by_ref ? (tail ? OP_RETURN_CALL_REF : OP_CALL_REF)
-                            : (tail ? OP_RETURN_CALL_INDIRECT : OP_CALL_INDIRECT)));
+                            : (tail ? OP_RETURN_CALL_INDIRECT : indirect_calls[copied])));
     if (direct) {
         emit32(t, what);
     } else {
@@ -540,6 +509,8 @@ static enum nidus_code call(struct translator *t)
         }
     }
     emit(t, args);
+    for (uint32_t i = 0; i < 2 * copied; i++)
+        emit(t, copies[i]);
     drop_to(t, height);
     if (tail) {
         control_unreachable(t);

@@ -26,24 +26,16 @@ void fuse_remove(struct translator *t)
 }
 
 /* The latest operation, which has made one of two popped entries and that alone; `*other` is the other one. The
- * second is looked at first: only a local may have been pushed after what was made. */
+ * second is looked at first: only a local or constant may have been pushed after what was made. */
 static const uint16_t *maker_of_either(struct translator *t, const struct entry *a,
                                        const struct entry *b, const struct entry **other)
 {
     const uint16_t *maker = fuse_maker(t, b);
     *other = a;
-    if (maker || b->kind != ENTRY_LOCAL)
+    if (maker || b->kind == ENTRY_TEMP)
         return maker;
     *other = b;
     return fuse_maker(t, a);
-}
-
-/* An operation emitted for another one that was taken back traps where that one did. */
-static void keep_offset(struct translator *t, size_t offset)
-{
-    t->last_offset = offset;
-    if (t->last <= t->watch)
-        t->watch_offset = offset;
 }
 
 /* ---- Branches ---- */
@@ -103,17 +95,25 @@ static enum op combination(uint32_t maker, uint32_t wasm)
                : maker == OP_I32_MUL       ? OP_I32_ADD_MUL
                : maker == OP_I32_ADD       ? OP_I32_ADD_ADD
                : maker == OP_LOAD32        ? OP_I32_ADD_LOAD
+               : maker == OP_LOAD32_X      ? OP_I32_ADD_LOAD_X
+               : maker == OP_LOAD32_K      ? OP_I32_ADD_LOAD_K
                : maker == OP_STRUCT_GET32 ? OP_I32_ADD_FIELD
                                            : OP_COUNT;
     case WASM_I64_ADD:
-        return maker == OP_STRUCT_GET64 ? OP_I64_ADD_FIELD : OP_COUNT;
+        return maker == OP_STRUCT_GET64 ? OP_I64_ADD_FIELD
+               : maker == OP_I64_MUL_K  ? OP_I64_ADD_MUL_K
+               : maker == OP_I64_MUL    ? OP_I64_ADD_MUL
+                                        : OP_COUNT;
+    case WASM_I32_SUB: /* of what is multiplied by -k */
+        return maker == OP_I32_MUL_K ? OP_I32_ADD_MUL_K : OP_COUNT;
     case WASM_I32_XOR:
         return maker == OP_I32_SHL_K     ? OP_I32_XOR_SHL
                : maker == OP_I32_SHR_U_K ? OP_I32_XOR_SHR_U
                : maker == OP_I32_ROTL_K  ? OP_I32_XOR_ROTL
+               : maker == OP_I32_AND     ? OP_I32_XOR_AND
                                          : OP_COUNT;
     case WASM_I32_OR:
-        return maker == OP_I32_SHL_K ? OP_I32_OR_SHL : OP_COUNT;
+        return maker == OP_I32_SHL_K ? OP_I32_OR_SHL : maker == OP_I32_AND ? OP_I32_OR_AND : OP_COUNT;
     case WASM_I64_XOR:
         return maker == OP_I64_SHL_K     ? OP_I64_XOR_SHL
                : maker == OP_I64_SHR_U_K ? OP_I64_XOR_SHR_U
@@ -125,9 +125,19 @@ static enum op combination(uint32_t maker, uint32_t wasm)
         return maker == OP_LOAD64 ? OP_F64_ADD_LOAD : OP_COUNT;
     case WASM_F64_MUL:
         return maker == OP_LOAD64 ? OP_F64_MUL_LOAD : OP_COUNT;
+    case WASM_F64_SUB:
+        return maker == OP_LOAD64     ? OP_F64_SUB_LOAD
+               : maker == OP_LOAD64_K ? OP_F64_SUB_LOAD_K
+                                      : OP_COUNT;
     default:
         return OP_COUNT;
     }
+}
+
+static int adds_product(enum op op)
+{
+    return op == OP_I32_ADD_MUL_K || op == OP_I32_ADD_MUL || op == OP_I64_ADD_MUL_K ||
+           op == OP_I64_ADD_MUL;
 }
 
 enum nidus_code fuse_combined(struct translator *t, enum width width, const struct entry *a,
@@ -137,21 +147,29 @@ enum nidus_code fuse_combined(struct translator *t, enum width width, const stru
     const uint16_t *maker = maker_of_either(t, a, b, &other);
     *fused = 0;
     enum op op = maker ? combination(maker[0], t->op) : OP_COUNT;
-    if (op == OP_COUNT || other->kind == ENTRY_CONST)
-        return NIDUS_OK;
-    const uint16_t source = maker[2];
-    const uint16_t k = maker[3]; /* or the second factor, or where a field or the memory is */
-    const size_t offset = t->last_offset;
     uint16_t slot;
     uint16_t d;
+    if (op == OP_COUNT || ((t->op == WASM_F64_SUB || t->op == WASM_I32_SUB) && other == b))
+        return NIDUS_OK;
+    if (other->kind == ENTRY_CONST && (!adds_product(op) || !constant_slot(t, other->value, &slot)))
+        return NIDUS_OK;
+    uint16_t made[4]; /* what it is made of: a slot; then an immediate, a second factor, or where a field or the memory is */
+    const uint32_t count = op_units[maker[0]] - 2u;
+    const size_t offset = t->last_offset;
+    memcpy(made, &maker[2], count * sizeof *made);
+    if (t->op == WASM_I32_SUB) {
+        if ((int16_t)made[1] == INT16_MIN)
+            return NIDUS_OK;
+        made[1] = (uint16_t)-made[1];
+    }
     fuse_remove(t);
     TRY(use(t, other, &slot));
     TRY(push_temp(t, width, &d));
     TRY(emit_op(t, op));
     emit_dest(t, d);
     emit(t, slot);
-    emit(t, source);
-    emit(t, k);
+    for (uint32_t i = 0; i < count; i++)
+        emit(t, made[i]);
     keep_offset(t, offset);
     *fused = 1;
     return NIDUS_OK;
@@ -176,28 +194,47 @@ enum nidus_code fuse_bits(struct translator *t, const struct entry *a, uint16_t 
     return NIDUS_OK;
 }
 
-/* A sum or difference with a product that is the latest operation and made for it alone. */
-enum nidus_code fuse_product(struct translator *t, enum op binary, const struct entry *a,
-                              const struct entry *b, int *fused)
+/* OP_COUNT for none. `second`: the latest operation made the second operand. */
+static enum op float_pair(enum op maker, enum op binary, int second)
 {
-    const int is32 = binary == OP_F32_ADD || binary == OP_F32_SUB;
-    const int is_sum = binary == OP_F32_ADD || binary == OP_F64_ADD;
+    switch (binary) {
+    case OP_F64_ADD:
+        return maker == OP_F64_MUL   ? OP_F64_MUL_ADD
+               : maker == OP_F64_ADD ? OP_F64_ADD_ADD
+               : maker == OP_F64_SUB ? OP_F64_SUB_ADD
+                                     : OP_COUNT;
+    case OP_F64_SUB:
+        return maker != OP_F64_MUL ? OP_COUNT : second ? OP_F64_SUB_MUL : OP_F64_MUL_SUB;
+    case OP_F64_MUL:
+        return maker == OP_F64_MUL ? OP_F64_MUL_MUL : OP_COUNT;
+    default:
+        return OP_COUNT;
+    }
+}
+
+enum nidus_code fuse_floats(struct translator *t, enum op binary, const struct entry *a,
+                            const struct entry *b, int *fused)
+{
+    /* The operations of both types are in the same order. */
+    const int to64 = binary >= OP_F64_ADD ? 0 : OP_F64_ADD - OP_F32_ADD;
     const struct entry *other;
     const uint16_t *maker = maker_of_either(t, a, b, &other);
-    enum op op = is_sum ? OP_F64_MUL_ADD : other == a ? OP_F64_SUB_MUL : OP_F64_MUL_SUB;
-    *fused = 0;
-    if (!maker || maker[0] != (is32 ? OP_F32_MUL : OP_F64_MUL))
-        return NIDUS_OK;
-    uint16_t factors[] = {maker[2], maker[3]};
+    enum op op = maker ? float_pair((enum op)(maker[0] + to64), (enum op)(binary + to64), other == a)
+                       : OP_COUNT;
     uint16_t slot;
     uint16_t d;
+    *fused = 0;
+    /* Elsewhere than in a slot of its own, the second operand may lie where the first is made of. */
+    if (op == OP_COUNT || (other == b && b->kind == ENTRY_CONST && !constant_slot(t, b->value, &slot)))
+        return NIDUS_OK;
+    uint16_t operands[] = {maker[2], maker[3]};
     fuse_remove(t);
     TRY(use(t, other, &slot));
-    TRY(push_temp(t, is32 ? WIDTH32 : WIDTH64, &d));
-    TRY(emit_op(t, is32 ? (enum op)(op - OP_F64_MUL_ADD + OP_F32_MUL_ADD) : op));
+    TRY(push_temp(t, to64 ? WIDTH32 : WIDTH64, &d));
+    TRY(emit_op(t, (enum op)(op - to64)));
     emit_dest(t, d);
-    emit(t, factors[0]);
-    emit(t, factors[1]);
+    emit(t, operands[0]);
+    emit(t, operands[1]);
     emit(t, slot);
     *fused = 1;
     return NIDUS_OK;
@@ -280,6 +317,10 @@ static void read_sum(const uint16_t *maker, const struct access *access, struct 
         sum->b = maker[3];
     } else if (access->offset > UINT16_MAX) {
         return;
+    } else if (maker[0] == OP_LOAD32 && access->op == OP_LOAD32) {
+        sum->op = OP_LOAD32_LOAD32;
+        sum->a = maker[2];
+        sum->b = maker[3];
     } else if (maker[0] == OP_I32_ADD || maker[0] == OP_I32_ADD_K) {
         sum->op = sum_variant(access, maker[0] == OP_I32_ADD_K);
         sum->a = maker[2];
@@ -321,7 +362,7 @@ static void store_sum(struct translator *t, const struct access *access, const s
     maker = &t->units.items[t->previous];
     uint32_t size = t->last - t->previous;
     if ((maker[0] != OP_I32_ADD && maker[0] != OP_I32_ADD_K && maker[0] != OP_I32_SHL_K) ||
-        maker[1] != address->home || maker[2] == value ||
+        t->units.items[t->last] == OP_LOAD32_LOAD32 || maker[1] != address->home || maker[2] == value ||
         (maker[0] == OP_I32_ADD && maker[3] == value))
         return;
     read_sum(maker, access, sum);
@@ -339,6 +380,7 @@ enum nidus_code fuse_address(struct translator *t, const struct access *access,
                              const struct entry *address, uint16_t value, int *fused)
 {
     struct sum sum = {0};
+    const size_t first_load = t->last_offset;
     uint16_t d;
     if (access->stores)
         store_sum(t, access, address, value, &sum);
@@ -362,5 +404,8 @@ enum nidus_code fuse_address(struct translator *t, const struct access *access,
         emit32(t, access->offset);
     else
         emit(t, (uint16_t)access->offset);
+    /* The first load traps at the operation, the second a unit further. */
+    if (sum.op == OP_LOAD32_LOAD32 && t->last == t->watch)
+        t->watch_offset = first_load;
     return NIDUS_OK;
 }

@@ -288,11 +288,12 @@ static enum nidus_code binary(struct translator *t, const struct plan *plan)
     if (t->op == WASM_I32_ADD || t->op == WASM_I64_ADD || t->op == WASM_I32_XOR || t->op == WASM_I32_OR ||
         t->op == WASM_I64_XOR || t->op == WASM_I64_OR)
         TRY(fuse_combined(t, (enum width)plan->width, &a, &b, &fused));
-    else if (plan->op == OP_F32_ADD || plan->op == OP_F32_SUB || plan->op == OP_F64_ADD ||
-             plan->op == OP_F64_SUB)
-        TRY(fuse_product(t, (enum op)plan->op, &a, &b, &fused));
-    if (!fused && (t->op == WASM_F64_ADD || t->op == WASM_F64_MUL))
-        TRY(fuse_combined(t, WIDTH64, &a, &b, &fused));
+    else if (in_family(plan->op, OP_F32_ADD, 3) || in_family(plan->op, OP_F64_ADD, 3))
+        TRY(fuse_floats(t, (enum op)plan->op, &a, &b, &fused));
+    else if (t->op == WASM_I32_SUB)
+        TRY(fuse_order(t, &a, &b, &fused));
+    if (!fused && (t->op == WASM_I32_SUB || t->op == WASM_F64_ADD || t->op == WASM_F64_SUB || t->op == WASM_F64_MUL))
+        TRY(fuse_combined(t, (enum width)plan->width, &a, &b, &fused));
     if (fused)
         return NIDUS_OK;
     if (b.kind == ENTRY_CONST &&
@@ -378,7 +379,8 @@ static enum nidus_code local_set(struct translator *t, uint32_t local, int tee)
         fuse_sums(t);
         return tee ? push_local(t, local) : NIDUS_OK;
     }
-    if (refs > 0 && !t->module->managed && fuse_maker(t, &entry)) {
+    const uint16_t *maker = refs > 0 && !t->module->managed ? fuse_maker(t, &entry) : NULL;
+    if (maker && maker[0] != OP_LOAD32_LOAD32) {
         /* Nothing that the operation reads is overwritten: those entries lie below it. */
         TRY(fuse_behind_copies(t, slot));
         return tee ? push_local(t, local) : NIDUS_OK;
@@ -422,28 +424,27 @@ static enum nidus_code global_access(struct translator *t, uint32_t index, int s
 static enum nidus_code select_value(struct translator *t)
 {
     static const uint16_t ops[] = {OP_SELECT32, OP_SELECT64, OP_SELECT128, OP_SELECT64};
+    static const uint16_t tests[] = {OP_SELECT32_TEST, OP_SELECT64_TEST, 0, OP_SELECT64_TEST};
     uint16_t a;
     uint16_t b;
-    uint16_t c;
     uint16_t d;
+    struct choice choice = {0};
     struct entry condition = pop(t);
-    const uint16_t *maker = fuse_maker(t, &condition);
-    int exchanged = maker && maker[0] == OP_I32_EQZ;
-    if (exchanged) {
-        c = maker[2];
-        fuse_remove(t);
-    } else {
-        TRY(use(t, &condition, &c));
-    }
-    TRY(use_popped(t, &b));
     enum width width = t->stack.items[t->stack.count - 1].width;
+    if (width == WIDTH128)
+        TRY(use(t, &condition, &choice.c));
+    else
+        TRY(fuse_choice(t, &condition, &choice));
+    TRY(use_popped(t, &b));
     TRY(use_popped(t, &a));
     TRY(push_temp(t, width, &d));
-    TRY(emit_op(t, (enum op)ops[width]));
+    TRY(emit_op(t, (enum op)(choice.masked ? tests[width] : ops[width])));
     emit_dest(t, d);
-    emit(t, exchanged ? b : a);
-    emit(t, exchanged ? a : b);
-    emit(t, c);
+    emit(t, choice.exchanged ? b : a);
+    emit(t, choice.exchanged ? a : b);
+    emit(t, choice.c);
+    if (choice.masked)
+        emit(t, choice.mask);
     return NIDUS_OK;
 }
 

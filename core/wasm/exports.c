@@ -440,6 +440,12 @@ const char *engine_guest_start(struct guest *guest, uint32_t entry, uint64_t fue
     return guest_start(guest, entry, fuel, most, seed >= 0 && seed < 9007199254740992.0 ? (uint64_t)seed : 0);
 }
 
+/* The name must stay. */
+EXPORT(engine_guest_reset) void engine_guest_reset(struct guest *guest, const char *name, size_t length)
+{
+    guest_reset(guest, (struct nidus_name){name, length});
+}
+
 /* Times are in milliseconds. */
 EXPORT(engine_guest_resume) enum nidus_status engine_guest_resume(struct guest *guest, double now)
 {

@@ -51,18 +51,35 @@ struct guest *guest_new(struct nidus_engine *engine, guest_call call)
     return guest;
 }
 
+/* Frees what starting has made. */
+static void unmake(struct guest *guest)
+{
+    uint32_t count = guest->module ? nidus_module_import_count(guest->module) : 0;
+    nidus_store_free(guest->store);
+    pool_free(guest->allocator, guest->imports, count, sizeof *guest->imports);
+    pool_free(guest->allocator, guest->items, count, sizeof *guest->items);
+    pool_free(guest->allocator, guest->instances, (size_t)guest->most + 1, sizeof *guest->instances);
+}
+
 void guest_free(struct guest *guest)
 {
     if (!guest)
         return;
-    nidus_store_free(guest->store);
-    uint32_t count = guest->module ? nidus_module_import_count(guest->module) : 0;
-    pool_free(guest->allocator, guest->imports, count, sizeof *guest->imports);
-    pool_free(guest->allocator, guest->items, count, sizeof *guest->items);
-    pool_free(guest->allocator, guest->instances, (size_t)guest->most + 1, sizeof *guest->instances);
+    unmake(guest);
     nidus_module_free(guest->module);
     json_free(&guest->answer);
     pool_free(guest->allocator, guest, 1, sizeof *guest);
+}
+
+void guest_reset(struct guest *guest, struct nidus_name name)
+{
+    unmake(guest);
+    *guest = (struct guest){.engine = guest->engine,
+                            .allocator = guest->allocator,
+                            .call = guest->call,
+                            .name = name,
+                            .module = guest->module,
+                            .answer = guest->answer};
 }
 
 static const char *refuse(struct guest *guest, const struct nidus_error *error)

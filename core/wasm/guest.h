@@ -43,10 +43,14 @@ const char *guest_load(struct guest *guest, const void *bytes, size_t size, stru
 
 /*
  * Links each imported function to guest_call, instantiates, and prepares the module's start function and
- * then its export `entry`, called with zeros. Answers {}, or {"message": why not}. Once, after guest_load. There may be
+ * then its export `entry`, called with zeros. Answers {}, or {"message": why not}. Once, after guest_load or guest_reset. There may be
  * as many as `most` threads beside the first one; `seed` decides how they take turns.
  */
 const char *guest_start(struct guest *guest, uint32_t entry, uint64_t fuel, uint32_t most, uint64_t seed);
+
+/* Makes it what it was after guest_load, under another name, whatever it has come to: it can be started again. What was
+ * translated stays. Not from within a call of the guest's. */
+void guest_reset(struct guest *guest, struct nidus_name name);
 
 /* Goes on for some milliseconds. DONE is the end of the entry. `now`: nanoseconds of a clock that never goes back. */
 enum nidus_status guest_resume(struct guest *guest, int64_t now);

@@ -75,7 +75,7 @@ EXPORT(engine_call_catchable) uint32_t engine_call_catchable(const struct nidus_
 
     if (run->func->code && run->func->code->handler_count)
         return 1;
-    for (uint32_t i = 0; i < run->depth; i++)
+    for (uint32_t i = 0; i < run_depth(run); i++)
         if (run->frames[i].func->code && run->frames[i].func->code->handler_count)
             return 1;
     return 0;

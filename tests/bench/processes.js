@@ -1,7 +1,8 @@
-// Processes: starting and ending the smallest program.
+// Processes: starting and ending the smallest program; and those in workers.
 import { guest } from "./guests.js";
 import { browserWasiShim, nodeWasi, runno } from "./hosts.js";
 import { nidusHost } from "./nidus-host.js";
+import { runWorkers } from "./processes-workers.js";
 import { digits, duration, median } from "./report.js";
 
 export const name = "processes";
@@ -34,6 +35,7 @@ export async function run(report) {
     ["", ...hosts.map((host) => host.name)],
     [["per process", ...samples.map((of) => duration(median(of)))]],
   );
+  await runWorkers(report);
   const ours = hosts.findIndex((host) => host.name === "nidus");
   if (ours < 0) return;
   const best = Math.min(...samples.filter((_, i) => i !== ours).map(median));

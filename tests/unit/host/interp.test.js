@@ -224,3 +224,43 @@ test("processes that have ended leave nothing in the kernel's table", async () =
   for (let i = 0; i < 20; i++) await system.exec(bytes, [], { tier: "interp" });
   assert.equal(system.kernel.table.length, length);
 });
+
+test("a program that ran before starts as if it had not, however it ended, and is not loaded again", async () => {
+  const system = await boot();
+  // Its first word and its global are 1 each time, or it traps elsewhere; the argument says how it ends.
+  const bytes = await guest(
+    `(drop (call $args_sizes_get (i32.const 64) (i32.const 68)))
+     (i32.store (i32.const 40000) (i32.add (i32.load (i32.const 40000)) (i32.const 1)))
+     (global.set $runs (i32.add (global.get $runs) (i32.const 1)))
+     (if (i32.ne (i32.add (i32.load (i32.const 40000)) (global.get $runs)) (i32.const 2))
+       (then (call $proc_exit (i32.const 99))))
+     (if (i32.eq (i32.load (i32.const 64)) (i32.const 2)) (then (call $proc_exit (i32.const 5))))
+     (if (i32.eq (i32.load (i32.const 64)) (i32.const 3)) (then (unreachable)))
+     (if (i32.eq (i32.load (i32.const 64)) (i32.const 4)) (then (loop $for_ever (br $for_ever))))`,
+    {
+      uses: ["args_sizes_get", "proc_exit"],
+      functions: "(global $runs (mut i32) (i32.const 0))",
+    },
+  );
+  await system.fs.writeFile("/tmp/again", bytes, { mode: 0o755 });
+  await system.fs.writeFile("/tmp/other", bytes, { mode: 0o755 });
+  let read = 0;
+  const { readFile } = system.fs;
+  system.fs.readFile = /** @type {typeof readFile} */ (
+    (/** @type {[string]} */ ...args) => (read++, readFile.apply(system.fs, args))
+  );
+  const ends = async (/** @type {string} */ path, /** @type {string[]} */ ...args) => {
+    const limits = args.length === 3 ? { fuel: 100_000 } : {};
+    const { code, trap } = await system.exec(path, args, { tier: "interp", limits });
+    return [code, trap?.stack.split("\n")[0]?.replace(/.*\((.*):wasm.*/, "$1")];
+  };
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(await ends("/tmp/again"), [0, undefined]);
+    assert.deepEqual(await ends("/tmp/again", "x"), [5, undefined]);
+    assert.deepEqual(await ends("/tmp/again", "x", "y"), [134, "/tmp/again"]);
+    assert.deepEqual(await ends("/tmp/again", "x", "y", "z"), [152, undefined]);
+  }
+  // A file that has changed just now may change again with the same times.
+  assert.ok(read <= 2, `loaded ${read} times`);
+  assert.deepEqual(await ends("/tmp/other", "x", "y"), [134, "/tmp/other"]);
+});

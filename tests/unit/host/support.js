@@ -54,6 +54,8 @@ const TYPES = {
   fd_sync: "i32",
   fd_write: "i32 i32 i32 i32",
   path_open: "i32 i32 i32 i32 i32 i64 i64 i32 i32",
+  path_rename: "i32 i32 i32 i32 i32 i32",
+  path_unlink_file: "i32 i32 i32",
   poll_oneoff: "i32 i32 i32 i32",
   proc_exit: "i32",
   proc_raise: "i32",

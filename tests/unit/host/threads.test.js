@@ -1,201 +1,294 @@
-/** Programs in workers of their own, in Node: at the same time, waiting, and killed at any moment. */
-
+/**
+ * Threads of wasi-threads, scheduled by the engine: the calls themselves, in WebAssembly's text format. Programs in C
+ * with pthreads are in tests/unit/toolchain/threads.test.js.
+ */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test } from "node:test";
-import { Nidus } from "../../../node/index.js";
-import { cat, guest, loops, preopens, says, sleeps, syncsFile, writesFile } from "./support.js";
+import test from "node:test";
+import { assemble, boot } from "./support.js";
 
-const boot = (/** @type {import("../../../node/index.js").BootOptions} */ more = {}) =>
-  Nidus.boot({ workers: true, ...more });
+const decoder = new TextDecoder();
 
-/** Looks for file `flag` of its first preopen again and again, without ever waiting, until it is there. */
-const looksFor = (/** @type {string} */ flag) =>
-  guest(
-    `(loop $again
-       (br_if $again (call $path_open (i32.const 3) (i32.const 1) (i32.const 1024)
-         (i32.const ${flag.length}) (i32.const 0) (i64.const 2) (i64.const 2) (i32.const 0) (i32.const 32))))
-     (call $put (i32.const 1) (i32.const 1024) (i32.const ${flag.length}))`,
-    { uses: ["path_open"], data: flag },
-  );
-
-/** Says that it has begun, then never returns and never waits. */
-const beginsAndLoops = guest(
-  `(call $put (i32.const 1) (i32.const 1024) (i32.const 5)) (loop $forever (br $forever))`,
-  { data: "begun" },
-);
-
-/** Writes to standard output for ever. */
-const floods = guest(
-  `(loop $forever (call $put (i32.const 1) (i32.const 1024) (i32.const 4096)) (br $forever))`,
-  { data: "0123456789" },
-);
-
-/** @param {ReadableStream<Uint8Array> | null} stream */
-async function first(stream) {
-  const reader = /** @type {ReadableStream<Uint8Array>} */ (stream).getReader();
-  const { value } = await reader.read();
-  reader.releaseLock();
-  return new TextDecoder().decode(value);
+/**
+ * A program with threads. `$say` writes one byte; a thread's argument is its `$arg`.
+ * @param {string} main the body of `_start`
+ * @param {string} thread the body of a thread's function, with `$tid` and `$arg`
+ * @param {{functions?: string, memory?: string, exports?: string}} [more]
+ */
+function program(main, thread, { functions = "", memory = "1 4", exports } = {}) {
+  return assemble(`(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+    (import "env" "memory" (memory ${memory} shared))
+    (export "memory" (memory 0))
+    (global $mine (mut i32) (i32.const 0))
+    (func $say (param $at i32) (param $byte i32)
+      (i32.store8 (i32.add (local.get $at) (i32.const 12)) (local.get $byte))
+      (i32.store (local.get $at) (i32.add (local.get $at) (i32.const 12)))
+      (i32.store offset=4 (local.get $at) (i32.const 1))
+      (drop (call $fd_write (i32.const 1) (local.get $at) (i32.const 1) (i32.add (local.get $at) (i32.const 8)))))
+    (func $wait (param $at i32) (param $value i32)
+      (drop (memory.atomic.wait32 (local.get $at) (local.get $value) (i64.const -1))))
+    (func $wake (param $at i32)
+      (drop (i32.atomic.rmw.add (local.get $at) (i32.const 1)))
+      (drop (memory.atomic.notify (local.get $at) (i32.const -1))))
+    ${functions}
+    (func (export "_start") ${main})
+    ${exports ?? `(func (export "wasi_thread_start") (param $tid i32) (param $arg i32) ${thread})`})`);
 }
 
-test("two programs run at the same time: one finds what the other makes", async () => {
+/**
+ * @param {Uint8Array} bytes
+ * @param {import("../../../web/spawn.js").SpawnOptions} [options]
+ */
+async function run(bytes, options) {
   const system = await boot();
-  const preopened = { preopens: { ".": "/home" } };
-  const looker = await system.spawn(await looksFor("flag"), [], { ...preopened, stdout: "pipe" });
-  const { code } = await system.exec(await writesFile("flag", "up"), [], preopened);
-  assert.equal(code, 0);
-  assert.equal(await first(looker.stdout), "flag");
-  assert.equal((await looker.exit).code, 0);
-  await system.close();
-});
+  return system.exec(bytes, [], options);
+}
 
-test("a program that computes is killed, and others go on", async () => {
-  const system = await boot();
-  const other = await system.spawn(await cat());
-  const victim = await system.spawn(await beginsAndLoops, [], { stdout: "pipe" });
-  assert.equal(await first(victim.stdout), "begun");
-  victim.kill("SIGKILL");
-  assert.deepEqual(await victim.exit, { code: null, signal: "SIGKILL", trap: null });
-  const writer = /** @type {WritableStream<Uint8Array>} */ (other.stdin).getWriter();
-  writer.write(new TextEncoder().encode("still here"));
-  assert.equal(await first(other.stdout), "still here");
-  await writer.close();
-  assert.equal((await other.exit).code, 0);
-  assert.deepEqual(
-    system.processes().map(({ pid }) => pid),
-    [1],
+/** Waits until the counter at 0 is at `$until`. */
+const JOIN = `(func $join (param $until i32) (local $seen i32)
+  (block $done (loop $again
+    (local.set $seen (i32.atomic.load (i32.const 0)))
+    (br_if $done (i32.ge_u (local.get $seen) (local.get $until)))
+    (call $wait (i32.const 0) (local.get $seen))
+    (br $again))))`;
+
+test("a thread runs, and its end is seen by who waits for it", async () => {
+  const bytes = await program(
+    `(call $say (i32.const 64) (i32.add (i32.const 48) (call $spawn (i32.const 65))))
+     (call $join (i32.const 1))
+     (call $say (i32.const 64) (i32.const 66))`,
+    `(call $say (i32.const 128) (local.get $arg)) (call $wake (i32.const 0))`,
+    { functions: JOIN },
   );
-  await system.close();
+  const { code, stdout, trap } = await run(bytes);
+  assert.deepEqual([code, stdout, trap], [0, "1AB", null]);
 });
 
-test("a program that waits for input, or for a clock, is killed where it waits", async () => {
-  const system = await boot();
-  for (const waits of [await cat(), await sleeps(1e6)]) {
-    const process = await system.spawn(waits);
-    // That it waits is seen from outside only by that it does not end.
-    await system.exec(await says("meanwhile"));
-    process.kill("SIGTERM");
-    assert.equal((await process.exit).signal, "SIGTERM");
+test("each thread has globals of its own, and they begin anew where a number is used again", async () => {
+  const bytes = await program(
+    `(global.set $mine (i32.const 9))
+     (drop (call $spawn (i32.const 0))) (call $join (i32.const 1))
+     (drop (call $spawn (i32.const 0))) (call $join (i32.const 2))
+     (call $say (i32.const 64) (i32.add (i32.const 48) (global.get $mine)))`,
+    `(call $say (i32.const 128) (i32.add (i32.const 48) (global.get $mine)))
+     (global.set $mine (i32.const 7))
+     (call $wake (i32.const 0))`,
+    { functions: JOIN },
+  );
+  assert.equal((await run(bytes)).stdout, "009");
+});
+
+test("a thousand threads, one after the other, have the number of the first", async () => {
+  const bytes = await program(
+    `(local $i i32)
+     (loop $more
+       (if (i32.ne (call $spawn (i32.const 0)) (i32.const 1)) (then (unreachable)))
+       (local.set $i (i32.add (local.get $i) (i32.const 1)))
+       (call $join (local.get $i))
+       (call $settle)
+       (br_if $more (i32.lt_u (local.get $i) (i32.const 1000))))`,
+    `(call $wake (i32.const 0))`,
+    {
+      // The thread has woken this one, but may not have returned yet.
+      functions: `${JOIN} (func $settle
+        (drop (memory.atomic.wait32 (i32.const 8) (i32.const 0) (i64.const 1))))`,
+    },
+  );
+  const { code, trap } = await run(bytes);
+  assert.deepEqual([code, trap], [0, null]);
+});
+
+test("beyond the limit spawning answers EAGAIN, and works again when a thread has ended", async () => {
+  const bytes = await program(
+    `(drop (call $spawn (i32.const 0))) (drop (call $spawn (i32.const 0)))
+     (call $say (i32.const 64) (i32.sub (i32.const 48) (call $spawn (i32.const 0))))
+     (call $wake (i32.const 4))
+     (call $join (i32.const 2))
+     (drop (memory.atomic.wait32 (i32.const 8) (i32.const 0) (i64.const 1)))
+     (call $say (i32.const 64) (i32.add (i32.const 48) (call $spawn (i32.const 0))))`,
+    `(call $wait (i32.const 4) (i32.const 0)) (call $wake (i32.const 0))`,
+    { functions: JOIN },
+  );
+  const { code, stdout } = await run(bytes, { limits: { threads: 2 } });
+  assert.deepEqual([code, stdout], [0, "61"]);
+});
+
+test("proc_exit in any thread ends the process", async () => {
+  const bytes = await program(
+    `(drop (call $spawn (i32.const 0))) (call $wait (i32.const 4) (i32.const 0))`,
+    `(call $exit (i32.const 7))`,
+  );
+  assert.equal((await run(bytes)).code, 7);
+});
+
+test("a trap in any thread ends the process, and says where", async () => {
+  const bytes = await program(
+    `(drop (call $spawn (i32.const 0))) (call $wait (i32.const 4) (i32.const 0))`,
+    `(unreachable)`,
+  );
+  const { code, trap } = await run(bytes);
+  assert.equal(code, 134);
+  assert.match(trap?.message ?? "", /unreachable/);
+});
+
+test("the return of _start ends the process, whatever its threads do", async () => {
+  const bytes = await program(
+    `(drop (call $spawn (i32.const 0)))`,
+    `(loop $for_ever (br $for_ever))`,
+  );
+  assert.equal((await run(bytes)).code, 0);
+});
+
+test("threads that all wait for each other are a deadlock, which is said", async () => {
+  const bytes = await program(
+    `(drop (call $spawn (i32.const 0))) (call $wait (i32.const 4) (i32.const 0))`,
+    `(call $wait (i32.const 8) (i32.const 0))`,
+  );
+  const { code, trap } = await run(bytes);
+  assert.equal(code, 134);
+  assert.match(trap?.message ?? "", /atomic wait that nobody can end/);
+});
+
+test("a wait with a time ends by itself, and then answers 2", async () => {
+  const bytes = await program(
+    `(call $say (i32.const 64) (i32.add (i32.const 48)
+       (memory.atomic.wait32 (i32.const 4) (i32.const 0) (i64.const 5000000))))`,
+    ``,
+  );
+  assert.equal((await run(bytes)).stdout, "2");
+});
+
+test("notify wakes who waited first, and as many as it says", async () => {
+  const bytes = await program(
+    `(drop (call $spawn (i32.const 65))) (call $until (i32.const 16) (i32.const 1))
+     (drop (call $spawn (i32.const 66))) (call $until (i32.const 16) (i32.const 2))
+     (drop (memory.atomic.wait32 (i32.const 8) (i32.const 0) (i64.const 1000000)))
+     (call $say (i32.const 64) (i32.add (i32.const 48) (memory.atomic.notify (i32.const 4) (i32.const 1))))
+     (call $join (i32.const 1))
+     (call $say (i32.const 64) (i32.add (i32.const 48) (memory.atomic.notify (i32.const 4) (i32.const 5))))
+     (call $join (i32.const 2))`,
+    `(drop (i32.atomic.rmw.add (i32.const 16) (i32.const 1)))
+     (call $wait (i32.const 4) (i32.const 0))
+     (call $say (i32.add (i32.const 1024) (i32.mul (local.get $tid) (i32.const 32))) (local.get $arg))
+     (call $wake (i32.const 0))`,
+    {
+      functions: `${JOIN} (func $until (param $at i32) (param $value i32)
+        (loop $again (br_if $again (i32.ne (i32.atomic.load (local.get $at)) (local.get $value)))))`,
+    },
+  );
+  assert.equal((await run(bytes)).stdout, "1A1B");
+});
+
+/** Two threads that add to a counter without care, 2,000 times each, and the bytes of what it is then. */
+const race = () =>
+  program(
+    `(drop (call $spawn (i32.const 0))) (drop (call $spawn (i32.const 0))) (call $join (i32.const 2))
+     (call $say (i32.const 64) (i32.load8_u (i32.const 32)))
+     (call $say (i32.const 64) (i32.load8_u (i32.const 33)))`,
+    `(local $i i32)
+     (loop $more
+       (i32.store (i32.const 32) (i32.add (i32.load (i32.const 32)) (i32.const 1)))
+       (local.set $i (i32.add (local.get $i) (i32.const 1)))
+       (br_if $more (i32.lt_u (local.get $i) (i32.const 2000))))
+     (call $wake (i32.const 0))`,
+    { functions: JOIN },
+  );
+
+test("a data race is found, and found again with the same seed", async () => {
+  const bytes = await race();
+  const counts = [];
+  for (let seed = 0; seed < 20; seed++) {
+    const counted = async () => {
+      const system = await boot();
+      const process = await system.spawn(bytes, [], { limits: { seed } });
+      const [low, high] = new Uint8Array(await new Response(process.stdout).arrayBuffer());
+      return Number(low) + 256 * Number(high);
+    };
+    const count = await counted();
+    assert.equal(await counted(), count, `seed ${seed}`);
+    counts.push(count);
   }
-  await system.close();
+  assert.ok(Math.max(...counts) <= 4000);
+  assert.ok(Math.min(...counts) < 4000, `no race in ${counts}`);
+  assert.ok(new Set(counts).size > 3, `the same for all seeds: ${counts}`);
 });
 
-test("a program that writes without end waits for its reader, and is killed", async () => {
+test("a thread that reads waits alone: the others compute, and then it has its bytes", async () => {
+  const bytes = await program(
+    `(local $n i32)
+     (drop (call $spawn (i32.const 0)))
+     (block $read (loop $more
+       (local.set $n (i32.add (local.get $n) (i32.const 1)))
+       (if (i32.eq (local.get $n) (i32.const 100000)) (then (call $say (i32.const 64) (i32.const 43))))
+       (br_if $read (i32.atomic.load (i32.const 0)))
+       (br $more)))
+     (call $say (i32.const 64) (i32.load8_u (i32.const 512)))`,
+    `(i32.store (i32.const 256) (i32.const 512)) (i32.store (i32.const 260) (i32.const 1))
+     (drop (call $fd_read (i32.const 0) (i32.const 256) (i32.const 1) (i32.const 264)))
+     (call $wake (i32.const 0))`,
+  );
   const system = await boot();
-  const flood = await system.spawn(await floods, [], { stdout: "pipe" });
-  const reader = /** @type {ReadableStream<Uint8Array>} */ (flood.stdout).getReader();
-  for (let got = 0; got < 5_000_000;) {
-    const { value } = await reader.read();
-    for (const [i, byte] of [...(value ?? [])].slice(0, 10).entries()) {
-      if (got === 0) assert.equal(byte, 48 + i);
-    }
-    got += value?.length ?? 0;
-  }
-  flood.kill("SIGKILL");
-  assert.equal((await flood.exit).signal, "SIGKILL");
-  await system.close();
+  const process = await system.spawn(bytes, [], { stdin: "pipe" });
+  const reader = /** @type {ReadableStream<Uint8Array>} */ (process.stdout).getReader();
+  assert.equal(decoder.decode((await reader.read()).value), "+");
+  const writer = /** @type {WritableStream<Uint8Array>} */ (process.stdin).getWriter();
+  await writer.write(new TextEncoder().encode("x"));
+  assert.equal(decoder.decode((await reader.read()).value), "x");
+  assert.equal((await process.exit).code, 0);
 });
 
-test("pipes connect programs in different workers, with all that was written", async () => {
+test("a process whose threads all wait can be killed", async () => {
+  const bytes = await program(
+    `(drop (call $spawn (i32.const 0))) (call $say (i32.const 64) (i32.const 43)) (call $wait (i32.const 4) (i32.const 0))`,
+    `(i32.store (i32.const 256) (i32.const 512)) (i32.store (i32.const 260) (i32.const 1))
+     (drop (call $fd_read (i32.const 0) (i32.const 256) (i32.const 1) (i32.const 264)))`,
+  );
   const system = await boot();
-  const [one, two] = [system.pipe(), system.pipe()];
-  const size = 3_000_000;
-  const input = new Uint8Array(size).map((_, i) => 97 + (i % 26));
-  await system.spawn(await cat(), [], { input, stdout: one.writer });
-  await system.spawn(await cat(), [], { stdin: one.reader, stdout: two.writer });
-  const { stdout, code } = await system.exec(await cat(), [], { stdin: two.reader });
-  assert.equal(code, 0);
-  assert.equal(stdout.length, size);
-  assert.equal(stdout, new TextDecoder().decode(input));
-  await system.close();
+  const process = await system.spawn(bytes, [], { stdin: "pipe" });
+  await /** @type {ReadableStream<Uint8Array>} */ (process.stdout).getReader().read();
+  process.kill("SIGKILL");
+  assert.equal((await process.exit).signal, "SIGKILL");
 });
 
-test("interpreted programs and those in workers read each other's pipes", async () => {
-  const system = await boot();
-  for (const tiers of /** @type {const} */ ([
-    ["interp", "direct"],
-    ["direct", "interp"],
-  ])) {
-    const { reader, writer } = system.pipe();
-    const input = "line\n".repeat(100_000);
-    await system.spawn(await cat(), [], { tier: tiers[0], input, stdout: writer });
-    const { stdout } = await system.exec(await cat(), [], { tier: tiers[1], stdin: reader });
-    assert.equal(stdout, input);
-  }
-  await system.close();
+test("fuel is for all threads together", async () => {
+  const bytes = await program(
+    `(drop (call $spawn (i32.const 0))) (loop $for_ever (br $for_ever))`,
+    `(loop $for_ever (br $for_ever))`,
+  );
+  const { code, limit } = await run(bytes, { limits: { fuel: 100_000 } });
+  assert.deepEqual([code, limit], [152, "fuel"]);
 });
 
-test("a program waits until its files are stored, and one that traps says why", async () => {
-  const system = await boot();
-  const kept = { type: /** @type {const} */ ("volume"), flushes: 0 };
-  const flush = async () => {
-    kept.flushes++;
-    const mount = system.sync.stat("/kept").mount;
-    const { exports } = system.kernel;
-    const records = system.kernel.check(exports.nidus_flush_begin(mount), "flush");
-    assert.ok(records >= 0);
-    await new Promise((resolve) => setImmediate(resolve));
-    exports.nidus_flush_end(mount, 0);
-  };
-  const mount = await system.mount("/kept", { type: "volume", flush });
-  system.kernel.ask("nidus_load_end", [], mount, NaN);
-  const preopened = { preopens: { ".": "/kept" } };
-  const { code } = await system.exec(await syncsFile("file", "text"), [], preopened);
-  assert.equal(code, 0);
-  assert.ok(kept.flushes > 0);
-  const trapped = await system.exec(await guest("unreachable"));
-  assert.equal(trapped.code, 134);
-  assert.match(trapped.trap?.message ?? "", /unreachable/);
-  await system.close();
+test("a time limit ends threads that all wait with a time", async () => {
+  const bytes = await program(
+    `(drop (memory.atomic.wait32 (i32.const 4) (i32.const 0) (i64.const 3600000000000)))`,
+    ``,
+  );
+  assert.equal((await run(bytes, { limits: { time: 0.05 } })).limit, "time");
 });
 
-test("folders of this machine are there in every worker", async () => {
-  const system = await boot({
-    mounts: { "/tests": { type: "host", folder: import.meta.dirname, readOnly: true } },
+for (const [what, more, expected] of /** @type {const} */ ([
+  ["no entry for threads", { exports: "" }, /exports no function wasi_thread_start/],
+  ["a memory that is too large", { memory: "65536 65536" }, /finds no room|larger than/],
+])) {
+  test(`a program with ${what} is refused in a sentence`, async () => {
+    const bytes = await program("", "", more);
+    const system = await boot();
+    await assert.rejects(async () => {
+      const { trap, code, stderr } = await system.exec(bytes, [], { tier: "interp" });
+      throw new Error(`${code} ${stderr} ${trap?.message}`);
+    }, expected);
   });
-  const { stdout } = await system.exec(await preopens(), [], { preopens: { tests: "/tests" } });
-  assert.equal(stdout, "tests\n");
-  const { stdout: text } = await system.exec(await cat(), [], {
-    stdin: { file: "/tests/threads.test.js" },
-  });
-  assert.match(text, /folders of this machine are there/);
-  await system.close();
-});
+}
 
-test("a volume in one file is filled, read again and synced by programs in workers", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "nidus-threads-"));
-  try {
-    // Memory for a part of it only, so that contents go and come.
-    const kept = { volume: `image:${join(folder, "volume")}`, memory: 1 << 20 };
-    const contents = new Uint8Array(4_000_000).map((_, i) => 97 + (i % 23));
-    const text = new TextDecoder().decode(contents);
-    for (const round of [1, 2]) {
-      const system = await boot(kept);
-      if (round === 1) {
-        const preopened = { preopens: { ".": "/home" } };
-        assert.equal((await system.exec(await syncsFile("file", "text"), [], preopened)).code, 0);
-        const filled = { input: contents, stdout: { file: "/home/large" } };
-        assert.equal((await system.exec(await cat(), [], filled)).code, 0);
-      }
-      const read = await system.exec(await cat(), [], { stdin: { file: "/home/large" } });
-      assert.ok(read.stdout === text);
-      assert.equal(await system.fs.readFile("/home/file", "utf8"), "text");
-      await system.close();
-    }
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-});
-
-test("closing a system ends what runs in it, whatever it does", async () => {
-  const system = await boot();
-  const processes = [];
-  for (const program of [await loops(), await cat(), await floods]) {
-    processes.push(await system.spawn(program));
-  }
-  await system.close();
-  for (const { exit } of processes) assert.equal((await exit).signal, "SIGKILL");
+test("an entry for threads of another type answers an error to who spawns", async () => {
+  const bytes = await program(
+    `(if (i32.ge_s (call $spawn (i32.const 0)) (i32.const 0)) (then (unreachable)))`,
+    "",
+    { exports: `(func (export "wasi_thread_start") (param i64))` },
+  );
+  assert.equal((await run(bytes)).code, 0);
 });

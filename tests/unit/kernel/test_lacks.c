@@ -20,7 +20,7 @@ static void each_cost_has_a_sentence(struct guest *guest) {
   } cases[] = {
       {0, 0, {0}},
       {LACKS_ISOLATION, 0, {0}},
-      {LACKS_JSPI, 1, {"No JSPI (Chrome 137"}},
+      {LACKS_JSPI, 1, {"Neither JSPI (Chrome 137"}},
       {LACKS_JSPI | LACKS_ISOLATION, 1, {"Neither JSPI (Chrome 137"}},
       {LACKS_MULTI_MEMORY, 1, {"No multi-memory"}},
       {LACKS_JSPI | LACKS_MULTI_MEMORY, 2, {"Neither JSPI", "No multi-memory"}},
