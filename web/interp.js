@@ -17,6 +17,7 @@ import { compileAsset } from "./assets.js";
 import { copyFunctions } from "./bridge.js";
 import { instantiateEngine, turn } from "./engine-wasm.js";
 import { NidusError } from "./errors.js";
+import { MOST_THREADS } from "./limits.js";
 
 /** Answers of `engine_guest_resume`; all others mean that it trapped. */
 const READY = 1;
@@ -30,8 +31,6 @@ const WOULD_BLOCK = 0x10000;
 /** Programs that have ended and can be run again without being loaded: as many, and of engines with so many bytes at most. */
 const IDLE = 16;
 const IDLE_BYTES = 1 << 23;
-/** Threads that a program may have beside its first one, if nothing is said. */
-const THREADS = 64;
 
 /**
  * @typedef {object} Interpretation
@@ -173,7 +172,7 @@ let compiledEngine = null;
  * @param {string} file the key of the file's contents; without one it is not kept
  */
 export async function load(bytes, source, name, limits, idle, file) {
-  const { fuel = -1, memory, time = Infinity, threads = THREADS, seed = 0 } = limits;
+  const { fuel = -1, memory, time = Infinity, threads = MOST_THREADS, seed = 0 } = limits;
   compiledEngine ??= compileAsset(
     source?.() ?? new URL("./engine.wasm", import.meta.url),
     "engine.wasm",
@@ -197,6 +196,9 @@ export async function load(bytes, source, name, limits, idle, file) {
       const waits = new Map();
       const copies = serve(guest, how, waits);
       const start = async () => {
+        // Of a program that has none, no thread but 0 calls.
+        if (guest.imports.some(({ kind }) => kind === "memory"))
+          how.kernel.exports.nidus_process_threads(how.pid, threads);
         guest.start(entry, BigInt(fuel), threads, seed);
         const traps = await run(guest, how, waits, 1000 * time);
         if (file && guest.buffer.byteLength <= IDLE_BYTES) {

@@ -42,3 +42,5 @@ export const MOUNTS = 256;
 export const FS_PIECE = 0x4_0000;
 /** Bytes of an archive that an import is given at a time: 256 KiB. */
 export const ARCHIVE_PIECE = 0x4_0000;
+/** Threads that a program may have beside its first one, if nothing is said. */
+export const MOST_THREADS = 64;

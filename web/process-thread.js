@@ -35,6 +35,17 @@ const INSIDE = 1;
  * @property {string} entry
  * @property {boolean} recycle its instances can be used again (image.js)
  * @property {string[]} [folders] of this machine, in the order of their numbers
+ * @property {import("./guest-threads.js").GuestThread} [thread] which of its threads this one is; left out: it has one
+ */
+
+/**
+ * A thread of a program as its instance needs it.
+ * @typedef {object} Executed
+ * @property {number} number
+ * @property {WebAssembly.Memory} memory
+ * @property {(pid: number) => number} enter enters the kernel as this thread
+ * @property {ReturnType<typeof import("./guest-threads.js").threadImports>} imports
+ * @property {(exports: WebAssembly.Exports, entry: string) => () => unknown} call
  */
 
 /**
@@ -55,8 +66,9 @@ export async function createThread(
   host.imports.monotonic = () => performance.now() + late;
   const kernel = await loadSharedKernel({ source, host, memory, stack });
   attach?.(kernel);
-  /** Where the words of the process lie. */
+  /** Where the words of the process lie, and those of its thread. */
   let at = 0;
+  let own = 0;
   let words = new Int32Array(kernel.memory.buffer);
   const look = (/** @type {number} */ address) => {
     if (address + 64 > words.byteLength) {
@@ -70,31 +82,58 @@ export async function createThread(
     flush: async () => {},
     hasEnded: () => Atomics.load(words, at + EXIT_CODE) >= 0,
     park() {
-      const kinds = Atomics.load(words, at + KINDS);
+      const kinds = Atomics.load(words, own + KINDS);
       if (kinds & WAITS_FLUSH) tell("flush");
       if (kinds & WAITS_CHUNK) tell("settle");
-      const deadline = new BigInt64Array(words.buffer, (at + 2) * 4, 1)[0];
+      const deadline = new BigInt64Array(words.buffer, (own + 2) * 4, 1)[0];
       const left =
         kinds & WAITS_CLOCK ? Number(deadline) / 1e6 - (performance.now() + late) : Infinity;
-      Atomics.wait(words, at, 1, left);
+      Atomics.wait(words, own, 1, left);
     },
   });
   /** @type {Map<number, WebAssembly.Module>} those whose instances are kept */
   const kept = new Map();
 
-  return async (/** @type {Run} */ { pid, id, module = kept.get(id), entry, recycle }) => {
+  /**
+   * @param {number} pid
+   * @param {import("./guest-threads.js").GuestThread} thread
+   * @returns {Promise<Executed>}
+   */
+  const asThread = async (pid, thread) => {
+    const { threadImports } = await import("./guest-threads.js");
+    const { number, argument, memory } = thread;
+    return {
+      number,
+      memory,
+      // The kernel's answers are 0, or why it cannot.
+      enter: (process) => kernel.raw.nidus_enter(process) || kernel.raw.nidus_thread(number),
+      imports: threadImports(thread, (next, value) => tell("spawn", pid, next, value)),
+      call: (exports, entry) => {
+        const { wasi_thread_start: begin, [entry]: main } =
+          /** @type {Record<string, Function>} */ (exports);
+        return () => (number ? begin?.(number, argument) : main?.());
+      },
+    };
+  };
+
+  return async (/** @type {Run} */ { pid, id, module = kept.get(id), entry, recycle, thread }) => {
     const program = /** @type {WebAssembly.Module} */ (module);
     if (recycle && !kept.has(id)) {
       const { capture } = await import("./image.js");
       kept.set(id, program);
       runner.recycle(program, capture);
     }
-    at = look(kernel.exports.nidus_process_words(pid));
-    const failure = await runner.execute(pid, { module: program, entry });
+    at = own = look(kernel.exports.nidus_process_words(pid));
+    const number = thread?.number ?? 0;
+    if (number) own = look(kernel.exports.nidus_thread_words(pid, number));
+    const executed = thread && (await asThread(pid, thread));
+    let failure = await runner.execute(pid, { module: program, entry }, executed);
+    if (thread && failure?.thrown === (await import("./guest-threads.js")).THREAD_ENDED)
+      failure = undefined;
     const top = look(stack);
     // The host's own stack may have overflown in the kernel.
     if (Atomics.load(words, top) === INSIDE) kernel.raw.nidus_leave(pid);
-    if (!failure) kernel.exports.nidus_process_end(pid, 0);
+    if (!failure && !number) kernel.exports.nidus_process_end(pid, 0);
     const trap = failure && !isEnd(failure.thrown) ? describeTrap(failure.thrown) : null;
     tell("done", pid, trap);
   };

@@ -22,6 +22,7 @@ const LIMITED = 512;
 const ENDING = /** @type {const} */ (["output", "fuel", "time"]);
 
 /** Flags of the bridge, and what a process waits for (docs/kernel-abi.md). */
+const SHARED_GUEST = 1;
 const SHARED_KERNEL = 2;
 const HOST_COPY = 8;
 const CLOCK = 1;
@@ -107,7 +108,8 @@ export function hasJSPI() {
  * A program that can run here: compiled by the host, or to be served by an engine.
  * @typedef {Awaited<ReturnType<typeof import("./interp.js").load>>} Loaded
  * @typedef {(how: import("./interp.js").Interpretation) => Promise<ReturnType<Loaded["serve"]>>} Serve
- * @typedef {{module: WebAssembly.Module, serve?: undefined, entry: string}} Compiled
+ * @typedef {{module: WebAssembly.Module, serve?: undefined, entry: string, shared?: import("./guest-threads.js").Shared}} Compiled
+ *   `shared`: it may have threads
  * @typedef {{module?: undefined, serve: Serve}} Interpreted
  * @typedef {Compiled | Interpreted} Guestable
  */
@@ -186,9 +188,10 @@ export class Runner {
    * Executes a program in this thread, and answers what was thrown through it.
    * @param {number} pid
    * @param {Guestable} program
+   * @param {import("./process-thread.js").Executed} [thread] which of its threads this one is; left out: it has one
    * @returns {Promise<{thrown: unknown} | undefined>}
    */
-  async execute(pid, program) {
+  async execute(pid, program, thread) {
     const { exports } = this.#kernel;
     const recycled = program.module && this.#recycled.get(program.module);
     let guest = recycled?.idle;
@@ -200,11 +203,15 @@ export class Runner {
         /** @type {WebAssembly.Global} */ (guest.pid).value = pid;
       } else {
         guest = await (program.module
-          ? this.#instantiate(pid, program, recycled)
+          ? this.#instantiate(pid, program, recycled, thread)
           : this.#interpret(pid, program));
       }
       // A kill may have come meanwhile.
-      if (exports.nidus_process_memory(pid, ...guest.slots) < 0) throw ENDED;
+      const [read, write] = guest.slots;
+      const bound = thread?.number
+        ? exports.nidus_thread_memory(pid, thread.number, read, write)
+        : exports.nidus_process_memory(pid, read, write);
+      if (bound < 0) throw ENDED;
       await guest.start();
     } catch (thrown) {
       failure = { thrown };
@@ -307,9 +314,10 @@ export class Runner {
    * @param {number} number of the process
    * @param {Compiled} program
    * @param {Recycled} [recycled]
+   * @param {import("./process-thread.js").Executed} [thread]
    * @returns {Promise<Guest>}
    */
-  async #instantiate(number, { module, entry }, recycled) {
+  async #instantiate(number, { module, entry }, recycled, thread) {
     const kernel = this.#kernel;
     // Mutable, so that the instances can serve another process later.
     const pid = new WebAssembly.Global({ value: "i32", mutable: true }, number);
@@ -320,12 +328,13 @@ export class Runner {
     };
     const gate = new WebAssembly.Instance(this.#module("nidus_gate"), {
       process: { pid },
-      kernel: kernel.raw,
+      kernel: thread ? { ...kernel.raw, nidus_enter: thread.enter } : kernel.raw,
       host: { park: this.#gatePark(), exit },
     });
     const instance = await instantiate(module, {
       wasi_snapshot_preview1: gate.exports,
-      nidus_process: gate.exports,
+      nidus_process: thread ? { ...gate.exports, thread_exit: thread.imports.exit } : gate.exports,
+      ...thread?.imports.modules,
       nidus_tty: gate.exports,
       // Asked for by the modules that import from it, which speak the older snapshot.
       get wasi_unstable() {
@@ -333,14 +342,21 @@ export class Runner {
         return gate.exports;
       },
     });
-    const memory = /** @type {WebAssembly.Memory} */ (instance.exports.memory);
+    const memory = /** @type {WebAssembly.Memory} */ (thread?.memory ?? instance.exports.memory);
+    const bytes = () => {
+      // Another thread may have let it grow, which growing it by nothing makes this one notice.
+      if (thread) memory.grow(0);
+      return new Uint8Array(memory.buffer);
+    };
     const image = recycled?.capture(instance);
     const copies = this.#multiMemory
       ? undefined
-      : copyFunctions(kernel.memory, () => new Uint8Array(memory.buffer), kernel.shared);
-    const call = /** @type {() => undefined} */ (instance.exports[entry]);
+      : copyFunctions(kernel.memory, bytes, kernel.shared);
+    const call = /** @type {() => undefined} */ (
+      thread ? thread.call(instance.exports, entry) : instance.exports[entry]
+    );
     return {
-      slots: this.#bridge({ memory }, copies),
+      slots: this.#bridge({ memory }, copies, thread && SHARED_GUEST),
       start: this.#suspends ? jspi.promising(call) : call,
       image,
       pid,
@@ -367,10 +383,11 @@ export class Runner {
    * Places functions in the kernel's table that copy between it and a guest: in wasm, or those given.
    * @param {Record<string, WebAssembly.ImportValue>} guest
    * @param {WebAssembly.ModuleImports} [copies]
+   * @param {number} [sharing]
    */
-  #bridge(guest, copies) {
+  #bridge(guest, copies, sharing = 0) {
     const kernel = this.#kernel;
-    const flags = copies ? HOST_COPY : kernel.shared ? SHARED_KERNEL : 0;
+    const flags = copies ? HOST_COPY : (kernel.shared ? SHARED_KERNEL : 0) | sharing;
     const bridge = new WebAssembly.Instance(this.#module("nidus_bridge", flags), {
       kernel: { memory: kernel.memory },
       guest,

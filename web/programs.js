@@ -5,6 +5,8 @@
  */
 
 import { compileBytes } from "./assets.js";
+import { NidusError } from "./errors.js";
+import { MOST_THREADS } from "./limits.js";
 
 /** How many compiled programs are kept, the last used ones. */
 const KEPT = 16;
@@ -124,12 +126,26 @@ export async function chooseTier(
     });
     // May it come to wait for something for which this host cannot hold it on the direct tier?
     const waits =
-      needs & THREADS ||
+      (needs & THREADS && !system.runner.threads) ||
       (needs & POLLS && !system.canWait) ||
       (needs & SYNCS && !system.canWaitForFlush) ||
       (needs & READS && !system.canWaitForInput && inputLater) ||
       (!system.runner.patient && (pipe || needs & WAITS));
-    return way === AUTO && waits ? later : { module: compiled, entry };
+    if (way === AUTO && waits) return later;
+    if (!(needs & THREADS)) return { module: compiled, entry };
+    if (module || !system.runner.threads) {
+      throw new NidusError(
+        "ENOTSUP",
+        `ENOTSUP: ${name} has threads; the direct tier runs it from its bytes or its path, where programs have ` +
+          `workers of their own (an isolated page, or workers: true in Node); the tier auto runs it anywhere`,
+      );
+    }
+    const { share } = await import("./guest-threads.js");
+    return {
+      module: compiled,
+      entry,
+      shared: share(await bytes(), limits.threads ?? MOST_THREADS, name),
+    };
   } catch (error) {
     // What this host cannot compile may still be a module for the engine.
     const cause = error instanceof Error && error.cause;

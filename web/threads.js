@@ -47,6 +47,15 @@ const SIGNALLED = 256;
  * @property {number} words
  * @property {(failure?: {thrown: unknown}) => void} resolve
  * @property {boolean} ending
+ * @property {Group} [group]
+ * @property {(failure?: {thrown: unknown}) => void} [resolveGroup]
+ * @property {number} number of the thread of its program
+ *
+ * @typedef {object} Group the threads of a program that has some
+ * @property {Compiled} program
+ * @property {Set<Thread>} members
+ * @property {boolean} over the process has ended
+ * @property {{thrown: unknown}} [failure]
  */
 
 class Threads {
@@ -126,7 +135,65 @@ class Threads {
    * @param {boolean} recycle its instances can be used again
    * @returns {Promise<{thrown: unknown} | undefined>}
    */
-  run(pid, { module, entry }, recycle) {
+  run(pid, program, recycle) {
+    if (!program.shared) return this.#run(pid, program, recycle);
+    const most = program.shared.numbers.length - 1;
+    if (this.#kernel.exports.nidus_process_threads(pid, most) !== 0) {
+      return Promise.resolve({
+        thrown: new NidusError("ENOMEM", "ENOMEM: no memory for its threads"),
+      });
+    }
+    /** @type {Group} */
+    const group = { program, members: new Set(), over: false };
+    return new Promise((resolve) => this.#join(group, pid, 0, 0, resolve));
+  }
+
+  /**
+   * One more thread of a program.
+   * @param {Group} group
+   * @param {number} pid
+   * @param {number} number
+   * @param {number} argument
+   * @param {(failure?: {thrown: unknown}) => void} resolve when all of them have ended
+   */
+  async #join(group, pid, number, argument, resolve) {
+    const shared = /** @type {import("./guest-threads.js").Shared} */ (group.program.shared);
+    /** @type {Thread | undefined} */
+    let member;
+    const failure = await this.#run(
+      pid,
+      group.program,
+      false,
+      { ...shared, number, argument },
+      (thread, job) => {
+        member = thread;
+        job.group = group;
+        job.resolveGroup = resolve;
+        group.members.add(thread);
+      },
+    );
+    if (member) group.members.delete(member);
+    if (!group.over) {
+      const words = this.#kernel.exports.nidus_process_words(pid);
+      group.failure = failure;
+      group.over = !!failure || number === 0 || Atomics.load(this.#words(), (words >> 2) + 4) >= 0;
+      Atomics.store(shared.numbers, number, 0);
+      if (group.over) {
+        for (const thread of group.members) if (thread.job) this.#stop(thread, thread.job);
+      }
+    }
+    if (group.over && group.members.size === 0) resolve(group.failure);
+  }
+
+  /**
+   * @param {number} pid
+   * @param {Compiled} program
+   * @param {boolean} recycle
+   * @param {import("./guest-threads.js").GuestThread} [guestThread]
+   * @param {(thread: Thread, job: Job) => void} [begun]
+   * @returns {Promise<{thrown: unknown} | undefined>}
+   */
+  #run(pid, { module, entry }, recycle, guestThread, begun) {
     const id = this.#ids.get(module) ?? ++this.#lastId;
     this.#ids.set(module, id);
     if (this.#idle.length === 0 && this.#all.size >= THREADS_MOST) {
@@ -137,7 +204,10 @@ class Threads {
       try {
         const thread = this.#pick(id, recycle);
         const words = this.#kernel.exports.nidus_process_words(pid);
-        thread.job = { pid, words, resolve, ending: false };
+        /** @type {Job} */
+        const job = { pid, words, resolve, ending: false, number: guestThread?.number ?? 0 };
+        thread.job = job;
+        begun?.(thread, job);
         thread.worker.hold(true);
         const folders = this.folders();
         const known = thread.kept.has(id);
@@ -149,6 +219,7 @@ class Threads {
           entry,
           recycle,
           folders,
+          thread: guestThread,
         });
       } catch (thrown) {
         resolve({ thrown });
@@ -185,6 +256,13 @@ class Threads {
       case "done":
         this.#done(thread, values[1]);
         break;
+      case "spawn": {
+        const { group, resolveGroup } = thread.job ?? {};
+        const [pid, number, argument] = values;
+        if (group && resolveGroup && !group.over)
+          void this.#join(group, pid, number, argument, resolveGroup);
+        break;
+      }
       case "stream":
         host.pump();
         break;

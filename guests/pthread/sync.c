@@ -8,6 +8,10 @@
 
 enum { SECOND = 1000000000 };
 
+__attribute__((noinline)) int __nidus_wait_for(int *word, int value, int64_t nanoseconds) {
+  return __builtin_wasm_memory_atomic_wait32(word, value, nanoseconds);
+}
+
 int __nidus_wait(volatile int *word, int value, clockid_t clock, const struct timespec *deadline) {
   int64_t left = -1;
   if (deadline) {
@@ -19,7 +23,7 @@ int __nidus_wait(volatile int *word, int value, clockid_t clock, const struct ti
     left = seconds < -1 ? 0 : seconds * SECOND + deadline->tv_nsec - now.tv_nsec;
     if (left <= 0) return ETIMEDOUT;
   }
-  return __builtin_wasm_memory_atomic_wait32((int *)word, value, left) == 2 ? ETIMEDOUT : 0;
+  return __nidus_wait_for((int *)word, value, left) == 2 ? ETIMEDOUT : 0;
 }
 
 void __nidus_wake(volatile int *word, int most) { __builtin_wasm_memory_atomic_notify((int *)word, (unsigned)most); }

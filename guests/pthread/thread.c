@@ -81,8 +81,8 @@ int pthread_create(pthread_t *made, const pthread_attr_t *attr, void *(*routine)
   __atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
   int tid = thread_spawn(thread);
   for (int i = 0; tid < 0 && i < TRIES; i++) {
-    volatile int word = 0;
-    __builtin_wasm_memory_atomic_wait32((int *)&word, 0, 1000000);
+    int word = 0;
+    __nidus_wait_for(&word, 0, 1000000);
     tid = thread_spawn(thread);
   }
   if (tid < 0) {

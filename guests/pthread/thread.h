@@ -39,6 +39,8 @@ enum { JOINABLE = 0, DETACHED = 1, JOINED = 2 };
 struct __pthread *__nidus_self(void);
 /* Waits while the word is `value`. `deadline` of the clock, or NULL. 0 or ETIMEDOUT; EINVAL for no time. */
 int __nidus_wait(volatile int *word, int value, clockid_t clock, const struct timespec *deadline);
+/* memory.atomic.wait32 for so many nanoseconds, alone in its function: V8 11.3 (Node 20) may lose locals over it. */
+int __nidus_wait_for(int *word, int value, int64_t nanoseconds);
 void __nidus_wake(volatile int *word, int most);
 enum { ALL = INT_MAX };
 

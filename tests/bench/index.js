@@ -11,6 +11,7 @@ const BENCHES = {
   volumes: () => import("./volumes.js"),
   "volume-kinds": () => import("./volume-kinds.js"),
   processes: () => import("./processes.js"),
+  threads: () => import("./threads.js"),
   toolchain: () => import("./toolchain.js"),
   wasi: () => import("./wasi.js"),
   sizes: () => import("./sizes.js"),

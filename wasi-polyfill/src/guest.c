@@ -5,14 +5,14 @@
 #ifdef __wasm__
 
 bool guest_read(struct process *process, void *kernel, uint32_t guest, uint32_t length) {
-  if (process->read) return process->read(kernel, guest, length) == 0;
+  if (process->call.read) return process->call.read(kernel, guest, length) == 0;
   if (process->pid != 1) return false;
   memcpy(kernel, (const void *)guest, length);
   return true;
 }
 
 bool guest_write(struct process *process, uint32_t guest, const void *kernel, uint32_t length) {
-  if (process->write) return process->write(guest, kernel, length) == 0;
+  if (process->call.write) return process->call.write(guest, kernel, length) == 0;
   if (process->pid != 1) return false;
   memcpy((void *)guest, kernel, length);
   return true;

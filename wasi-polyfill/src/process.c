@@ -237,8 +237,12 @@ void process_end(struct process *process, int32_t code) {
   process->wait_kinds = 0;
   wake_process(process);
 #ifdef __wasm__
-  process->read = NULL;
-  process->write = NULL;
+  process->call.read = NULL;
+  process->call.write = NULL;
+  for (uint32_t i = 0; process->others && i <= process->thread_most; i++) {
+    process->others[i].read = NULL;
+    process->others[i].write = NULL;
+  }
 #else
   process->memory = (struct nidus_guest_memory){0};
 #endif
@@ -252,6 +256,7 @@ void process_free(struct process *process) {
   free(process->env);
   free(process->cwd);
   free(process->others);
+  free(process->words);
   free(process->name);
   free(process->path);
   free(process);
@@ -262,23 +267,37 @@ wasi_errno_t process_block(struct process *process, uint32_t kinds, int64_t dead
   if (process_interrupted(process) && !(kinds & by_itself)) return WASI_EINTR;
   process->wait_kinds = kinds;
   process->wait_deadline = deadline;
+  if (process->thread) {
+    process->words[process->thread].wait_kinds = kinds;
+    process->words[process->thread].wait_deadline = deadline;
+  }
   wake_sleep(process, NULL);
   return NIDUS_WOULD_BLOCK;
 }
 
+wasi_errno_t process_threads(struct process *process, uint32_t most) {
+  if (process->others) return 0;
+  if (most > THREAD_LAST) most = THREAD_LAST;
+  struct call_state *others = calloc(most + 1, sizeof *others);
+  process->words = calloc(most + 1, sizeof *process->words);
+  if (!others || !process->words) {
+    free(others);
+    free(process->words);
+    process->words = NULL;
+    return WASI_ENOMEM;
+  }
+  for (uint32_t i = 0; i <= most; i++) {
+    others[i] = process->call; /* the same memory of the guest's */
+    others[i].read_deadline = NIDUS_NO_DEADLINE;
+  }
+  process->others = others;
+  process->thread_most = most;
+  return 0;
+}
+
 wasi_errno_t process_thread(struct process *process, uint32_t thread) {
   if (thread == process->thread) return 0;
-  if (thread > THREAD_LAST) return WASI_EAGAIN;
-  uint32_t room = (thread > process->thread ? thread : process->thread) + 1;
-  if (room > process->thread_room) {
-    struct call_state *others = realloc(process->others, room * sizeof *others);
-    if (!others) return WASI_ENOMEM;
-    for (uint32_t i = process->thread_room; i < room; i++) {
-      others[i] = (struct call_state){.read_deadline = NIDUS_NO_DEADLINE};
-    }
-    process->others = others;
-    process->thread_room = room;
-  }
+  if (!process->others || thread > process->thread_most) return WASI_EAGAIN;
   process->others[process->thread] = process->call;
   process->call = process->others[thread];
   process->thread = thread;

@@ -47,6 +47,17 @@ struct call_state {
   uint64_t poll_started;  /* monotonic: when the poll_oneoff that is being restarted began */
   int64_t read_deadline;  /* when a read of a terminal waits no longer (VTIME), or NIDUS_NO_DEADLINE */
   bool polling;
+#ifdef __wasm__
+  guest_read_function read; /* NULL: the kernel's own memory (process 1), or not bound yet */
+  guest_write_function write;
+#endif
+};
+
+/* What the threads of the host look at without a call, of each thread of a process. */
+struct thread_words {
+  _Alignas(8) uint32_t parked; /* 1: its call would block until something has changed (wake.h) */
+  uint32_t wait_kinds;
+  int64_t wait_deadline;
 };
 
 struct process {
@@ -60,10 +71,7 @@ struct process {
   struct process *sleep_next;
   struct process **sleep_link; /* NULL: it is no sleeper */
   struct nidus_system *system;
-#ifdef __wasm__
-  guest_read_function read; /* NULL: the kernel's own memory (process 1), or not bound yet */
-  guest_write_function write;
-#else
+#ifndef __wasm__
   struct nidus_guest_memory memory;
 #endif
   struct descriptor *descriptors;
@@ -90,8 +98,9 @@ struct process {
   uint32_t counted;
   struct call_state call;    /* of the thread `thread`; of the others below: */
   struct call_state *others; /* by their numbers; NULL: it has none */
-  uint32_t thread;           /* whose system calls come now; the first one is 0 */
-  uint32_t thread_room;
+  struct thread_words *words; /* of the same; the first one's are above */
+  uint32_t thread;            /* whose system calls come now; the first one is 0 */
+  uint32_t thread_most;
   bool snapshot0; /* speaks wasi_unstable: another fd_seek, filestat and subscription */
   uint8_t limit_hit; /* NIDUS_LIMIT_… that ended the process, or 0 */
   uint32_t descriptor_limit;
@@ -108,6 +117,8 @@ MUST_CHECK wasi_errno_t process_create(struct process **made, struct nidus_syste
 char *process_text(const char *text);
 void process_end(struct process *process, int32_t code);
 void process_free(struct process *process);
+/* There may be as many as `most` threads beside the first one; once. */
+MUST_CHECK wasi_errno_t process_threads(struct process *process, uint32_t most);
 /* The system calls that follow are those of thread `thread`, each of which has a call of its own under way. */
 MUST_CHECK wasi_errno_t process_thread(struct process *process, uint32_t thread);
 /* The call answers would-block: notes what for. */

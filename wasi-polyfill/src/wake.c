@@ -13,8 +13,9 @@ static void unlink_sleeper(struct process *process) {
 
 void wake_sleep(struct process *process, const void *awaited) {
   struct nidus_system *system = process->system;
-  process->awaited = awaited;
-  __atomic_store_n(&process->parked, 1, __ATOMIC_RELEASE);
+  uint32_t *word = process->thread ? &process->words[process->thread].parked : &process->parked;
+  process->awaited = process->others ? NULL : awaited; /* each thread may wait for something else */
+  __atomic_store_n(word, 1, __ATOMIC_RELEASE);
   if (process->sleep_link) return;
   process->sleep_next = system->sleepers;
   process->sleep_link = &system->sleepers;
@@ -27,12 +28,17 @@ void wake_host(struct nidus_system *system) {
   import_changed();
 }
 
+static void wake_word(const struct process *process, uint32_t *word) {
+  if (!__atomic_exchange_n(word, 0, __ATOMIC_RELEASE) || process->local) return;
+  __builtin_wasm_memory_atomic_notify((int *)word, UINT32_MAX);
+}
+
 void wake_process(struct process *process) {
   if (!process || !process->sleep_link) return;
   unlink_sleeper(process);
-  __atomic_store_n(&process->parked, 0, __ATOMIC_RELEASE);
+  wake_word(process, &process->parked);
+  for (uint32_t i = 1; process->words && i <= process->thread_most; i++) wake_word(process, &process->words[i].parked);
   if (process->local) wake_host(process->system);
-  else __builtin_wasm_memory_atomic_notify((int *)&process->parked, UINT32_MAX);
 }
 
 static void wake_some(struct nidus_system *system, const void *what, bool threads) {

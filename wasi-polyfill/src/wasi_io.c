@@ -27,10 +27,7 @@ wasi_errno_t wasi_blocked(struct process *process, const struct description *des
   if (description->fdflags & WASI_FDFLAG_NONBLOCK) return WASI_EAGAIN;
   uint32_t clock = process->call.read_deadline < NIDUS_NO_DEADLINE ? NIDUS_WAIT_CLOCK : 0;
   wasi_errno_t error = process_block(process, kind | clock, process->call.read_deadline);
-  /* Of threads that the engine lets take turns each may wait for something else. */
-  if (error == NIDUS_WOULD_BLOCK && !process->thread_room) {
-    wake_sleep(process, inode_channel(description->inode, kind));
-  }
+  if (error == NIDUS_WOULD_BLOCK) wake_sleep(process, inode_channel(description->inode, kind));
   return error;
 }
 

@@ -125,6 +125,28 @@ EXPORT("nidus_thread") int32_t export_thread(uint32_t thread) {
   return process ? process_thread(process, thread) : WASI_ESRCH;
 }
 
+/* How many threads the process may have beside its first one. */
+EXPORT("nidus_process_threads") int32_t export_process_threads(uint32_t pid, uint32_t most) {
+  struct process *process = system_process(the_system, pid);
+  return process ? process_threads(process, most) : WASI_ESRCH;
+}
+
+/* As nidus_process_memory, for another thread than the first one. */
+EXPORT("nidus_thread_memory")
+int32_t export_thread_memory(uint32_t pid, uint32_t thread, guest_read_function read, guest_write_function write) {
+  struct process *process = system_process(the_system, pid);
+  if (!process || process->exit_code >= 0 || !process->others || thread > process->thread_most) return -WASI_ESRCH;
+  struct call_state *call = thread == process->thread ? &process->call : &process->others[thread];
+  *call = (struct call_state){.read_deadline = NIDUS_NO_DEADLINE, .read = read, .write = write};
+  return 0;
+}
+
+/* Where the words of a thread lie, which are as the first three of nidus_process_words; 0: it has none. */
+EXPORT("nidus_thread_words") struct thread_words *export_thread_words(uint32_t pid, uint32_t thread) {
+  struct process *process = system_process(the_system, pid);
+  return process && process->words && thread <= process->thread_most ? &process->words[thread] : NULL;
+}
+
 EXPORT("nidus_leave") void export_leave(uint32_t pid) {
   (void)pid;
   unlock();
@@ -264,8 +286,8 @@ EXPORT("nidus_process_memory")
 int32_t export_process_memory(uint32_t pid, guest_read_function read, guest_write_function write) {
   struct process *process = system_process(the_system, pid);
   if (!process || process->exit_code >= 0) return -WASI_ESRCH;
-  process->read = read;
-  process->write = write;
+  process->call.read = read;
+  process->call.write = write;
 #ifdef NIDUS_SHARED
   process->local = !this_thread();
 #endif

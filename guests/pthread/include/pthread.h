@@ -1,7 +1,7 @@
 /* The C library's, and what it does not declare for lack of it. */
+#include_next <pthread.h>
 #ifndef NIDUS_PTHREAD_H
 #define NIDUS_PTHREAD_H
-#include_next <pthread.h>
 
 #ifdef __cplusplus
 extern "C" {
