@@ -47,11 +47,11 @@ export async function onDisk(report, page, options, use) {
  * @param {Record<string, string>} mounts further folders by where they are served
  * @param {readonly (readonly unknown[])[]} calls
  * @param {(call: number) => void} [between] what is done after each call
+ * @param {boolean} [isolated] left out: they are, for isolated pages have the finer clock
  * @returns {Promise<unknown[]>} what the calls answered
  */
-export async function jobsInChromium(report, page, mounts, calls, between) {
-  // Isolated pages have the finer clock.
-  const server = await serve({ folder: ROOT, mounts, isolated: true });
+export async function jobsInChromium(report, page, mounts, calls, between, isolated = true) {
+  const server = await serve({ folder: ROOT, mounts, isolated });
   try {
     const browser = await chromium.launch(LAUNCH);
     try {

@@ -12,6 +12,7 @@ const BENCHES = {
   "volume-kinds": () => import("./volume-kinds.js"),
   processes: () => import("./processes.js"),
   threads: () => import("./threads.js"),
+  terminals: () => import("./terminals.js"),
   toolchain: () => import("./toolchain.js"),
   wasi: () => import("./wasi.js"),
   sizes: () => import("./sizes.js"),
