@@ -296,6 +296,7 @@ export async function runCommand(command, base, places) {
   const settle = async (call) => {
     for (;;) {
       signal.throwIfAborted();
+      runner.listen();
       try {
         return call();
       } catch (error) {
