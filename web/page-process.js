@@ -40,7 +40,7 @@ import { concat, toBytes } from "./streams.js";
  *   (`false`) to wait for input; at once, if it waits
  * @property {(signal?: string) => boolean} kill sends the process a signal, `SIGTERM` if nothing else is said, which ends
  *   it unless the program ignores it or has a handler for it. One that waits sees it at once; one that computes without
- *   a pause ends when its worker is replaced, a moment later. Answers whether there was anything to kill
+ *   a pause ends with its worker, a moment later. Answers whether there was anything to kill
  */
 
 /**

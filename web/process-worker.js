@@ -4,12 +4,12 @@ import { createThread } from "./process-thread.js";
 
 const tell = (/** @type {unknown[]} */ ...message) => globalThis.postMessage(message);
 
-globalThis.onmessage = async (/** @type {MessageEvent} */ { data }) => {
-  try {
-    const run = await createThread(data, tell);
-    globalThis.onmessage = (/** @type {MessageEvent} */ event) => void run(event.data);
-    tell("ready");
-  } catch (error) {
-    tell("failed", String(/** @type {Error} */ (error).message));
-  }
+globalThis.onmessage = (/** @type {MessageEvent} */ { data: settings }) => {
+  const thread = createThread(settings, tell);
+  // A program may come before the thread is ready.
+  globalThis.onmessage = async (/** @type {MessageEvent} */ { data }) => (await thread)(data);
+  thread.then(
+    () => tell("ready"),
+    (error) => tell("failed", String(error.message)),
+  );
 };

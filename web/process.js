@@ -299,15 +299,9 @@ export class Runner {
     }
   }
 
-  /**
-   * Another thread may have changed meanwhile what a process is about to wait for.
-   * @param {number} words of the process; 0: a command
-   * @param {() => void} resolve
-   */
-  #listen(words, resolve) {
-    const { exports, memory } = this.#kernel;
-    if (!words) exports.nidus_listen();
-    else if (!Atomics.load(new Int32Array(memory.buffer), words >> 2)) resolve();
+  /** Before a command looks for what it may then wait for: another thread that changes anything says so. */
+  listen() {
+    if (this.threads) this.#kernel.exports.nidus_listen();
   }
 
   /**
@@ -449,7 +443,11 @@ export class Runner {
       await /** @type {Promise<void>} */ (
         new Promise((resolve) => {
           this.#parked.add((parked = { resolve, words }));
-          if (this.threads) this.#listen(words, resolve);
+          if (!words) this.listen();
+          // Another thread may have changed meanwhile what it waits for.
+          if (words && !Atomics.load(new Int32Array(this.#kernel.memory.buffer), words >> 2)) {
+            resolve();
+          }
           if (wait?.many && wait.events !== exports.nidus_events()) resolve();
           if (kinds & CLOCK || wait) timer = setTimeout(resolve, Math.min(time, LONGEST));
           if (kinds & FLUSH) this.#options.flush().then(resolve, () => resolve());

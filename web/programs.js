@@ -67,6 +67,7 @@ export async function findProgram(system, command, name, cwd, env, options) {
     limits,
     inputLater,
     pipe: hasPipe(options),
+    sockets: (options.sockets ?? []).length > 0,
   });
 }
 
@@ -85,6 +86,7 @@ export function isLimited({ fuel, memory, time, seed }) {
  * @property {import("./process.js").Limits} limits
  * @property {boolean} inputLater not all of its input is there when it starts
  * @property {boolean} pipe it may wait for another process
+ * @property {boolean} [sockets] it has some of the host's
  */
 
 /**
@@ -94,7 +96,7 @@ export function isLimited({ fuel, memory, time, seed }) {
  */
 export async function chooseTier(
   system,
-  { way, path, key, given, name, limits, inputLater, pipe },
+  { way, path, key, given, name, limits, inputLater, pipe, sockets = false },
 ) {
   const { kernel, programs } = system;
   const module = given instanceof WebAssembly.Module && given;
@@ -130,6 +132,8 @@ export async function chooseTier(
       (needs & POLLS && !system.canWait) ||
       (needs & SYNCS && !system.canWaitForFlush) ||
       (needs & READS && !system.canWaitForInput && inputLater) ||
+      // The system's thread alone has them.
+      (system.runner.threads && sockets) ||
       (!system.runner.patient && (pipe || needs & WAITS));
     if (way === AUTO && waits) return later;
     if (!(needs & THREADS)) return { module: compiled, entry };

@@ -57,7 +57,7 @@ import { concat, toBytes } from "./streams.js";
  * @property {(cols: number, rows: number) => void} resize tells its terminal, if it has one, how large the window is
  * @property {(signal?: string) => boolean} kill sends a signal, unless it has ended; left out: SIGTERM. Answers whether
  *   the process goes on. What the program has no handler for, and does not ignore, ends it. A guest that computes
- *   without waiting ends when it next waits; to stop one at once, end the worker it runs in.
+ *   without waiting in the system's own thread ends when it next waits; one in a worker of its own ends at once.
  */
 
 /**
@@ -296,6 +296,7 @@ export async function runCommand(command, base, places) {
   const settle = async (call) => {
     for (;;) {
       signal.throwIfAborted();
+      runner.listen();
       try {
         return call();
       } catch (error) {

@@ -270,7 +270,7 @@ class Threads {
         host.tellState(values[0], values[1]);
         break;
       case "changed":
-        this.changed();
+        host.onchanged();
         break;
       case "flush":
         this.#system.flush().then(wake, wake);

@@ -51,6 +51,18 @@ test(
   },
 );
 
+test("isolated: more programs at once than there are workers yet all run", LIMIT, async (t) => {
+  const { page } = await openBlank(t, { isolated: true });
+  const hello = [...(await says("hello\n"))];
+  const answer = await page.evaluate(`(async () => {
+    globalThis.system = await Nidus.boot();
+    await system.fs.writeFile("/home/hello", Uint8Array.from(${JSON.stringify(hello)}));
+    const all = Array.from({ length: 8 }, () => system.exec("./hello"));
+    return (await Promise.all(all)).map(({ stdout }) => stdout).join("");
+  })()`);
+  assert.equal(answer, "hello\n".repeat(8));
+});
+
 for (const volume of ["idb:lab", "opfs:lab"]) {
   test(
     `isolated: a program in a worker waits until its file is stored, ${volume}`,
