@@ -101,13 +101,9 @@ static void unlock(void) {
   }
   go_out();
 }
-
-/* Ended from outside while its thread was computing: it must not call any more. */
-static bool has_ended(const struct process *process) { return process->exit_code >= 0; }
 #else
 static inline void lock(void) {}
 static inline void unlock(void) {}
-static inline bool has_ended(const struct process *process) { return (void)process, false; }
 #endif
 
 EXPORT("nidus_enter") int32_t export_enter(uint32_t pid) {
@@ -116,7 +112,8 @@ EXPORT("nidus_enter") int32_t export_enter(uint32_t pid) {
   lock();
   struct process *process = system_process(the_system, (uint32_t)current());
   set_current(process);
-  return process && !has_ended(process) ? 0 : -WASI_ESRCH;
+  /* One that was ended while it computed, or between waking up and going on, must not call any more. */
+  return process && process->exit_code < 0 ? 0 : -WASI_ESRCH;
 }
 
 /* Behind nidus_enter: it is the process's thread of that number that calls. */

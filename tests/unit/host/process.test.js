@@ -604,3 +604,31 @@ test("instances of a recycled module begin each run as fresh ones", async () => 
   assert.equal(output, "00000");
   assert.deepEqual({ captured, restored }, { captured: 3, restored: 5 });
 });
+
+test("a program that is ended while its thread is elsewhere makes no further call", async () => {
+  const system = await boot();
+  // It writes again and again, whatever comes of it.
+  const bytes = await guest(
+    `(loop $for_ever
+       (i32.store (i32.const 0) (i32.const 1024)) (i32.store (i32.const 4) (i32.const 1))
+       (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+       (br $for_ever))`,
+    { data: "x" },
+  );
+  let writes = 0;
+  /** @type {import("../../../web/spawn.js").Process | undefined} */
+  let process;
+  const screen = {
+    write: (/** @type {Uint8Array} */ from) => {
+      if (++writes === 3) process?.kill("SIGKILL");
+      return from.length;
+    },
+    ready: () => 2,
+  };
+  process = await system.spawn(bytes, [], {
+    tier: "direct",
+    streams: /** @type {any} */ ([{ read: () => 0, ready: () => 5 }, screen, screen]),
+  });
+  assert.equal((await process.exit).signal, "SIGKILL");
+  assert.equal(writes, 3);
+});
