@@ -47,7 +47,7 @@ export { NidusError };
  * @property {Record<string, string>} [env] of every process, instead of `HOME`, `PATH`, `TERM` and `LANG`
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
- * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, sharedKernel?: URL | string | WebAssembly.Module, processWorker?: URL | string, archive?: URL | string | WebAssembly.Module, image?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
+ * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, sharedKernel?: URL | string | WebAssembly.Module, processWorker?: URL | string, pthread?: URL | string, archive?: URL | string | WebAssembly.Module, image?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
  *   addresses of the package's own files, where a bundler or server moved them
  * @property {string | URL | {compiler: URL | string | WebAssembly.Module, resources: URL | string | Blob}} [toolchain]
  *   where `llvm.core.wasm` and `llvm-resources.tar` of `@yowasp/clang` are served (the folder they lie
@@ -182,7 +182,11 @@ export class Nidus {
             [assets?.kernel, compiler, resources, assets?.toolchain, shell].map(sent)
           ),
           env,
-          { kernel: sent(assets?.sharedKernel), worker: sent(assets?.processWorker) },
+          {
+            kernel: sent(assets?.sharedKernel),
+            worker: sent(assets?.processWorker),
+            library: sent(assets?.pthread),
+          },
         ];
         its.postMessage([0, "boot", boot]);
         for (const { message } of targets.values()) if (message) its.postMessage(message);

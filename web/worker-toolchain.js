@@ -12,14 +12,16 @@ import { Toolchain } from "./toolchain/index.js";
  * @param {string | WebAssembly.Module} llvm
  * @param {string | Blob} sysroot
  * @param {string | WebAssembly.Module | undefined} tools toolchain.wasm
+ * @param {string | undefined} threads pthread.tar
  * @param {import("./protocol.js").Post} post
  * @returns {() => Promise<unknown>}
  */
-export function addToolchain(system, llvm, sysroot, tools, post) {
+export function addToolchain(system, llvm, sysroot, tools, threads, post) {
   const toolchain = new Toolchain({
     llvm,
     sysroot,
     tools,
+    threads,
     onProgress: (progress) => post(0, "progress", progress),
     keep: (source, part) => post(0, "part", source, part),
   });

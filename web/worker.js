@@ -74,7 +74,14 @@ const verbs = {
     }
     if (compiler && resources) {
       const { addToolchain } = await import("./worker-toolchain.js");
-      prepare = addToolchain(system, part(compiler), part(resources), tools, post);
+      prepare = addToolchain(
+        system,
+        part(compiler),
+        part(resources),
+        tools,
+        threads?.library,
+        post,
+      );
     }
     if (shell) {
       const { addShell } = await import("./shell.js");

@@ -77,6 +77,8 @@ export class Toolchain {
   #mounted = new WeakMap();
   /** @type {WebAssembly.Module | undefined} */
   #kept;
+  /** @type {unknown} why there is no library of threads, which only programs with threads need */
+  #threadless;
 
   /** @param {ToolchainOptions} options */
   constructor(options) {
@@ -115,6 +117,7 @@ export class Toolchain {
         let module;
         try {
           module = await this.load(system);
+          if (this.#threadless && context.args.includes("-pthread")) throw this.#threadless;
         } catch (error) {
           await context.stderr.write(`${context.argv0}: ${messageOf(error)}\n`);
           return 127;
@@ -144,7 +147,11 @@ export class Toolchain {
     const { sysroot, keep, threads } = this.#options;
     const source = await (typeof sysroot === "function" ? sysroot() : sysroot);
     this.#tools ??= await loadTools(this.#options.tools);
-    const own = [this.#tools.take("nidus_cc_own")[1], await loadThreads(threads)];
+    const library = await loadThreads(threads).catch((error) => {
+      this.#threadless = error;
+      return new Uint8Array(0);
+    });
+    const own = [this.#tools.take("nidus_cc_own")[1], library];
     let { size, from } = await open(source, RESOURCES_FILE, this.#onProgress);
     if (keep && typeof source === "string") {
       const [now, later] = from.tee();

@@ -141,3 +141,17 @@ test("nidus cc works on the files of this machine", async () => {
     await rm(folder, { recursive: true });
   }
 });
+
+test("without the library of threads all compiles but programs with threads, which is said", async () => {
+  const made = await system();
+  const sysroot = await readFile(join(locateToolchain(import.meta.url), "llvm-resources.tar"));
+  const threads = new URL("file:///nowhere/pthread.tar");
+  createToolchain({ llvm: await compiler(), sysroot, tools: TOOLS, threads }).install(made);
+  assert.equal((await sh(made, "cc hello.c")).code, 0);
+  const { code, stderr } = await sh(made, "cc -pthread hello.c");
+  assert.equal(code, 127);
+  assert.match(
+    stderr,
+    /^cc: Cannot fetch pthread\.tar from file:\/\/\/nowhere\/pthread\.tar: .*\n$/,
+  );
+});
