@@ -13,6 +13,7 @@
 #include "handlers.h"
 #include "host.h"
 #include "process_signal.h"
+#include "wake.h"
 
 enum { TENTH_NS = 100 * 1000 * 1000 };
 enum { HALF = BOUNCE_SIZE / 2 };
@@ -88,8 +89,7 @@ static bool fetch(struct tty *tty) {
   return result > 0;
 }
 
-static void take_keys(struct tty *tty, struct process *caller) {
-  uint32_t before = tty->length;
+static void take_all(struct tty *tty, struct process *caller) {
   do {
     for (; tty->typed_next < tty->typed_length; tty->typed_next++) {
       uint32_t signal;
@@ -100,7 +100,16 @@ static void take_keys(struct tty *tty, struct process *caller) {
       if (signal) signal_foreground(tty, caller, signal);
     }
   } while (fetch(tty));
-  if (tty->length != before && tty->mode.c_cc[VTIME]) tty->typed_at = host_clock(tty->base.fs->system, WASI_CLOCK_MONOTONIC);
+}
+
+static void take_keys(struct tty *tty, struct process *caller) {
+  const uint32_t length = tty->length, ready = tty->ready;
+  const bool hung_up = tty->hung_up;
+  take_all(tty, caller);
+  struct nidus_system *system = tty->base.fs->system;
+  if (tty->length != length && tty->mode.c_cc[VTIME]) tty->typed_at = host_clock(system, WASI_CLOCK_MONOTONIC);
+  /* Who reads may have a thread of his own, and what he waits for need not be echoed: the end of input is not. */
+  if (tty->ready != ready || tty->hung_up != hung_up) wake_changed(system, tty);
   (void)flush(tty);
 }
 

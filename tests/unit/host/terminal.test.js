@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Nidus } from "../../../node/index.js";
 import { assemble, boot, cat, guest, loops } from "./support.js";
 
 const size = { cols: 80, rows: 24 };
@@ -127,4 +128,15 @@ test("what is pasted arrives whole, however slowly it is read", async () => {
   await /** @type {WritableStream} */ (process.stdin).getWriter().close();
   const number = Array.from(String(sum)).reverse().join("");
   assert.equal(await ended, lines.replaceAll("\n", "\r\n") + number);
+});
+
+test("the end of input, which nobody sees, reaches a program in a worker", async () => {
+  const system = await Nidus.boot({ workers: true });
+  const process = await system.spawn(await cat(), [], { terminal: size, tier: "direct" });
+  const screen = screenOf(process);
+  process.type?.("ab\r");
+  await screen.shows("\r\nab\r\n");
+  process.type?.("\x04");
+  assert.equal((await process.exit).code, 0);
+  await system.close();
 });
