@@ -213,6 +213,9 @@ NIDUS_CHECK enum nidus_code fuse_jump(struct translator *t, struct branch branch
 
 /* The latest operation, if its only effect is the popped entry; else NULL. */
 uint16_t *fuse_maker(struct translator *t, const struct entry *entry);
+/* The latest operation, when it is `op` and makes an operand in `slot` that what was just taken off the stack or back
+ * alone reads; else NULL. */
+const uint16_t *fuse_making(const struct translator *t, enum op op, uint16_t slot);
 /* Takes the latest operation back. */
 void fuse_remove(struct translator *t);
 /* A branch on what the latest operation made for it alone. */

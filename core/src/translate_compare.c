@@ -5,13 +5,6 @@
  */
 #include "translate.h"
 
-/* The latest operation, when it is `op` and makes an operand of what was just taken back. */
-static const uint16_t *maker_below(const struct translator *t, enum op op, uint16_t slot)
-{
-    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
-    return maker && maker[0] == op && maker[1] == slot && slot >= t->stack_base ? maker : NULL;
-}
-
 static void test_bits(struct translator *t, const uint16_t *maker, struct choice *choice)
 {
     choice->c = maker[2];
@@ -28,7 +21,7 @@ enum nidus_code fuse_choice(struct translator *t, const struct entry *condition,
         choice->exchanged = 1;
         choice->c = maker[2];
         fuse_remove(t);
-        maker = maker_below(t, OP_I32_AND_K, choice->c);
+        maker = fuse_making(t, OP_I32_AND_K, choice->c);
         if (maker)
             test_bits(t, maker, choice);
         return NIDUS_OK;

@@ -394,22 +394,21 @@ static enum nidus_code br_table(struct translator *t)
     uint32_t arity = label_arity(t, control_label(t, depth));
     TRY(settle_top(t, arity));
     const uint16_t *maker = fuse_maker(t, &index);
-    uint32_t table;
-    if (maker && maker[0] == OP_LOAD32) {
-        const uint16_t offset = maker[3];
-        const size_t at = t->last_offset;
+    const int loads = maker && maker[0] == OP_LOAD32;
+    const uint16_t offset = loads ? maker[3] : 0;
+    const size_t at = t->last_offset;
+    if (loads) {
         slot = maker[2];
         fuse_remove(t);
-        TRY(emit_op(t, OP_BR_TABLE_LOAD));
-        keep_offset(t, at);
-        table = t->last;
-        emit(t, slot);
-        emit(t, offset);
     } else {
         TRY(use(t, &index, &slot));
-        TRY(emit_op(t, OP_BR_TABLE));
-        table = t->last;
-        emit(t, slot);
+    }
+    TRY(emit_op(t, loads ? OP_BR_TABLE_LOAD : OP_BR_TABLE));
+    uint32_t table = t->last;
+    emit(t, slot);
+    if (loads) {
+        keep_offset(t, at);
+        emit(t, offset);
     }
     emit32(t, count);
     TRY(emit_room(t, (count + 1) * 2));

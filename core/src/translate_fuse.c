@@ -17,6 +17,12 @@ uint16_t *fuse_maker(struct translator *t, const struct entry *entry)
     return &t->units.items[t->last];
 }
 
+const uint16_t *fuse_making(const struct translator *t, enum op op, uint16_t slot)
+{
+    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
+    return maker && maker[0] == op && maker[1] == slot && slot >= t->stack_base ? maker : NULL;
+}
+
 /* Takes the latest operation back. */
 void fuse_remove(struct translator *t)
 {
@@ -40,14 +46,6 @@ static const uint16_t *maker_of_either(struct translator *t, const struct entry 
 
 /* ---- Branches ---- */
 
-/* The latest operation, when it is `op` and makes what the branch looks at and nothing else reads: no local's. */
-static const uint16_t *branch_maker(const struct translator *t, const struct branch *branch, enum op op)
-{
-    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
-    return maker && maker[0] == op && maker[1] == branch->a && branch->a >= t->stack_base ? maker
-                                                                                          : NULL;
-}
-
 /*
  * A branch on whether a remainder by a constant k is zero needs no division: with c = ceil(2^64 / k),
  * a is a multiple of k just where a * c modulo 2^64 is less than c (Lemire, Kaser and Kurz, "Faster
@@ -55,7 +53,7 @@ static const uint16_t *branch_maker(const struct translator *t, const struct bra
  */
 static void branch_on_multiple(struct translator *t, struct branch *branch)
 {
-    const uint16_t *maker = branch_maker(t, branch, OP_I32_REM_U_K);
+    const uint16_t *maker = fuse_making(t, OP_I32_REM_U_K, branch->a);
     uint16_t c;
     if (!maker || maker[3] == 1 || !constant_slot(t, UINT64_MAX / maker[3] + 1, &c))
         return;
@@ -67,7 +65,7 @@ static void branch_on_multiple(struct translator *t, struct branch *branch)
 /* A branch on some bits of a value. */
 static void branch_on_bits(struct translator *t, struct branch *branch)
 {
-    const uint16_t *maker = branch_maker(t, branch, OP_I32_AND_K);
+    const uint16_t *maker = fuse_making(t, OP_I32_AND_K, branch->a);
     if (!maker)
         return;
     enum op op = branch->op == OP_BR_UNLESS ? OP_BR_TEST_NOT : OP_BR_TEST;
