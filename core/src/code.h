@@ -53,10 +53,10 @@ struct handler {
     uint8_t kind;
 };
 
+/* One block, its units last: a call finds them without one more load. */
 struct code {
-    uint16_t *units;
     uint64_t *image;       /* what the slots after the parameters start as: zeros and constants */
-    uint32_t image_cells;
+    uint32_t image_cells;  /* even: a frame has room for one more */
     uint32_t param_cells;
     uint32_t result_cells;
     uint32_t frame_cells;  /* all slots of a frame, and room for its results */
@@ -71,6 +71,7 @@ struct code {
     uint32_t ref_local_count;
     uint32_t handler_count;
     uint8_t too_large;     /* needs more slots than operands can name: calling it traps */
+    uint16_t units[];
 };
 
 /* Translates function `index` (not imported) into module->bodies[...].code; does nothing if that is

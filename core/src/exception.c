@@ -34,7 +34,7 @@ static void enter_handler(struct nidus_run *run, const struct handler *handler, 
                type->param_cells * sizeof *exception->cells);
     if (handler->caught != NO_SLOT)
         run->fp[handler->caught].u64 = ref;
-    run->pc = run->func->code->units + handler->unit;
+    run->pc = run_func(run)->code->units + handler->unit;
     run->exception = NIDUS_NULL;
 }
 
@@ -42,25 +42,25 @@ enum nidus_trap interp_throw(struct nidus_run *run, nidus_ref ref, int skip_inne
 {
     const struct heap_exception *exception = ref_address(ref);
     run->exception = ref;
-    if (!skip_innermost && run->func->code) {
-        uint32_t unit = (uint32_t)(run->pc - run->func->code->units);
-        const struct handler *handler = find_handler(run->func, unit, exception->of.tag);
+    const struct nidus_func *innermost = run_func(run);
+    if (!skip_innermost && innermost->code) {
+        uint32_t unit = (uint32_t)(run->pc - innermost->code->units);
+        const struct handler *handler = find_handler(innermost, unit, exception->of.tag);
         if (handler) {
             enter_handler(run, handler, ref);
             return NIDUS_TRAP_NONE;
         }
     }
-    for (uint32_t i = run_depth(run); i-- > 0;) {
-        const struct call_frame *frame = &run->frames[i];
-        if (!frame->func->code)
+    for (struct call_frame *frame = run->top; --frame > run->frames;) {
+        const struct nidus_func *caller = frame[-1].func;
+        if (!caller->code)
             continue; /* the host's */
-        uint32_t unit = (uint32_t)(frame->pc - frame->func->code->units) - 1;
-        const struct handler *handler = find_handler(frame->func, unit, exception->of.tag);
+        uint32_t unit = (uint32_t)(frame->pc - caller->code->units) - 1;
+        const struct handler *handler = find_handler(caller, unit, exception->of.tag);
         if (!handler)
             continue;
-        run->top = run->frames + i;
+        run->top = frame;
         run->fp = frame->fp;
-        run->func = frame->func;
         enter_handler(run, handler, ref);
         return NIDUS_TRAP_NONE;
     }
@@ -70,7 +70,7 @@ enum nidus_trap interp_throw(struct nidus_run *run, nidus_ref ref, int skip_inne
 enum nidus_trap interp_throw_tag(struct nidus_run *run)
 {
     const uint16_t *pc = run->pc;
-    struct nidus_tag *tag = run->func->instance->tags[unit32(pc + 1)];
+    struct nidus_tag *tag = run_func(run)->instance->tags[unit32(pc + 1)];
     const struct nidus_store *store = run->head.store;
     struct heap_exception *exception = heap_new_exception(run->head.store->heap, tag);
     if (!exception)

@@ -101,18 +101,18 @@ static void mark_frame(struct heap *heap, const struct code *code, uint32_t unit
 
 static void mark_frames(struct heap *heap, const struct nidus_run *run)
 {
-    const struct nidus_func *func = run->func;
+    const struct nidus_func *func = run_func(run);
     const union slot *end = run->in_host ? run->host_args : run->slots_end;
     if (func->code)
         mark_frame(heap, func->code, (uint32_t)(run->pc - func->code->units), run->fp, end);
     end = run->fp;
-    for (uint32_t i = run_depth(run); i-- > 0;) {
-        const struct call_frame *frame = &run->frames[i];
-        if (!frame->func->code)
+    for (const struct call_frame *frame = run->top; --frame > run->frames;) {
+        const struct code *code = frame[-1].func->code;
+        if (!code)
             continue; /* the host's */
         /* It goes on behind the call, whose map counts. */
-        uint32_t unit = (uint32_t)(frame->pc - frame->func->code->units) - 1;
-        mark_frame(heap, frame->func->code, unit, frame->fp, end);
+        uint32_t unit = (uint32_t)(frame->pc - code->units) - 1;
+        mark_frame(heap, code, unit, frame->fp, end);
         end = frame->fp;
     }
 }

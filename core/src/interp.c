@@ -28,7 +28,7 @@ NOINLINE enum nidus_trap interp_grow_slots(struct nidus_run *run, union slot **f
                                     sizeof *slots);
     if (!slots)
         return NIDUS_TRAP_NO_MEMORY;
-    for (struct call_frame *frame = run->frames; frame < run->top; frame++)
+    for (struct call_frame *frame = run->frames + 1; frame < run->top; frame++)
         frame->fp = slots + (frame->fp - run->slots);
     run->slots = slots;
     run->slots_end = slots + room;
@@ -40,9 +40,9 @@ NOINLINE enum nidus_trap interp_grow_slots(struct nidus_run *run, union slot **f
 NOINLINE enum nidus_trap interp_grow_frames(struct nidus_run *run)
 {
     const struct nidus_store *store = run->head.store;
-    /* One frame more than the limit: the host's. */
-    uint32_t limit = store->engine->config.limits.call_depth + 1;
-    const uint32_t depth = run_depth(run);
+    /* Two frames more than the limit: the stub's, and that of the function it calls. */
+    uint32_t limit = store->engine->config.limits.call_depth + 2;
+    const size_t depth = run->frames ? (size_t)(run->top - run->frames) : 0;
     const uint32_t old_room = (uint32_t)(run->frames_end - run->frames);
     if (old_room >= limit)
         return NIDUS_TRAP_EXHAUSTED;
@@ -227,6 +227,7 @@ NOINLINE enum nidus_trap interp_host_refs(struct nidus_run *run, const struct ni
 #undef COMBINED
 #undef LOAD_SHL
 #undef STORE_SHL
+#undef INTEGER_LOAD
 #undef FLOAT_LOAD
 #undef TRUNCATE
 #undef OF_F32

@@ -287,13 +287,13 @@
         memcpy(mem + ea, &R(3), size);                                                             \
         NEXT(6);                                                                                   \
     }
-#define ADD_LOAD(name, sum, offset, units)                                                         \
+#define INTEGER_LOAD(name, sum, offset, units, expression)                                         \
     CASE(name)                                                                                     \
     {                                                                                              \
         uint32_t value;                                                                            \
         ADDRESS_SUM(sum, offset, sizeof value);                                                    \
         memcpy(&value, mem + ea, sizeof value);                                                    \
-        R(1).u32 = R(2).u32 + value;                                                               \
+        R(1).u32 = (expression);                                                                   \
         NEXT(units);                                                                               \
     }
 #define FLOAT_LOAD(name, sum, offset, units, expression)                                           \
@@ -480,7 +480,7 @@ enum stop interp_run(struct nidus_run *run, int64_t *fuel_left)
 #endif
     const uint16_t *pc = run->pc;
     union slot *fp = run->fp;
-    run->instance = run->func->instance;
+    run->instance = run_func(run)->instance;
     uint8_t *mem;
     uint64_t mem_length;
     int64_t fuel = *fuel_left;
@@ -711,9 +711,10 @@ nan_f64:
     LOAD_SHL(LOAD64_SHL, u64)
     STORE_SHL(STORE32_SHL, 4)
     STORE_SHL(STORE64_SHL, 8)
-    ADD_LOAD(I32_ADD_LOAD, R(3).u32, pc[4], 5)
-    ADD_LOAD(I32_ADD_LOAD_X, R(3).u32 + R(4).u32, pc[5], 6)
-    ADD_LOAD(I32_ADD_LOAD_K, R(3).u32 + (uint32_t)K(4), pc[5], 6)
+    INTEGER_LOAD(I32_ADD_LOAD, R(3).u32, pc[4], 5, R(2).u32 + value)
+    INTEGER_LOAD(I32_ADD_LOAD_X, R(3).u32 + R(4).u32, pc[5], 6, R(2).u32 + value)
+    INTEGER_LOAD(I32_ADD_LOAD_K, R(3).u32 + (uint32_t)K(4), pc[5], 6, R(2).u32 + value)
+    INTEGER_LOAD(I32_MUL_LOAD, R(3).u32, pc[4], 5, R(2).u32 * value)
     FLOAT_LOAD(F64_ADD_LOAD, R(3).u32, pc[4], 5, R(2).f64 + value)
     FLOAT_LOAD(F64_MUL_LOAD, R(3).u32, pc[4], 5, R(2).f64 *value)
     FLOAT_LOAD(F64_SUB_LOAD, R(3).u32, pc[4], 5, R(2).f64 - value)
@@ -732,6 +733,16 @@ nan_f64:
         }
         memcpy(&R(1).u32, mem + ea, sizeof at);
         NEXT(5);
+    }
+    CASE(I32_ADD_K_LOAD32)
+    {
+        const uint32_t at = R(2).u32 + (uint32_t)K(3);
+        R(1).u32 = at;
+        uint32_t value;
+        ADDRESS_SUM(at, pc[5], sizeof value);
+        memcpy(&value, mem + ea, sizeof value);
+        R(4).u32 = value;
+        NEXT(6);
     }
     CASE(LOAD128)
     {
@@ -832,6 +843,13 @@ nan_f64:
 
     CASE(CALL)
     {
+        callee = &run->instance->own_funcs[unit32(pc + 1)];
+        args = &R(3);
+        call_units = 4;
+        goto call;
+    }
+    CASE(CALL_IMPORT)
+    {
         callee = run->instance->funcs[unit32(pc + 1)];
         args = &R(3);
         call_units = 4;
@@ -846,7 +864,7 @@ nan_f64:
     }
     CASE(COPY_CALL)
     {
-        callee = run->instance->funcs[unit32(pc + 1)];
+        callee = &run->instance->own_funcs[unit32(pc + 1)];
         args = &R(3);
         R(4).u64 = R(5).u64;
         call_units = 6;
@@ -854,7 +872,7 @@ nan_f64:
     }
     CASE(COPY2_CALL)
     {
-        callee = run->instance->funcs[unit32(pc + 1)];
+        callee = &run->instance->own_funcs[unit32(pc + 1)];
         args = &R(3);
         R(4).u64 = R(5).u64;
         R(6).u64 = R(7).u64;
@@ -910,14 +928,15 @@ call: {
     struct call_frame *frame = run->top++;
     frame->pc = pc + call_units;
     frame->fp = fp;
-    frame->func = run->func;
+    frame->func = callee;
     frame->instance = run->instance;
-    run->func = callee;
     fp = args;
     union slot *fill = fp + code->param_cells;
     const uint64_t *image = code->image;
-    for (uint32_t i = 0, n = code->image_cells; i < n; i++)
+    for (uint32_t i = 0, n = code->image_cells; i < n; i += 2) {
         fill[i].u64 = image[i];
+        fill[i + 1].u64 = image[i + 1];
+    }
     pc = code->units;
     if (callee->instance != run->instance) {
         run->instance = callee->instance;
@@ -1018,7 +1037,6 @@ tail_call: {
         const struct call_frame *frame = --run->top;
         pc = frame->pc;
         fp = frame->fp;
-        run->func = frame->func;
         run->instance = frame->instance;
         RELOAD_MEMORY();
         fuel -= 1;
@@ -1034,7 +1052,7 @@ tail_call: {
     memmove(fp, args, code->param_cells * sizeof *fp);
     for (uint32_t i = 0; i < code->image_cells; i++)
         fp[code->param_cells + i].u64 = code->image[i];
-    run->func = callee;
+    run->top[-1].func = callee;
     pc = code->units;
     run->instance = callee->instance;
     RELOAD_MEMORY();
@@ -1064,7 +1082,6 @@ do_return: {
     const struct call_frame *frame = --run->top;
     pc = frame->pc;
     fp = frame->fp;
-    run->func = frame->func;
     if (UNLIKELY(frame->instance != run->instance)) {
         run->instance = frame->instance;
         RELOAD_MEMORY();
@@ -1094,7 +1111,7 @@ thrown: {
         goto trapped;
     pc = run->pc;
     fp = run->fp;
-    run->instance = run->func->instance;
+    run->instance = run_func(run)->instance;
     RELOAD_MEMORY();
     NEXT(0);
 }

@@ -95,7 +95,7 @@ NOINLINE enum nidus_trap interp_new_fixed(struct nidus_run *run)
     const uint16_t *pc = run->pc;
     union slot *fp = run->fp;
     struct nidus_store *store = run->head.store;
-    uint32_t index = run->func->instance->types[unit32(pc + 2)];
+    uint32_t index = run_func(run)->instance->types[unit32(pc + 2)];
     const struct deftype *type = &store->types.items[index];
     uint32_t count = pc[4];
     if (type->kind == KIND_STRUCT) {
@@ -182,7 +182,7 @@ static enum nidus_trap array_from_segment(struct nidus_run *run, const struct de
                                           uint32_t index, const uint16_t *pc)
 {
     union slot *fp = run->fp;
-    struct nidus_instance *instance = run->func->instance;
+    struct nidus_instance *instance = run_func(run)->instance;
     uint64_t from = fp[pc[3]].u32;
     uint64_t length = fp[pc[4]].u32;
     uint32_t y = unit32(pc + 10);
@@ -311,7 +311,7 @@ NOINLINE enum nidus_trap interp_object(struct nidus_run *run)
 {
     const uint16_t *pc = run->pc;
     union slot *fp = run->fp;
-    struct nidus_instance *instance = run->func->instance;
+    struct nidus_instance *instance = run_func(run)->instance;
     struct nidus_store *store = run->head.store;
     switch (pc[1]) {
     case WASM_REF_TEST:

@@ -55,6 +55,8 @@ enum nidus_code nidus_run_start(struct nidus_run *run, struct nidus_func *func,
     union slot *base = run->slots;
     run->fp = run->slots;
     run->top = run->frames;
+    if (!run->frames && interp_grow_frames(run) != NIDUS_TRAP_NONE)
+        return NIDUS_ERROR_NO_MEMORY;
     if (cells + 1 > (size_t)(run->slots_end - run->slots) &&
         interp_grow_slots(run, &run->fp, &base, base, cells + 1) != NIDUS_TRAP_NONE)
         return NIDUS_ERROR_NO_MEMORY;
@@ -63,7 +65,7 @@ enum nidus_code nidus_run_start(struct nidus_run *run, struct nidus_func *func,
         slot += value_put(slot, &args[i]);
     run->stub.head.store = run->head.store;
     run->pc = interp_stub;
-    run->func = &run->stub;
+    *run->top++ = (struct call_frame){.func = &run->stub};
     run->entry = func;
     run->trap = NIDUS_TRAP_NONE;
     run->trap_text[0] = 0;
@@ -265,7 +267,6 @@ int64_t nidus_run_trap_value(const struct nidus_run *run)
     return run->trap_value;
 }
 
-/* The current function and those of all frames but the host's. */
 uint32_t nidus_run_frame_count(const struct nidus_run *run)
 {
     if (run->status == NIDUS_RUN_IDLE || run->status == NIDUS_RUN_DONE)
@@ -278,13 +279,10 @@ enum nidus_code nidus_run_frame(const struct nidus_run *run, uint32_t index,
 {
     if (index >= nidus_run_frame_count(run))
         return NIDUS_ERROR_USAGE;
-    /* The topmost frame says where the caller of the innermost function goes on. */
-    const struct nidus_func *func = run->func;
-    const uint16_t *pc = run->pc;
-    if (index > 0) {
-        func = run->top[-(ptrdiff_t)index].func;
-        pc = run->top[-(ptrdiff_t)index].pc - 1; /* within the call */
-    }
+    const struct call_frame *of = run->top - 1 - index;
+    const struct nidus_func *func = of->func;
+    /* The frame above says where it goes on; before that it is within the call. */
+    const uint16_t *pc = index > 0 ? of[1].pc - 1 : run->pc;
     uint32_t unit = (uint32_t)(pc - func->code->units);
     frame->instance = func->instance;
     frame->function = func->index;

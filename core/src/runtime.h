@@ -112,11 +112,12 @@ struct nidus_instance {
     uint8_t *dropped_datas;
 };
 
+/* A call under way. The one at the bottom is of the run's stub, which nobody called. */
 struct call_frame {
-    const uint16_t *pc; /* where to go on in the caller */
-    union slot *fp;
-    struct nidus_func *func; /* the caller */
-    struct nidus_instance *instance;
+    const uint16_t *pc; /* where to go on in the caller, which is the frame before */
+    union slot *fp;     /* the caller's */
+    struct nidus_func *func;
+    struct nidus_instance *instance; /* the caller's */
 };
 
 struct nidus_call {
@@ -136,10 +137,9 @@ struct nidus_run {
     /* Where it goes on. */
     const uint16_t *pc;
     union slot *fp;
-    struct nidus_func *func; /* the one executing; &stub at the very bottom */
     struct nidus_instance *instance; /* its instance, while the loop executes */
     struct call_frame *frames;
-    struct call_frame *top;  /* behind the innermost; before: who called whom */
+    struct call_frame *top;  /* behind the innermost */
     struct call_frame *frames_end;
     union slot *slots;
     union slot *slots_end;
@@ -157,9 +157,16 @@ struct nidus_run {
     uint8_t executing;
 };
 
+/* Calls under way, the stub's not counted. */
 static inline uint32_t run_depth(const struct nidus_run *run)
 {
-    return (uint32_t)(run->top - run->frames);
+    return run->frames ? (uint32_t)(run->top - run->frames) - 1 : 0;
+}
+
+/* The function that is executing, of a run that was started. */
+static inline struct nidus_func *run_func(const struct nidus_run *run)
+{
+    return run->top[-1].func;
 }
 
 /* ---- store.c ---- */

@@ -192,38 +192,53 @@ static enum nidus_code pass(struct translator *t, const struct body *body)
 
 /* ---- The result ---- */
 
+static size_t code_size(uint32_t units)
+{
+    return sizeof(struct code) + units * sizeof(uint16_t);
+}
+
 void code_free(const struct nidus_allocator *allocator, struct code *code)
 {
     if (!code)
         return;
-    pool_free(allocator, code->units, code->unit_count, sizeof *code->units);
     pool_free(allocator, code->image, code->image_cells, sizeof *code->image);
     pool_free(allocator, code->root_nodes, code->root_node_count, sizeof *code->root_nodes);
     pool_free(allocator, code->root_points, code->root_point_count, sizeof *code->root_points);
     pool_free(allocator, code->ref_locals, code->ref_local_count, sizeof *code->ref_locals);
     pool_free(allocator, code->handlers, code->handler_count, sizeof *code->handlers);
-    pool_free(allocator, code, 1, sizeof *code);
+    pool_free(allocator, code, code_size(code->unit_count), 1);
 }
 
-static enum nidus_code finish(struct translator *t, struct code *code)
+static struct code *code_new(const struct translator *t, uint32_t units)
 {
+    struct code *code = pool_new(t->allocator, code_size(units), 1);
+    if (!code)
+        return NULL;
+    code->unit_count = units;
     code->param_cells = t->type->param_cells;
     code->result_cells = t->type->result_cells;
-    code->image_cells = t->local_cells + t->constants.count - code->param_cells;
+    return code;
+}
+
+/* Whatever it answers, `*made` is NULL or the caller's. */
+static enum nidus_code finish(struct translator *t, struct code **made)
+{
+    struct code *code = *made = code_new(t, t->units.count);
+    if (!code)
+        return error_no_memory(&t->error);
+    const uint32_t zeros = t->local_cells - code->param_cells;
+    code->image_cells = (zeros + t->constants.count + 1) & ~1u;
     code->frame_cells = t->max_cells;
     if (code->frame_cells < code->result_cells)
         code->frame_cells = code->result_cells;
+    if (code->frame_cells < code->param_cells + code->image_cells)
+        code->frame_cells = code->param_cells + code->image_cells;
     code->entry_cost = t->entry_cost;
     code->image = pool_new(t->allocator, code->image_cells, sizeof *code->image);
     if (!code->image)
         return error_no_memory(&t->error);
     if (t->constants.count)
-        memcpy(code->image + (code->image_cells - t->constants.count), t->constants.items,
-               t->constants.count * sizeof *code->image);
-    code->units = pool_new(t->allocator, t->units.count, sizeof *code->units);
-    if (!code->units)
-        return error_no_memory(&t->error);
-    code->unit_count = t->units.count;
+        memcpy(code->image + zeros, t->constants.items, t->constants.count * sizeof *code->image);
     memcpy(code->units, t->units.items, t->units.count * sizeof *code->units);
     return roots_finish(t, code);
 }
@@ -243,8 +258,11 @@ static void release(struct translator *t, uint32_t local_room)
     VEC_FREE(t->allocator, &t->handlers);
 }
 
-/* Translates; `code` may be NULL when only `offset` of unit `watch` is wanted. */
-static enum nidus_code translate(struct nidus_module *module, uint32_t index, struct code *code,
+/*
+ * Translates; `code` is NULL when only `offset` of unit `watch` is wanted, and gets what was made of it otherwise, or
+ * of a failure what is left to be freed.
+ */
+static enum nidus_code translate(struct nidus_module *module, uint32_t index, struct code **code,
                                  uint32_t watch, size_t *offset)
 {
     const struct body *body = &module->bodies.items[index - module->imported_funcs];
@@ -268,10 +286,10 @@ static enum nidus_code translate(struct nidus_module *module, uint32_t index, st
     if (result == NIDUS_OK && code)
         result = finish(&t, code);
     if (result == NIDUS_ERROR_LIMIT && code) {
-        code->too_large = 1;
-        code->param_cells = t.type->param_cells;
-        code->result_cells = t.type->result_cells;
-        result = NIDUS_OK;
+        *code = code_new(&t, 0);
+        result = *code ? NIDUS_OK : NIDUS_ERROR_NO_MEMORY;
+        if (*code)
+            (*code)->too_large = 1;
     }
     if (offset)
         *offset = t.watch_offset;
@@ -285,10 +303,8 @@ enum nidus_code translate_function(struct nidus_module *module, uint32_t index)
     if (body->code)
         return NIDUS_OK;
     const struct nidus_allocator *allocator = &module->engine->config.allocator;
-    struct code *code = pool_new(allocator, 1, sizeof *code);
-    if (!code)
-        return NIDUS_ERROR_NO_MEMORY;
-    enum nidus_code result = translate(module, index, code, NO_INDEX, NULL);
+    struct code *code = NULL;
+    enum nidus_code result = translate(module, index, &code, NO_INDEX, NULL);
     if (result != NIDUS_OK) {
         code_free(allocator, code);
         return result;

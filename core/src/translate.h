@@ -257,6 +257,9 @@ struct access {
 /* With the operation that made the address. */
 NIDUS_CHECK enum nidus_code fuse_address(struct translator *t, const struct access *access,
                                          const struct entry *address, uint16_t value, int *fused);
+/* A load of 32 bits with the sum before it, whose local is its address. */
+NIDUS_CHECK enum nidus_code fuse_advance(struct translator *t, const struct access *access,
+                                         uint16_t address, int *fused);
 
 /* ---- exceptions (translate_exceptions.c) ---- */
 

@@ -465,7 +465,7 @@ static uint32_t take_copies(struct translator *t, uint16_t callee, uint16_t fiel
 
 static enum nidus_code call(struct translator *t)
 {
-    static const enum op direct_calls[] = {OP_CALL, OP_COPY_CALL, OP_COPY2_CALL};
+    static const enum op own_calls[] = {OP_CALL, OP_COPY_CALL, OP_COPY2_CALL};
     static const enum op indirect_calls[] = {OP_CALL_INDIRECT, OP_COPY_CALL_INDIRECT,
                                              OP_COPY2_CALL_INDIRECT};
     const struct deftype *type;
@@ -493,13 +493,15 @@ static enum nidus_code call(struct translator *t)
     uint32_t args = type->shape.param_count ? t->stack.items[height].home : t->cells;
     uint16_t copies[4];
     uint32_t copied = 0;
-    if (!tail && !by_ref)
+    const int own = direct && !tail && what >= t->module->imported_funcs;
+    if (!tail && !by_ref && (own || !direct))
         copied = take_copies(t, callee, copies);
-    TRY(emit_op(t, direct   ? (tail ? OP_RETURN_CALL : direct_calls[copied])
+    TRY(emit_op(t, own      ? own_calls[copied]
+                   : direct ? (tail ? OP_RETURN_CALL : OP_CALL_IMPORT)
                    : by_ref ? (tail ? OP_RETURN_CALL_REF : OP_CALL_REF)
                             : (tail ? OP_RETURN_CALL_INDIRECT : indirect_calls[copied])));
     if (direct) {
-        emit32(t, what);
+        emit32(t, own ? what - t->module->imported_funcs : what);
     } else {
         emit(t, callee);
         if (!by_ref) {

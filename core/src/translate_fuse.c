@@ -97,6 +97,8 @@ static enum op combination(uint32_t maker, uint32_t wasm)
                : maker == OP_LOAD32_K      ? OP_I32_ADD_LOAD_K
                : maker == OP_STRUCT_GET32 ? OP_I32_ADD_FIELD
                                            : OP_COUNT;
+    case WASM_I32_MUL:
+        return maker == OP_LOAD32 ? OP_I32_MUL_LOAD : OP_COUNT;
     case WASM_I64_ADD:
         return maker == OP_STRUCT_GET64 ? OP_I64_ADD_FIELD
                : maker == OP_I64_MUL_K  ? OP_I64_ADD_MUL_K
@@ -360,7 +362,8 @@ static void store_sum(struct translator *t, const struct access *access, const s
     maker = &t->units.items[t->previous];
     uint32_t size = t->last - t->previous;
     if ((maker[0] != OP_I32_ADD && maker[0] != OP_I32_ADD_K && maker[0] != OP_I32_SHL_K) ||
-        t->units.items[t->last] == OP_LOAD32_LOAD32 || maker[1] != address->home || maker[2] == value ||
+        t->units.items[t->last] == OP_LOAD32_LOAD32 ||
+        t->units.items[t->last] == OP_I32_ADD_K_LOAD32 || maker[1] != address->home || maker[2] == value ||
         (maker[0] == OP_I32_ADD && maker[3] == value))
         return;
     read_sum(maker, access, sum);
@@ -405,5 +408,26 @@ enum nidus_code fuse_address(struct translator *t, const struct access *access,
     /* The first load traps at the operation, the second a unit further. */
     if (sum.op == OP_LOAD32_LOAD32 && t->last == t->watch)
         t->watch_offset = first_load;
+    return NIDUS_OK;
+}
+
+enum nidus_code fuse_advance(struct translator *t, const struct access *access, uint16_t address, int *fused)
+{
+    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
+    uint16_t d;
+    *fused = maker && maker[0] == OP_I32_ADD_K && maker[1] == address && access->op == OP_LOAD32 &&
+             access->offset <= UINT16_MAX;
+    if (!*fused)
+        return NIDUS_OK;
+    const uint16_t a = maker[2];
+    const uint16_t k = maker[3];
+    fuse_remove(t);
+    TRY(push_temp(t, WIDTH32, &d));
+    TRY(emit_op(t, OP_I32_ADD_K_LOAD32));
+    emit(t, address);
+    emit(t, a);
+    emit(t, k);
+    emit_dest(t, d);
+    emit(t, (uint16_t)access->offset);
     return NIDUS_OK;
 }

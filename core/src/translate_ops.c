@@ -347,6 +347,9 @@ static enum nidus_code memory_access(struct translator *t, const struct plan *pl
     if (fused)
         return NIDUS_OK;
     TRY(use(t, &entry, &address));
+    TRY(fuse_advance(t, &access, address, &fused));
+    if (fused)
+        return NIDUS_OK;
     if (plan->kind == PLAN_LOAD)
         TRY(push_temp(t, plan->width, &d));
     TRY(emit_op(t, (enum op)(far ? plan->immediate : plan->op)));

@@ -73,10 +73,8 @@ EXPORT(engine_call_catchable) uint32_t engine_call_catchable(const struct nidus_
 {
     const struct nidus_run *run = nidus_call_run(call);
 
-    if (run->func->code && run->func->code->handler_count)
-        return 1;
-    for (uint32_t i = 0; i < run_depth(run); i++)
-        if (run->frames[i].func->code && run->frames[i].func->code->handler_count)
+    for (const struct call_frame *frame = run->frames; frame < run->top; frame++)
+        if (frame->func->code && frame->func->code->handler_count)
             return 1;
     return 0;
 }

@@ -187,6 +187,27 @@ test("what lies where memory says is read, and each of two loads traps as itself
     `(i32.add ${b} ${load(`(i32.add ${a} (i32.const 4))`, 4)})`,
     // It is set aside while its local is set, and moves below what a store's address is made of.
     `local.get $a (local.set $a ${load(load(a))}) local.get $a i32.add`,
+    `(i32.mul ${load(a)} ${b})`,
+    `(i32.mul ${b} ${load(a, 4)})`,
+    `(i32.mul ${load(a)} ${load(b)})`,
+    // A pointer moves and is read, and both are used, or one is overwritten.
+    ...["(i32.const 4)", "(i32.const -4)"].flatMap((k) => {
+      const moved = `(local.tee $a (i32.add ${a} ${k}))`;
+      const other = `(local.tee $b (i32.add ${a} ${k}))`;
+      return [
+        `${load(moved)} ${a} i32.add`,
+        `${load(moved, 8)} ${a} i32.mul`,
+        `(local.set $a ${load(moved)}) ${a}`,
+        `(local.set $b ${load(moved)}) (i32.sub ${a} ${b})`,
+        `(local.set $a ${load(other)}) (i32.sub ${a} ${b})`,
+        `local.get $a local.get $b (local.set $b ${load(moved)}) i32.add ${b} i32.sub ${a} i32.sub`,
+        `(i32.store offset=16 ${load(other)} ${a}) (i32.add ${load("(i32.const 16)")} ${b})`,
+        `(i32.store (i32.add ${b} (i32.const 16)) ${load(other)}) (i32.add ${load("(i32.const 16)")} ${b})`,
+        `(i32.store (i32.add ${b} (i32.const 16)) ${load(load(moved))}) ${a}`,
+        `(br_if 0 ${load(moved)} ${b}) drop ${a}`,
+        load(load(moved)),
+      ];
+    }),
     `(i32.store (i32.add ${b} (i32.const 16)) ${load(load(a))}) ${load(`(i32.const 16)`)}`,
     // A table that is chosen from by what is loaded.
     `(block $x (block $y (block $z (br_table $x $y $z ${load(a)})) (return (i32.const 1))) (return (i32.const 2))) (i32.const 3)`,
