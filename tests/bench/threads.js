@@ -1,4 +1,5 @@
 // Threads: an embarrassingly parallel program on one and on two, and what starting and joining one costs.
+import { Worker } from "node:worker_threads";
 import { Nidus } from "../../node/index.js";
 import { digits, duration, median } from "./report.js";
 
@@ -7,6 +8,48 @@ export const name = "threads";
 const ROUNDS = 7;
 /** Of two threads on two processors. */
 const SPEED_UP = 1.8;
+
+/**
+ * The same work in JavaScript, shared by threads of the host: what this machine gives at most.
+ * @param {Int32Array} shared the next row, and how many are through
+ */
+function hostWork(shared) {
+  const ROWS = 240;
+  for (let row; (row = Atomics.add(shared, 0, 1)) < ROWS;)
+    for (let column = 0; column < 2 * ROWS; column++) {
+      const a = column / ROWS - 1.5;
+      const b = row / (ROWS / 2) - 1;
+      let [x, y] = [0, 0];
+      for (let i = 0; i < 1000 && x * x + y * y < 4; i++) {
+        const t = x * x - y * y + a;
+        y = 2 * x * y + b;
+        x = t;
+      }
+    }
+  Atomics.add(shared, 1, 1);
+  Atomics.notify(shared, 1);
+}
+
+const HOST_WORKER = `const { parentPort } = require("node:worker_threads");
+parentPort.on("message", (${hostWork}));
+parentPort.postMessage(0);`;
+
+/** How many times as fast two threads of the host do it as one: times of one by those of two, per round. */
+async function hostSpeedUps() {
+  const workers = [0, 1].map(() => new Worker(HOST_WORKER, { eval: true }));
+  await Promise.all(workers.map((each) => new Promise((resolve) => each.once("message", resolve))));
+  const time = (/** @type {number} */ count) => {
+    const shared = new Int32Array(new SharedArrayBuffer(8));
+    const start = performance.now();
+    for (const each of workers.slice(0, count)) each.postMessage(shared);
+    for (let done; (done = Atomics.load(shared, 1)) < count;) Atomics.wait(shared, 1, done);
+    return performance.now() - start;
+  };
+  const ratios = [];
+  for (let round = 0; round <= ROUNDS; round++) ratios.push(time(1) / time(2));
+  await Promise.all(workers.map((each) => each.terminate()));
+  return ratios.slice(1); // the first compiles
+}
 
 const SOURCE = `#include <pthread.h>
 #include <stdio.h>
@@ -78,8 +121,10 @@ export async function run(report) {
     of.work.push(Number(work));
     of.start.push(Number(start));
   };
+  const before = await hostSpeedUps();
   for (let round = 0; round < ROUNDS; round++)
     for (const threads of [1, 2]) await measure(threads, "direct");
+  const most = median([...before, ...(await hostSpeedUps())]);
   for (const threads of [1, 2]) await measure(threads, "interp");
   await system.close();
   report.table(
@@ -94,6 +139,7 @@ export async function run(report) {
   const two = samples.get("direct 2")?.work ?? [];
   // Of neighbours, for the machine does not stay as fast as it is.
   const factor = median(one.map((each, i) => each / /** @type {number} */ (two[i])));
+  report.note(`two threads of the host itself: ${digits(most)} times as fast as one`);
   report.ratio(
     `two threads on the direct tier are ${digits(factor)} times as fast as one (at least ${SPEED_UP})`,
     factor >= SPEED_UP,
