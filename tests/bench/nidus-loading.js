@@ -29,9 +29,10 @@ export const nativeProgram = () => built(NATIVE);
 
 /**
  * How long a module takes to be decoded and validated, and with that to be translated, in nanoseconds,
- * and the bytes of its function bodies and of the internal code made of them.
+ * and the bytes of its function bodies and of the internal code made of them. `host`: how long the host's own
+ * engine takes to validate it, native code though it is.
  *
- * @typedef {{ validate: number, translate: number, code: number, internal: number }} Loading
+ * @typedef {{ validate: number, translate: number, code: number, internal: number, host?: number }} Loading
  */
 
 /**
@@ -66,7 +67,13 @@ export async function loadInWasm(path, rounds) {
       throw new Error(`the engine refuses ${path}`);
     return (performance.now() - start) * 1e6;
   };
+  const hostTime = () => {
+    const start = performance.now();
+    if (!WebAssembly.validate(bytes)) throw new Error(`the host refuses ${path}`);
+    return (performance.now() - start) * 1e6;
+  };
   return Array.from({ length: rounds }, () => ({
+    host: hostTime(),
     validate: time(0),
     translate: time(1),
     code: bench.bench_code_bytes(),
