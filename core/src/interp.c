@@ -207,6 +207,8 @@ NOINLINE enum nidus_trap interp_host_refs(struct nidus_run *run, const struct ni
     return NIDUS_TRAP_NONE;
 }
 
+#include "interp_macros.h"
+
 #define INTERP_STEP 0
 #include "interp_loop.h"
 #undef INTERP_STEP
@@ -214,52 +216,6 @@ NOINLINE enum nidus_trap interp_host_refs(struct nidus_run *run, const struct ni
 #undef DISPATCH
 #undef NEXT
 #undef APART
-#undef R
-#undef K
-#undef TRAP
-#undef TRY_TRAP
-#undef UNARY
-#undef BINARY
-#undef IMMEDIATE
-#undef BOTH
-#undef ARITHMETIC
-#undef PARTIAL
-#undef COMBINED
-#undef LOAD_SHL
-#undef STORE_SHL
-#undef INTEGER_LOAD
-#undef FLOAT_LOAD
-#undef TRUNCATE
-#undef OF_F32
-#undef OF_F64
-#undef MINIMUM_F32
-#undef MAXIMUM_F32
-#undef MINIMUM_F64
-#undef MAXIMUM_F64
-#undef TO_I32
-#undef JUMP
-#undef BRANCH
-#undef COUNT
-#undef ADDRESS_SUM
-#undef LOAD_SUM
-#undef STORE_SUM
-#undef COMPARE_FLOAT
-#undef COMPARE
-#undef ADDRESS
-#undef LOAD_AS
-#undef LOAD
-#undef STORE_AS
-#undef STORE
-#undef GROW_SLOTS
-#undef FIND_CALLEE
-#undef RELOAD_MEMORY
-#undef INTEGER
-#undef FLOAT
 #undef MOVED
-#undef SAVE
-#undef OBJECT
-#undef ELEMENT
-#undef STRUCT_NEW
-#undef HEAP
 #define INTERP_STEP 1
 #include "interp_loop.h"
