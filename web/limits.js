@@ -6,6 +6,9 @@
 export const OUTPUT_WINDOW = 0x4_0000;
 /** What a message costs at least, of that window: many tiny ones are slow, too. */
 export const MESSAGE_COST = 512;
+/** So many messages of a process may be under way before what it writes within a frame (milliseconds) goes as one. */
+export const MESSAGES_BEHIND = 8;
+export const FRAME = 16;
 /** The same window where a process cannot wait: beyond it, 16 MiB, writing fails. */
 export const OUTPUT_LIMIT = 0x100_0000;
 /** What is sent at a time at most, and by a program that cannot wait once the page is behind: 64 KiB. */

@@ -2,14 +2,24 @@
  * The worker's ends of a page's process: its standard streams, as the kernel calls them.
  *
  * Invariants: what a program writes leaves for the page in the same call, so it is seen at once even
- * if the program then computes for a minute; a program has at most `OUTPUT_WINDOW` under way and waits
- * for the page beyond that; one that keeps writing lets the worker look at its messages now and then.
+ * if the program then computes for a minute, but for what follows within `FRAME` when the page has not taken what came
+ * before: that may wait for the thread's next turn, as a larger piece; a program has at most `OUTPUT_WINDOW` under way and
+ * waits for the page beyond that; one that keeps writing lets the worker look at its messages now and then.
  * Where programs cannot wait, what exceeds the window is sent in large pieces, up to `OUTPUT_LIMIT`.
  * Input, and what the page's reader took, come through the ring, whoever writes it.
  */
 
+import { turn } from "./engine-wasm.js";
 import { signalName } from "./errors.js";
-import { MESSAGE_COST, OUTPUT_LIMIT, OUTPUT_PIECE, OUTPUT_WINDOW, YIELD_AFTER } from "./limits.js";
+import {
+  FRAME,
+  MESSAGES_BEHIND,
+  MESSAGE_COST,
+  OUTPUT_LIMIT,
+  OUTPUT_PIECE,
+  OUTPUT_WINDOW,
+  YIELD_AFTER,
+} from "./limits.js";
 import { ACKED, ENDED, HEAD, KILLED, SIZE, TAIL, openRing } from "./ring.js";
 import { BLOCK } from "./streams.js";
 
@@ -40,6 +50,9 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
   const piece = new Uint8Array(OUTPUT_PIECE);
   let size = 0;
   let from = 1;
+  let sentAt = 0;
+  /** It will be sent at the thread's next turn. */
+  let due = false;
 
   const under = () => (sent - load(ACKED)) | 0;
   const limit = waiting === "interp" ? OUTPUT_LIMIT : OUTPUT_WINDOW;
@@ -51,13 +64,23 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
     sent += Math.max(size, MESSAGE_COST);
     post("output", from, piece.slice(0, size));
     size = 0;
+    sentAt = performance.now();
+  };
+  const flushLater = () => {
+    if (due) return;
+    due = true;
+    turn().then(() => {
+      due = false;
+      flush();
+    });
   };
 
   /** @type {(fd: 1 | 2) => HostStream} */
   const output = (fd) => ({
     write(bytes) {
       if (!canWrite()) return BLOCK;
-      if (waiting === "jspi" && performance.now() - lastTurn > YIELD_AFTER) {
+      const now = performance.now();
+      if (waiting === "jspi" && now - lastTurn > YIELD_AFTER) {
         // The process waits until the messages that have come by now are taken.
         setTimeout(() => {
           tookTurn();
@@ -70,7 +93,10 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
       const part = bytes.subarray(0, OUTPUT_PIECE - size);
       piece.set(part, size);
       size += part.length;
-      if (size >= OUTPUT_PIECE || under() < OUTPUT_WINDOW) flush();
+      const behind = under();
+      if (size >= OUTPUT_PIECE || behind < MESSAGES_BEHIND * MESSAGE_COST) flush();
+      else if (behind < OUTPUT_WINDOW && now - sentAt > FRAME) flush();
+      else flushLater();
       return part.length;
     },
     ready: () => (canWrite() ? 2 : 0),
@@ -79,6 +105,7 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
   /** @type {HostStream} */
   const stdin = {
     read(into) {
+      flush();
       // Looked at first: what the page wrote before it is then there.
       const ended = load(ENDED);
       const taken = take(into);

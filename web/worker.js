@@ -125,7 +125,10 @@ const verbs = {
       const { streams } = job;
       if (settings.terminal) {
         const { joinTerminal } = await import("./terminal.js");
-        const state = (/** @type {number} */ now) => post(id, "terminal", now);
+        const state = (/** @type {number} */ now) => {
+          job.flush();
+          post(id, "terminal", now);
+        };
         streams.fill(joinTerminal(streams[0], streams[1], settings.terminal, state));
       }
       // Bytes, so that it is known that the program need not wait for more.
