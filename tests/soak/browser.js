@@ -32,6 +32,7 @@ const PATIENCE = 120_000;
 /**
  * @typedef {object} Running
  * @property {BrowserContext} context of the profile
+ * @property {number} group of its processes
  * @property {() => Promise<void>} kill all its processes, by SIGKILL; resolves when they are gone
  */
 
@@ -94,7 +95,7 @@ async function start(profile, more = []) {
     const context = browser.contexts()[0];
     // A busy machine takes longer than Playwright's own half minute.
     context.setDefaultTimeout(PATIENCE);
-    return { context, kill };
+    return { context, group: -group, kill };
   } catch (error) {
     await kill();
     throw error;
@@ -154,19 +155,4 @@ export async function blankPage(context, url, page) {
   await blank.goto(`${url}tests/browser/pages/blank.html`);
   await blank.waitForFunction(() => document.title === "loaded");
   return blank;
-}
-
-/**
- * Numbers that are random and can be had again: `next(n)` is below n.
- * @param {number} seed
- */
-export function createRandom(seed) {
-  let state = seed >>> 0;
-  return (/** @type {number} */ below) => {
-    // Mulberry32.
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
 }

@@ -11,7 +11,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { blankPage, createRandom, launch, ownFolder, serveRepository } from "./browser.js";
+import { blankPage, launch, ownFolder, serveRepository } from "./browser.js";
+import { createRandom } from "./random.js";
 import { compileGuest, compileNative } from "./guests.js";
 
 /** The longest that a guest runs before the browser is killed, in milliseconds. */

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { killAtRandom } from "../unit/host/kill-threads.js";
-import { createRandom } from "./browser.js";
+import { createRandom } from "./random.js";
 
 const [times = "1000", seed = String(Date.now() % 1e6)] = process.argv.slice(2);
 const folder = await mkdtemp(join(tmpdir(), "nidus-soak-"));

@@ -9,7 +9,8 @@
  */
 
 import assert from "node:assert/strict";
-import { blankPage, createRandom, launch, ownFolder, serveRepository } from "./browser.js";
+import { blankPage, launch, ownFolder, serveRepository } from "./browser.js";
+import { createRandom } from "./random.js";
 
 const FILES = 20;
 /** The longest that one step of a tab may take, in milliseconds. */

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Nidus } from "../../../node/index.js";
-import { createRandom } from "../../soak/browser.js";
+import { createRandom } from "../../soak/random.js";
 import { killAtRandom } from "./kill-threads.js";
 import { cat, guest, loops, preopens, says, sleeps, syncsFile, writesFile } from "./support.js";
 
