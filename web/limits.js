@@ -26,6 +26,16 @@ export const STACK_REST = 10_000;
 export const KILL_GRACE = 200;
 /** A process that keeps printing lets the worker take messages after this time. */
 export const YIELD_AFTER = 50;
+/** After so long a program that shares its thread lets others have a turn (turns.js); with n that wait for one, after an nth. */
+export const TURN_AFTER = 8;
+/**
+ * How many instructions it counts until it looks at the clock, at most and at least: fewer if a look came LOOK_LATE or more
+ * after the one before, because some of them take long (copies of memory, system calls), more if it came within LOOK_EARLY.
+ */
+export const LOOK_MOST = 50_000;
+export const LOOK_LEAST = 500;
+export const LOOK_LATE = 4;
+export const LOOK_EARLY = 1;
 /** How much of a volume's contents may lie in memory where nothing is said: 128 MiB. */
 export const MEMORY = 0x800_0000;
 /** Changes of a volume are looked for this often, so that they are stored within a second. */

@@ -47,7 +47,7 @@ export { NidusError };
  * @property {Record<string, string>} [env] of every process, instead of `HOME`, `PATH`, `TERM` and `LANG`
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
- * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, sharedKernel?: URL | string | WebAssembly.Module, processWorker?: URL | string, pthread?: URL | string, archive?: URL | string | WebAssembly.Module, image?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
+ * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, sharedKernel?: URL | string | WebAssembly.Module, processWorker?: URL | string, pthread?: URL | string, archive?: URL | string | WebAssembly.Module, image?: URL | string | WebAssembly.Module, rewrite?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
  *   addresses of the package's own files, where a bundler or server moved them
  * @property {string | URL | {compiler: URL | string | WebAssembly.Module, resources: URL | string | Blob}} [toolchain]
  *   where `llvm.core.wasm` and `llvm-resources.tar` of `@yowasp/clang` are served (the folder they lie
@@ -186,6 +186,7 @@ export class Nidus {
             kernel: sent(assets?.sharedKernel),
             worker: sent(assets?.processWorker),
             library: sent(assets?.pthread),
+            rewriter: sent(assets?.rewrite),
           },
         ];
         its.postMessage([0, "boot", boot]);

@@ -75,7 +75,7 @@ const ABORTED = SIGNALLED + 6;
 /** Thrown through a guest that has ended; it carries nothing. */
 const ENDED = {};
 
-const jspi =
+export const jspi =
   /** @type {{
    *   Suspending: new (f: Function) => WebAssembly.ImportValue,
    *   promising: (f: Function) => () => Promise<undefined> }} */ (
@@ -141,6 +141,11 @@ export class Runner {
    * @type {import("./threads.js").SystemThreads | null}
    */
   threads = null;
+  /**
+   * Where they share this one, once there is a program.
+   * @type {import("./turns.js").Turns | null}
+   */
+  turns = null;
 
   /**
    * @param {import("./kernel.js").Kernel} kernel
@@ -156,6 +161,11 @@ export class Runner {
   /** Processes can wait without holding up the thread. */
   get patient() {
     return this.#suspends || this.threads !== null;
+  }
+
+  /** Programs share this thread, and can be suspended in it whatever they do. */
+  get shares() {
+    return this.#suspends && !this.threads;
   }
 
   /**
@@ -251,7 +261,7 @@ export class Runner {
   }
 
   /**
-   * Sends a signal to a process that is parked or has not begun; one that computes in this thread cannot be reached.
+   * Sends a signal to a process that is parked or has not begun; one that computes in this thread sees it at its next turn.
    * @param {number} pid
    * @param {number} signal
    */
@@ -336,6 +346,7 @@ export class Runner {
         return gate.exports;
       },
     });
+    this.turns?.join(module, instance.exports, pid);
     const memory = /** @type {WebAssembly.Memory} */ (thread?.memory ?? instance.exports.memory);
     const bytes = () => {
       // Another thread may have let it grow, which growing it by nothing makes this one notice.

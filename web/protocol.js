@@ -73,7 +73,7 @@
 /**
  * What a page asks for.
  * @typedef {object} Verbs
- * @property {(volumes: VolumeSettings[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, shell?: string | boolean, env?: Record<string, string>, threads?: {kernel?: string | WebAssembly.Module, worker?: string, library?: string}) => Promise<Booted>} boot
+ * @property {(volumes: VolumeSettings[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, shell?: string | boolean, env?: Record<string, string>, threads?: {kernel?: string | WebAssembly.Module, worker?: string, library?: string, rewriter?: string | WebAssembly.Module}) => Promise<Booted>} boot
  *   without `kernel`, it comes from beside worker.js, as do what `threads` has; without `compiler`, the system has no `cc`; without `shell`, no `sh`
  * @property {(process: number, command: string, args: string[], settings: SpawnSettings, ring: ArrayBuffer) => Promise<number>} spawn
  *   answers the process number in the system
