@@ -36,7 +36,7 @@ const KEPT_BYTES = 1 << 23;
  *       (then (if (i32.eqz (local.tee 0 (call 1))) (then unreachable))))
  *     (global.set 0 (i64.extend_i32_s (local.get 0)))))
  */
-const SHIM =
+export const SHIM =
   "0061736d 01000000 01080260 00017f60 0000021c 03000563 6f756e74 037e0100 046c6f6f 6b000000 05706175 " +
   "73650000 03020101 07090105 63686563 6b00020a 1c011a01 017f1000 22004504 40100122 00450440 000b0b20 " +
   "00ac2400 0b";
@@ -98,6 +98,7 @@ function instantiateRewriter(module) {
 /** What the programs of one thread do to let each other have turns. */
 export class Turns {
   #runner;
+  #source;
   #shim = new WebAssembly.Module(
     Uint8Array.from(SHIM.match(/\w\w/g) ?? [], (byte) => parseInt(byte, 16)),
   );
@@ -108,19 +109,22 @@ export class Turns {
   /** How many programs wait for one. */
   #waiting = 0;
 
-  /** @param {import("./process.js").Runner} runner */
-  constructor(runner) {
+  /**
+   * @param {import("./process.js").Runner} runner
+   * @param {import("./interp.js").EngineSource} [source] of rewrite.wasm
+   */
+  constructor(runner, source) {
     this.#runner = runner;
+    this.#source = source;
   }
 
   /**
    * Compiles a program with checks.
    * @param {Uint8Array} bytes
    * @param {(bytes: Uint8Array) => Promise<WebAssembly.Module>} compile
-   * @param {import("./interp.js").EngineSource} [source] of rewrite.wasm
    */
-  async compile(bytes, compile, source) {
-    const made = await addChecks(bytes, source);
+  async compile(bytes, compile) {
+    const made = await addChecks(bytes, this.#source);
     const module = await compile(made ?? bytes);
     if (made) this.#checked.add(module);
     return module;
