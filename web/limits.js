@@ -22,7 +22,7 @@ export const THREADS_IDLE = 2;
 export const THREADS_MOST = 256;
 /** After this time a worker that was ended computes no more: browsers let it for 2 seconds. */
 export const STACK_REST = 10_000;
-/** How long a kill may stay without effect before the worker is replaced. */
+/** How long a kill may stay without effect, and the worker say nothing, before it is replaced. */
 export const KILL_GRACE = 200;
 /** A process that keeps printing lets the worker take messages after this time. */
 export const YIELD_AFTER = 50;

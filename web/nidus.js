@@ -135,8 +135,8 @@ export class Nidus {
     const { document } = globalThis;
     /** @type {Worker} */
     let worker;
-    /** The worker has said something. */
-    let alive = false;
+    /** How often the worker has said something. */
+    let heard = 0;
     /** @type {unknown} why nothing works any more; undefined while it does */
     let dead;
     let lastId = 0;
@@ -158,11 +158,11 @@ export class Nidus {
     const start = () => {
       try {
         const its = (worker = createWorker(assets?.worker));
-        alive = false;
+        heard = 0;
         its.onmessage = ({ data: [id, name, ...args] }) => {
           const target = /** @type {Record<string, Function> | undefined} */ (targets.get(id));
           if (its !== worker || !target) return;
-          alive = true;
+          heard++;
           if (target.message) targets.delete(id);
           if (name === "reject") {
             args[0] = NidusError.fromJSON(args[0]);
@@ -172,7 +172,7 @@ export class Nidus {
         };
         its.onerror = (event) => {
           event.preventDefault?.();
-          if (its === worker) stop(alive ? undefined : workerError(event, assets?.worker));
+          if (its === worker) stop(heard ? undefined : workerError(event, assets?.worker));
         };
         /** @type {Parameters<Verbs["boot"]>} */
         const boot = [
@@ -242,6 +242,7 @@ export class Nidus {
         (...told) => worker.postMessage([null, "tell", [id, ...told]]),
         // The process has a worker of its own, which its system ends.
         waiting === "workers" ? () => {} : (by) => stop(undefined, by),
+        () => heard,
         terminal?.createTerminal,
       );
       watch(signal, () => process.kill("SIGKILL"), process.exit).then(() => targets.delete(id));

@@ -39,16 +39,17 @@ import { concat, toBytes } from "./streams.js";
  * @property {((waiting: boolean) => void) | null} onwaiting told when the program begins (`true`) and ends
  *   (`false`) to wait for input; at once, if it waits
  * @property {(signal?: string) => boolean} kill sends the process a signal, `SIGTERM` if nothing else is said, which ends
- *   it unless the program ignores it or has a handler for it. One that waits sees it at once; one that computes without
- *   a pause ends with its worker, a moment later. Answers whether there was anything to kill
+ *   it unless the program ignores it or has a handler for it, at once or within some milliseconds, whatever it does.
+ *   Answers whether there was anything to kill
  */
 
 /**
  * @param {(word: number, value: number | Uint8Array) => void} post to the worker, for ring.js
- * @param {(signal: string) => void} stuck a kill had no effect in time
+ * @param {(signal: string) => void} stuck a kill had no effect in time, and nothing was heard meanwhile
+ * @param {() => number} heard how often the worker has said something
  * @param {typeof import("./page-terminal.js").createTerminal} [terminal] all three of its streams are one
  */
-export function createProcess(post, stuck, terminal) {
+export function createProcess(post, stuck, heard, terminal) {
   const ring = createRing();
   let ended = false;
   let waiting = false;
@@ -125,8 +126,13 @@ export function createProcess(post, stuck, terminal) {
     resize: (cols, rows) => keys?.resize(cols, rows),
     kill(signal = "SIGTERM") {
       const number = signalNumber(signal);
+      const look = () => {
+        const before = heard();
+        // A worker that says anything takes messages, and has not come to this one.
+        grace = setTimeout(() => (heard() === before ? stuck(signal) : look()), KILL_GRACE);
+      };
       if (!ended && grace === undefined) {
-        grace = setTimeout(stuck, KILL_GRACE, signal);
+        look();
         tell(KILLED, number);
       }
       return !ended;
