@@ -18,6 +18,7 @@ import { turn } from "./engine-wasm.js";
 import { NidusError } from "./errors.js";
 import { LOOK_EARLY, LOOK_LATE, LOOK_LEAST, LOOK_MOST, TURN_AFTER } from "./limits.js";
 import { jspi } from "./process.js";
+import { lastTurn, tookTurn } from "./worker-streams.js";
 
 /** What core/wasm/rewrite.c says of itself. */
 const VERSION = 1;
@@ -104,8 +105,6 @@ export class Turns {
   );
   /** Those with checks. @type {WeakSet<WebAssembly.Module>} */
   #checked = new WeakSet();
-  /** When a program last went on after a turn of the thread. */
-  #since = 0;
   /** How many programs wait for one. */
   #waiting = 0;
 
@@ -150,14 +149,15 @@ export class Turns {
       if (now - last > LOOK_LATE) next = Math.max(next >> 3, LOOK_LEAST);
       else if (now - last < LOOK_EARLY) next = Math.min(next * 2, LOOK_MOST);
       last = now;
-      return now - this.#since < TURN_AFTER / (1 + this.#waiting) ? next : 0;
+      return now - lastTurn < TURN_AFTER / (1 + this.#waiting) ? next : 0;
     };
     /** The same after a turn of the thread; 0: it has been ended. */
     const pause = async () => {
       this.#waiting++;
       await turn();
       this.#waiting--;
-      last = this.#since = performance.now();
+      tookTurn();
+      last = lastTurn;
       return this.#runner.hasEnded(pid.value) ? 0 : next;
     };
     const shim = new WebAssembly.Instance(this.#shim, {
