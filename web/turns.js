@@ -47,8 +47,8 @@ let compiledRewriter = null;
 /** @type {Record<string, (...numbers: number[]) => number> & {memory: WebAssembly.Memory} | null} */
 let kept = null;
 
-/** Loads the rewriter. @param {import("./interp.js").EngineSource} [source] left out: the package's own file */
-export function loadRewriter(source) {
+/** @param {import("./interp.js").EngineSource} [source] left out: the package's own file */
+function loadRewriter(source) {
   const given = source?.() ?? new URL("./rewrite.wasm", import.meta.url);
   compiledRewriter ??= compileAsset(given, "rewrite.wasm");
   compiledRewriter.catch(() => (compiledRewriter = null));
@@ -81,6 +81,15 @@ export async function addChecks(bytes, source) {
   return made;
 }
 
+/**
+ * Makes it quick to rewrite the first program: hosts compile functions when they are first called, which takes longer
+ * than a small program does.
+ * @param {import("./interp.js").EngineSource} [source]
+ */
+export async function warm(source) {
+  await addChecks(bytesOf(SHIM), source);
+}
+
 /** @param {WebAssembly.Module} module rewrite.wasm */
 function instantiateRewriter(module) {
   // What Emscripten's standalone C library asks of its host: that is told when its memory grows.
@@ -96,13 +105,16 @@ function instantiateRewriter(module) {
   return rewriter;
 }
 
+/** @param {string} hex */
+function bytesOf(hex) {
+  return Uint8Array.from(hex.match(/\w\w/g) ?? [], (byte) => parseInt(byte, 16));
+}
+
 /** What the programs of one thread do to let each other have turns. */
 export class Turns {
   #runner;
   #source;
-  #shim = new WebAssembly.Module(
-    Uint8Array.from(SHIM.match(/\w\w/g) ?? [], (byte) => parseInt(byte, 16)),
-  );
+  #shim = new WebAssembly.Module(bytesOf(SHIM));
   /** Those with checks. @type {WeakSet<WebAssembly.Module>} */
   #checked = new WeakSet();
   /** How many programs wait for one. */
