@@ -1,11 +1,12 @@
-/** What programs are made of that share a thread; that they then take turns is tested in pages (tests/browser/turns.test.js). */
+/** What programs are made of that share a thread; and their turns, which tests/browser/turns.test.js has in pages. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Engine } from "../../../node/engine.js";
 import { LARGEST, SHIM, addChecks } from "../../../web/turns.js";
-import { REWRITER, assemble, cat, failsWith, loops, says } from "./support.js";
+import { hasJSPI } from "../../../web/process.js";
+import { REWRITER, assemble, boot, cat, failsWith, loops, says } from "./support.js";
 
 const source = () => REWRITER;
 const SHELL = readFileSync(new URL("../../../web/shell.wasm", import.meta.url));
@@ -48,3 +49,27 @@ test("the shim between guest and JavaScript is what its text says", async () => 
   const bytes = await assemble(shim.replaceAll("\n *", "\n"));
   assert.equal(Buffer.from(bytes).toString("hex"), SHIM.replaceAll(" ", ""));
 });
+
+test(
+  "in a Node that can suspend programs, an endless loop lets others go on, and any signal ends it",
+  { skip: !hasJSPI() && "this Node has no JSPI" },
+  async () => {
+    const system = await boot();
+    const waits = await system.spawn(await cat());
+    const beside = await system.spawn(await loops());
+    for (const signal of ["SIGINT", "SIGKILL"]) {
+      const loop = await system.spawn(await loops());
+      const { stdout } = await system.exec(await says("meanwhile\n"));
+      assert.equal(stdout, "meanwhile\n");
+      assert.equal(loop.kill(signal), false);
+      assert.deepEqual(await loop.exit, { code: null, signal, trap: null });
+    }
+    const writer = /** @type {WritableStream<Uint8Array>} */ (waits.stdin).getWriter();
+    await writer.write(new TextEncoder().encode("it waited"));
+    await writer.close();
+    assert.equal(await new Response(waits.stdout).text(), "it waited");
+    assert.equal((await waits.exit).code, 0);
+    await system.close();
+    assert.equal((await beside.exit).signal, "SIGKILL");
+  },
+);
