@@ -9,14 +9,7 @@
  */
 
 import { NidusError } from "../web/errors.js";
-import {
-  archiveBytes,
-  engineBytes,
-  kernelBytes,
-  rewriterBytes,
-  sharedKernelBytes,
-  shellBytes,
-} from "./assets.js";
+import { archiveBytes, engineBytes, kernelBytes, sharedKernelBytes, shellBytes } from "./assets.js";
 import { HostFolders } from "./host.js";
 import { sleep } from "./stdio.js";
 import { System } from "./system.js";
@@ -92,7 +85,6 @@ async function boot(options = {}) {
     env,
     archives: archiveBytes,
     engine: engineBytes,
-    rewriter: rewriterBytes,
     stdio: planWebStreams,
     waitSync: waitForClock,
     waitsForInput: false,

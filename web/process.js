@@ -191,7 +191,7 @@ export class Runner {
       this.threads && program.module
         ? await this.threads.run(pid, program, this.#recycled.has(program.module))
         : await this.execute(pid, program);
-    return this.finish(pid, failure, tell);
+    return this.finish(pid, failure, tell, program.module);
   }
 
   /**
@@ -241,12 +241,14 @@ export class Runner {
    * @param {number} pid
    * @param {{thrown: unknown}} [failure]
    * @param {Parameters<Runner["run"]>[2]} [tell]
+   * @param {WebAssembly.Module} [module] its program, on the direct tier
    * @returns {ExitStatus}
    */
-  finish(pid, failure, tell) {
+  finish(pid, failure, tell, module) {
     const { exports } = this.#kernel;
     const trap = failure && !this.hasEnded(pid) ? describeTrap(failure.thrown) : null;
     if (trap) {
+      this.turns?.locate(module, trap);
       tell?.(trap);
       exports.nidus_process_end(pid, ABORTED);
     }

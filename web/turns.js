@@ -22,6 +22,8 @@ import { lastTurn, tookTurn } from "./worker-streams.js";
 
 /** What core/wasm/rewrite.c says of itself. */
 const VERSION = 1;
+/** The size of its `struct nidus_rewritten`. */
+const MADE_BYTES = 20;
 /** Larger modules run as they are: bytes. */
 export const LARGEST = 1 << 24;
 /** An instance of rewrite.wasm is kept for the next program if its memory has so many bytes at most. */
@@ -56,7 +58,8 @@ function loadRewriter(source) {
 }
 
 /**
- * A program with countdown checks; null where it has to run as it is.
+ * A program with countdown checks, and where its code went, as pairs of an old offset and a new one; null where it has to run
+ * as it is.
  * @param {Uint8Array} bytes
  * @param {import("./interp.js").EngineSource} [source]
  */
@@ -65,20 +68,24 @@ export async function addChecks(bytes, source) {
   const module = await loadRewriter(source);
   kept ??= instantiateRewriter(module);
   const { memory, rewrite_room: room, rewrite_checks: rewrite, rewrite_release: release } = kept;
-  const [at, size] = [room(bytes.length) >>> 0, room(4) >>> 0];
-  /** @type {Uint8Array | null} */
-  let made = null;
-  if (at && size) {
+  const [at, out] = [room(bytes.length) >>> 0, room(MADE_BYTES) >>> 0];
+  let rewritten = null;
+  if (at && out) {
     new Uint8Array(memory.buffer).set(bytes, at);
-    const from = rewrite(at, bytes.length, size) >>> 0;
-    const length = new DataView(memory.buffer).getUint32(size, true);
-    if (from) made = new Uint8Array(memory.buffer).slice(from, from + length);
-    release(from);
+    if (rewrite(at, bytes.length, out)) {
+      const [from = 0, size = 0, , moved = 0, count = 0] = new Uint32Array(memory.buffer, out, 5);
+      rewritten = {
+        bytes: new Uint8Array(memory.buffer).slice(from, from + size),
+        moved: new Uint32Array(memory.buffer, moved, 2 * count).slice(),
+      };
+      release(from);
+      release(moved);
+    }
   }
   release(at);
-  release(size);
+  release(out);
   if (memory.buffer.byteLength > KEPT_BYTES) kept = null;
-  return made;
+  return rewritten;
 }
 
 /**
@@ -105,6 +112,22 @@ function instantiateRewriter(module) {
   return rewriter;
 }
 
+/**
+ * The place that code at `offset` came from; of what was inserted, the one where.
+ * @param {Uint32Array} moved pairs, ascending
+ * @param {number} offset
+ */
+function origin(moved, offset) {
+  let [low, high] = [0, moved.length / 2];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (Number(moved[2 * middle + 1]) <= offset) low = middle;
+    else high = middle;
+  }
+  const [from = 0, to = 0, next = Infinity] = moved.subarray(2 * low);
+  return Math.min(from + offset - to, next);
+}
+
 /** @param {string} hex */
 function bytesOf(hex) {
   return Uint8Array.from(hex.match(/\w\w/g) ?? [], (byte) => parseInt(byte, 16));
@@ -115,8 +138,8 @@ export class Turns {
   #runner;
   #source;
   #shim = new WebAssembly.Module(bytesOf(SHIM));
-  /** Those with checks. @type {WeakSet<WebAssembly.Module>} */
-  #checked = new WeakSet();
+  /** Those with checks, and where their code went. @type {WeakMap<WebAssembly.Module, Uint32Array>} */
+  #checked = new WeakMap();
   /** How many programs wait for one. */
   #waiting = 0;
 
@@ -136,9 +159,26 @@ export class Turns {
    */
   async compile(bytes, compile) {
     const made = await addChecks(bytes, this.#source);
-    const module = await compile(made ?? bytes);
-    if (made) this.#checked.add(module);
+    const module = await compile(made?.bytes ?? bytes);
+    if (made) this.#checked.set(module, made.moved);
     return module;
+  }
+
+  /**
+   * Tells of a trap where it was in the program as it came.
+   * @param {WebAssembly.Module | undefined} module
+   * @param {NonNullable<import("./process.js").ExitStatus["trap"]>} trap
+   */
+  locate(module, trap) {
+    const moved = module && this.#checked.get(module);
+    // Other modules may be on the stack, but none is below the program's entry.
+    const own = /([^ (@]*wasm-function\[)\d+\]:\w+\)?$/.exec(trap.stack)?.[1];
+    if (!moved || !own) return;
+    trap.stack = trap.stack.replace(
+      /([^ (@]*wasm-function\[)(\d+\]:0x)(\w+)/g,
+      (place, from, index, offset) =>
+        from === own ? from + index + origin(moved, parseInt(offset, 16)).toString(16) : place,
+    );
   }
 
   /**

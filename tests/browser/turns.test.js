@@ -238,6 +238,26 @@ test(
   },
 );
 
+test("not isolated: a trap tells the place in the program as it came", LIMIT, async (t) => {
+  const { page } = await openBlank(t, { isolated: false });
+  const countdown = "(local.set 0 (i32.sub (local.get 0) (i32.const 1))) (br_if 0 (local.get 0))";
+  const traps = await guest("(call $outer (i32.const 9))", {
+    functions: `
+      (func $before (param i32) (loop ${countdown}))
+      (func $inner (param i32) (loop ${countdown}) (call $before (i32.const 3)) (unreachable))
+      (func $outer (param i32) (loop (call $inner (i32.const 5)) ${countdown}))`,
+  });
+  await page.evaluate(withPrograms({ traps }));
+  const [direct, interp] =
+    await page.evaluate(`Promise.all(["direct", "interp"].map(async (tier) => {
+    const { code, trap } = await system.exec("./traps", [], { tier });
+    return { code, places: trap.stack.match(/wasm-function\\[\\d+\\]:0x\\w+/g) };
+  }))`);
+  assert.equal(direct.code, 134);
+  assert.equal(direct.places.length, 3);
+  assert.deepEqual(direct, interp);
+});
+
 test("not isolated: a rewriter that is missing is named, with what to do", LIMIT, async (t) => {
   const { page } = await openBlank(t, { isolated: false });
   const options = '{ assets: { rewrite: "/missing/rewrite.wasm" } }';

@@ -214,7 +214,6 @@ export function boot(options) {
   return System.create({
     kernel: KERNEL,
     engine: () => ENGINE,
-    rewriter: () => REWRITER,
     stdio: planWebStreams,
     ...options,
   });
