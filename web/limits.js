@@ -22,8 +22,10 @@ export const THREADS_IDLE = 2;
 export const THREADS_MOST = 256;
 /** After this time a worker that was ended computes no more: browsers let it for 2 seconds. */
 export const STACK_REST = 10_000;
-/** How long a kill may stay without effect, and the worker say nothing, before it is replaced. */
+/** How long a kill may stay without effect, and the worker say nothing, before it is replaced, if something runs there that hears nothing. */
 export const KILL_GRACE = 200;
+/** So many times as long otherwise, since the worker is only slow then, or in a start function. */
+export const KILL_PATIENCE = 10;
 /** A process that keeps printing lets the worker take messages after this time. */
 export const YIELD_AFTER = 50;
 /** After so long a program that shares its thread lets others have a turn (turns.js); with n that wait for one, after an nth. */

@@ -135,8 +135,8 @@ export class Nidus {
     const { document } = globalThis;
     /** @type {Worker} */
     let worker;
-    /** How often the worker has said something. */
-    let heard = 0;
+    /** How often the worker has said something, and how many programs it runs that nothing interrupts. */
+    const life = { heard: 0, deaf: 0 };
     /** @type {unknown} why nothing works any more; undefined while it does */
     let dead;
     let lastId = 0;
@@ -158,11 +158,11 @@ export class Nidus {
     const start = () => {
       try {
         const its = (worker = createWorker(assets?.worker));
-        heard = 0;
+        life.heard = life.deaf = 0;
         its.onmessage = ({ data: [id, name, ...args] }) => {
           const target = /** @type {Record<string, Function> | undefined} */ (targets.get(id));
           if (its !== worker || !target) return;
-          heard++;
+          life.heard++;
           if (target.message) targets.delete(id);
           if (name === "reject") {
             args[0] = NidusError.fromJSON(args[0]);
@@ -172,7 +172,7 @@ export class Nidus {
         };
         its.onerror = (event) => {
           event.preventDefault?.();
-          if (its === worker) stop(heard ? undefined : workerError(event, assets?.worker));
+          if (its === worker) stop(life.heard ? undefined : workerError(event, assets?.worker));
         };
         /** @type {Parameters<Verbs["boot"]>} */
         const boot = [
@@ -242,7 +242,7 @@ export class Nidus {
         (...told) => worker.postMessage([null, "tell", [id, ...told]]),
         // The process has a worker of its own, which its system ends.
         waiting === "workers" ? () => {} : (by) => stop(undefined, by),
-        () => heard,
+        life,
         terminal?.createTerminal,
       );
       watch(signal, () => process.kill("SIGKILL"), process.exit).then(() => targets.delete(id));
@@ -389,6 +389,7 @@ export class Nidus {
         progress: (progress) => onProgress?.(progress),
         keep: (path, changes) => managed.find((each) => each.path === path)?.keep(changes),
         part: (source, part) => parts.set(source, part),
+        deaf: (change) => (life.deaf += change),
         event: (event, record, path, state) => {
           Object.assign(/** @type {PageVolume} */ (this.volumes[path]), state);
           emit(event, record && NidusError.fromJSON(record), path);

@@ -9,7 +9,7 @@
  */
 
 import { NidusError, signalNumber } from "./errors.js";
-import { INPUT_PIECE, KILL_GRACE, MESSAGE_COST } from "./limits.js";
+import { INPUT_PIECE, KILL_GRACE, KILL_PATIENCE, MESSAGE_COST } from "./limits.js";
 import { ACKED, ENDED, HEAD, INPUT_WINDOW, KILLED, createRing } from "./ring.js";
 import { concat, toBytes } from "./streams.js";
 
@@ -46,10 +46,11 @@ import { concat, toBytes } from "./streams.js";
 /**
  * @param {(word: number, value: number | Uint8Array) => void} post to the worker, for ring.js
  * @param {(signal: string) => void} stuck a kill had no effect in time, and nothing was heard meanwhile
- * @param {() => number} heard how often the worker has said something
+ * @param {{heard: number, deaf: number}} life of the worker: how often it has said something, and how many programs it runs
+ *   that nothing interrupts
  * @param {typeof import("./page-terminal.js").createTerminal} [terminal] all three of its streams are one
  */
-export function createProcess(post, stuck, heard, terminal) {
+export function createProcess(post, stuck, life, terminal) {
   const ring = createRing();
   let ended = false;
   let waiting = false;
@@ -126,10 +127,15 @@ export function createProcess(post, stuck, heard, terminal) {
     resize: (cols, rows) => keys?.resize(cols, rows),
     kill(signal = "SIGTERM") {
       const number = signalNumber(signal);
+      let quiet = 0;
       const look = () => {
-        const before = heard();
-        // A worker that says anything takes messages, and has not come to this one.
-        grace = setTimeout(() => (heard() === before ? stuck(signal) : look()), KILL_GRACE);
+        const before = life.heard;
+        grace = setTimeout(() => {
+          // A worker that says anything takes messages, and has not come to this one.
+          quiet = life.heard === before ? quiet + 1 : 0;
+          if (quiet >= (life.deaf ? 1 : KILL_PATIENCE)) stuck(signal);
+          else look();
+        }, KILL_GRACE);
       };
       if (!ended && grace === undefined) {
         look();

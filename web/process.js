@@ -68,6 +68,7 @@ const ABORTED = SIGNALLED + 6;
  * @property {() => Promise<unknown> | null} [settle] resolves when contents of files have come
  * @property {() => void} [prepared] a program has spawned others, which wait to be run
  * @property {boolean} [multiMemory] left out: where the host has it
+ * @property {(change: number) => void} [deaf] begins (1) and ends (-1) to run a program that nothing interrupts while it computes
  * @property {(pid: number) => void} [park] waits, instead of `waitSync`, in a thread that runs this process alone
  * @property {(pid: number) => boolean} [hasEnded] whether that process has ended
  */
@@ -203,16 +204,19 @@ export class Runner {
    */
   async execute(pid, program, thread) {
     const { exports } = this.#kernel;
-    const recycled = program.module && this.#recycled.get(program.module);
+    const { module } = program;
+    const recycled = module && this.#recycled.get(module);
+    const deaf = module && !this.turns?.takes(module);
     let guest = recycled?.idle;
     /** @type {{thrown: unknown} | undefined} */
     let failure;
+    if (deaf) this.#options.deaf?.(1);
     try {
       if (recycled && guest) {
         recycled.idle = undefined;
         /** @type {WebAssembly.Global} */ (guest.pid).value = pid;
       } else {
-        guest = await (program.module
+        guest = await (module
           ? this.#instantiate(pid, program, recycled, thread)
           : this.#interpret(pid, program));
       }
@@ -226,6 +230,7 @@ export class Runner {
     } catch (thrown) {
       failure = { thrown };
     }
+    if (deaf) this.#options.deaf?.(-1);
     const code = exports.nidus_process_exit_code(pid);
     const { slots = [], image } = guest ?? {};
     // It came to its end by itself.

@@ -51,6 +51,7 @@ import { createCollector, exportTar, importTar } from "./streams.js";
  *   left out: the package's own file
  * @property {import("./interp.js").EngineSource} [rewriter] rewrite.wasm, for programs that share this thread (turns.js);
  *   left out: the package's own file
+ * @property {import("./process.js").RunnerOptions["deaf"]} [deaf]
  * @property {boolean} [interruptible] whatever a program does that `auto` chose a tier for, it can be ended: where it
  *   can neither be suspended nor have a thread of its own, that is the interpreter
  */

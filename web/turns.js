@@ -164,6 +164,11 @@ export class Turns {
     return module;
   }
 
+  /** Whether a module has checks. @param {WebAssembly.Module} module */
+  takes(module) {
+    return this.#checked.has(module);
+  }
+
   /**
    * Tells of a trap where it was in the program as it came.
    * @param {WebAssembly.Module | undefined} module

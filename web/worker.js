@@ -69,6 +69,7 @@ const verbs = {
         LANG: "C.UTF-8",
       },
       interruptible: true,
+      deaf: (change) => post(0, "deaf", change),
       rewriter: rewriter ? () => part(rewriter) : undefined,
     });
     // One may lie in another.
