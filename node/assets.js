@@ -30,6 +30,9 @@ export const threadsBytes = () => assetBytes("pthread.tar");
 /** The engine's module. */
 export const engineBytes = () => assetBytes("engine.wasm");
 
+/** The engine's rewriter alone. */
+export const rewriterBytes = () => assetBytes("rewrite.wasm");
+
 /** @param {string} name */
 function assetBytes(name) {
   const path = fileURLToPath(new URL(`../web/${name}`, import.meta.url));

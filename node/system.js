@@ -7,6 +7,7 @@ import { Worker } from "node:worker_threads";
 import { loadSharedKernel } from "../web/shared-kernel.js";
 import { System as WebSystem } from "../web/system.js";
 import { writeTree } from "../web/tree.js";
+import { rewriterBytes } from "./assets.js";
 
 /**
  * @typedef {object} NodeOptions
@@ -49,6 +50,7 @@ export class System extends WebSystem {
     const isShared = shared || join !== undefined;
     const system = /** @type {System} */ (
       await super.create({
+        rewriter: rewriterBytes,
         ...options,
         env: options.env ?? ENVIRONMENT,
         imports: folders?.imports,

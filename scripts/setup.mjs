@@ -78,6 +78,7 @@ export const modules = [
   "web/toolchain.wasm",
   "web/image.wasm",
   "web/engine.wasm",
+  "web/rewrite.wasm",
 ];
 
 /** What Nidus's own cc makes. */

@@ -148,7 +148,7 @@ export class EngineModule {
    */
   rewrite({ checks = false, globals = false }) {
     const { abi, engine } = this.core;
-    const out = abi.alloc(12);
+    const out = abi.alloc(20);
     try {
       const flags = (checks ? 1 : 0) | (globals ? 2 : 0);
       const code = abi.exports.engine_module_rewrite(this.pointer, flags, out, abi.clearError());

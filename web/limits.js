@@ -25,10 +25,22 @@ export const THREADS_IDLE = 2;
 export const THREADS_MOST = 256;
 /** After this time a worker that was ended computes no more: browsers let it for 2 seconds. */
 export const STACK_REST = 10_000;
-/** How long a kill may stay without effect before the worker is replaced. */
+/** How long a kill may stay without effect, and the worker say nothing, before it is replaced, if something runs there that hears nothing. */
 export const KILL_GRACE = 200;
+/** So many times as long otherwise, since the worker is only slow then, or in a start function. */
+export const KILL_PATIENCE = 10;
 /** A process that keeps printing lets the worker take messages after this time. */
 export const YIELD_AFTER = 50;
+/** After so long a program that shares its thread lets others have a turn (turns.js); with n that wait for one, after an nth. */
+export const TURN_AFTER = 8;
+/**
+ * How many instructions it counts until it looks at the clock, at most and at least: fewer if a look came LOOK_LATE or more
+ * after the one before, because some of them take long (copies of memory, system calls), more if it came within LOOK_EARLY.
+ */
+export const LOOK_MOST = 50_000;
+export const LOOK_LEAST = 500;
+export const LOOK_LATE = 4;
+export const LOOK_EARLY = 1;
 /** How much of a volume's contents may lie in memory where nothing is said: 128 MiB. */
 export const MEMORY = 0x800_0000;
 /** Changes of a volume are looked for this often, so that they are stored within a second. */

@@ -47,7 +47,7 @@ export { NidusError };
  * @property {Record<string, string>} [env] of every process, instead of `HOME`, `PATH`, `TERM` and `LANG`
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
- * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, sharedKernel?: URL | string | WebAssembly.Module, processWorker?: URL | string, pthread?: URL | string, archive?: URL | string | WebAssembly.Module, image?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
+ * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, sharedKernel?: URL | string | WebAssembly.Module, processWorker?: URL | string, pthread?: URL | string, archive?: URL | string | WebAssembly.Module, image?: URL | string | WebAssembly.Module, rewrite?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
  *   addresses of the package's own files, where a bundler or server moved them
  * @property {string | URL | {compiler: URL | string | WebAssembly.Module, resources: URL | string | Blob}} [toolchain]
  *   where `llvm.core.wasm` and `llvm-resources.tar` of `@yowasp/clang` are served (the folder they lie
@@ -135,8 +135,8 @@ export class Nidus {
     const { document } = globalThis;
     /** @type {Worker} */
     let worker;
-    /** The worker has said something. */
-    let alive = false;
+    /** How often the worker has said something, and how many programs it runs that nothing interrupts. */
+    const life = { heard: 0, deaf: 0 };
     /** @type {unknown} why nothing works any more; undefined while it does */
     let dead;
     let lastId = 0;
@@ -158,11 +158,11 @@ export class Nidus {
     const start = () => {
       try {
         const its = (worker = createWorker(assets?.worker));
-        alive = false;
+        life.heard = life.deaf = 0;
         its.onmessage = ({ data: [id, name, ...args] }) => {
           const target = /** @type {Record<string, Function> | undefined} */ (targets.get(id));
           if (its !== worker || !target) return;
-          alive = true;
+          life.heard++;
           if (target.message) targets.delete(id);
           if (name === "reject") {
             args[0] = NidusError.fromJSON(args[0]);
@@ -172,7 +172,7 @@ export class Nidus {
         };
         its.onerror = (event) => {
           event.preventDefault?.();
-          if (its === worker) stop(alive ? undefined : workerError(event, assets?.worker));
+          if (its === worker) stop(life.heard ? undefined : workerError(event, assets?.worker));
         };
         /** @type {Parameters<Verbs["boot"]>} */
         const boot = [
@@ -186,6 +186,7 @@ export class Nidus {
             kernel: sent(assets?.sharedKernel),
             worker: sent(assets?.processWorker),
             library: sent(assets?.pthread),
+            rewriter: sent(assets?.rewrite),
           },
         ];
         its.postMessage([0, "boot", boot]);
@@ -241,6 +242,7 @@ export class Nidus {
         (...told) => worker.postMessage([null, "tell", [id, ...told]]),
         // The process has a worker of its own, which its system ends.
         waiting === "workers" ? () => {} : (by) => stop(undefined, by),
+        life,
         terminal?.createTerminal,
       );
       watch(signal, () => process.kill("SIGKILL"), process.exit).then(() => targets.delete(id));
@@ -387,6 +389,7 @@ export class Nidus {
         progress: (progress) => onProgress?.(progress),
         keep: (path, changes) => managed.find((each) => each.path === path)?.keep(changes),
         part: (source, part) => parts.set(source, part),
+        deaf: (change) => (life.deaf += change),
         event: (event, record, path, state) => {
           Object.assign(/** @type {PageVolume} */ (this.volumes[path]), state);
           emit(event, record && NidusError.fromJSON(record), path);

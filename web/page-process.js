@@ -9,7 +9,7 @@
  */
 
 import { NidusError, signalNumber } from "./errors.js";
-import { INPUT_PIECE, KILL_GRACE, MESSAGE_COST } from "./limits.js";
+import { INPUT_PIECE, KILL_GRACE, KILL_PATIENCE, MESSAGE_COST } from "./limits.js";
 import { ACKED, ENDED, HEAD, INPUT_WINDOW, KILLED, createRing } from "./ring.js";
 import { concat, toBytes } from "./streams.js";
 
@@ -39,16 +39,18 @@ import { concat, toBytes } from "./streams.js";
  * @property {((waiting: boolean) => void) | null} onwaiting told when the program begins (`true`) and ends
  *   (`false`) to wait for input; at once, if it waits
  * @property {(signal?: string) => boolean} kill sends the process a signal, `SIGTERM` if nothing else is said, which ends
- *   it unless the program ignores it or has a handler for it. One that waits sees it at once; one that computes without
- *   a pause ends with its worker, a moment later. Answers whether there was anything to kill
+ *   it unless the program ignores it or has a handler for it, at once or within some milliseconds, whatever it does.
+ *   Answers whether there was anything to kill
  */
 
 /**
  * @param {(word: number, value: number | Uint8Array) => void} post to the worker, for ring.js
- * @param {(signal: string) => void} stuck a kill had no effect in time
+ * @param {(signal: string) => void} stuck a kill had no effect in time, and nothing was heard meanwhile
+ * @param {{heard: number, deaf: number}} life of the worker: how often it has said something, and how many programs it runs
+ *   that nothing interrupts
  * @param {typeof import("./page-terminal.js").createTerminal} [terminal] all three of its streams are one
  */
-export function createProcess(post, stuck, terminal) {
+export function createProcess(post, stuck, life, terminal) {
   const ring = createRing();
   let ended = false;
   let waiting = false;
@@ -125,8 +127,18 @@ export function createProcess(post, stuck, terminal) {
     resize: (cols, rows) => keys?.resize(cols, rows),
     kill(signal = "SIGTERM") {
       const number = signalNumber(signal);
+      let quiet = 0;
+      const look = () => {
+        const before = life.heard;
+        grace = setTimeout(() => {
+          // A worker that says anything takes messages, and has not come to this one.
+          quiet = life.heard === before ? quiet + 1 : 0;
+          if (quiet >= (life.deaf ? 1 : KILL_PATIENCE)) stuck(signal);
+          else look();
+        }, KILL_GRACE);
+      };
       if (!ended && grace === undefined) {
-        grace = setTimeout(stuck, KILL_GRACE, signal);
+        look();
         tell(KILLED, number);
       }
       return !ended;

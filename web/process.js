@@ -68,6 +68,7 @@ const ABORTED = SIGNALLED + 6;
  * @property {() => Promise<unknown> | null} [settle] resolves when contents of files have come
  * @property {() => void} [prepared] a program has spawned others, which wait to be run
  * @property {boolean} [multiMemory] left out: where the host has it
+ * @property {(change: number) => void} [deaf] begins (1) and ends (-1) to run a program that nothing interrupts while it computes
  * @property {(pid: number) => void} [park] waits, instead of `waitSync`, in a thread that runs this process alone
  * @property {(pid: number) => boolean} [hasEnded] whether that process has ended
  */
@@ -75,7 +76,7 @@ const ABORTED = SIGNALLED + 6;
 /** Thrown through a guest that has ended; it carries nothing. */
 const ENDED = {};
 
-const jspi =
+export const jspi =
   /** @type {{
    *   Suspending: new (f: Function) => WebAssembly.ImportValue,
    *   promising: (f: Function) => () => Promise<undefined> }} */ (
@@ -141,6 +142,11 @@ export class Runner {
    * @type {import("./threads.js").SystemThreads | null}
    */
   threads = null;
+  /**
+   * Where they share this one, once there is a program.
+   * @type {import("./turns.js").Turns | null}
+   */
+  turns = null;
 
   /**
    * @param {import("./kernel.js").Kernel} kernel
@@ -156,6 +162,11 @@ export class Runner {
   /** Processes can wait without holding up the thread. */
   get patient() {
     return this.#suspends || this.threads !== null;
+  }
+
+  /** Programs share this thread, and can be suspended in it whatever they do. */
+  get shares() {
+    return this.#suspends && !this.threads;
   }
 
   /**
@@ -181,7 +192,7 @@ export class Runner {
       this.threads && program.module
         ? await this.threads.run(pid, program, this.#recycled.has(program.module))
         : await this.execute(pid, program);
-    return this.finish(pid, failure, tell);
+    return this.finish(pid, failure, tell, program.module);
   }
 
   /**
@@ -193,16 +204,19 @@ export class Runner {
    */
   async execute(pid, program, thread) {
     const { exports } = this.#kernel;
-    const recycled = program.module && this.#recycled.get(program.module);
+    const { module } = program;
+    const recycled = module && this.#recycled.get(module);
+    const deaf = module && !this.turns?.takes(module);
     let guest = recycled?.idle;
     /** @type {{thrown: unknown} | undefined} */
     let failure;
+    if (deaf) this.#options.deaf?.(1);
     try {
       if (recycled && guest) {
         recycled.idle = undefined;
         /** @type {WebAssembly.Global} */ (guest.pid).value = pid;
       } else {
-        guest = await (program.module
+        guest = await (module
           ? this.#instantiate(pid, program, recycled, thread)
           : this.#interpret(pid, program));
       }
@@ -216,6 +230,7 @@ export class Runner {
     } catch (thrown) {
       failure = { thrown };
     }
+    if (deaf) this.#options.deaf?.(-1);
     const code = exports.nidus_process_exit_code(pid);
     const { slots = [], image } = guest ?? {};
     // It came to its end by itself.
@@ -231,12 +246,14 @@ export class Runner {
    * @param {number} pid
    * @param {{thrown: unknown}} [failure]
    * @param {Parameters<Runner["run"]>[2]} [tell]
+   * @param {WebAssembly.Module} [module] its program, on the direct tier
    * @returns {ExitStatus}
    */
-  finish(pid, failure, tell) {
+  finish(pid, failure, tell, module) {
     const { exports } = this.#kernel;
     const trap = failure && !this.hasEnded(pid) ? describeTrap(failure.thrown) : null;
     if (trap) {
+      this.turns?.locate(module, trap);
       tell?.(trap);
       exports.nidus_process_end(pid, ABORTED);
     }
@@ -251,7 +268,7 @@ export class Runner {
   }
 
   /**
-   * Sends a signal to a process that is parked or has not begun; one that computes in this thread cannot be reached.
+   * Sends a signal to a process that is parked or has not begun; one that computes in this thread sees it at its next turn.
    * @param {number} pid
    * @param {number} signal
    */
@@ -336,6 +353,7 @@ export class Runner {
         return gate.exports;
       },
     });
+    this.turns?.join(module, instance.exports, pid);
     const memory = /** @type {WebAssembly.Memory} */ (thread?.memory ?? instance.exports.memory);
     const bytes = () => {
       // Another thread may have let it grow, which growing it by nothing makes this one notice.

@@ -98,7 +98,7 @@ export async function chooseTier(
   system,
   { way, path, key, given, name, limits, inputLater, pipe, sockets = false },
 ) {
-  const { kernel, programs } = system;
+  const { kernel, programs, runner } = system;
   const module = given instanceof WebAssembly.Module && given;
   const bytes = async () => (path ? system.fs.readFile(path) : /** @type {Uint8Array} */ (given));
   /** @type {ReturnType<typeof import("./interp.js").load> | undefined} */
@@ -116,28 +116,34 @@ export async function chooseTier(
   };
   if (way === INTERP) return later;
   try {
-    const compile = async () =>
-      compileBytes(await bytes(), name, (wrong) =>
-        kernel.ask("nidus_program_check", [name, wrong], NO_MODULE),
-      );
+    const compile = async () => {
+      const make = (/** @type {Uint8Array} */ from) =>
+        compileBytes(from, name, (wrong) =>
+          kernel.ask("nidus_program_check", [name, wrong], NO_MODULE),
+        );
+      if (!runner.shares) return make(await bytes());
+      runner.turns ??= new (await import("./turns.js")).Turns(runner, system.rewriter);
+      return runner.turns.compile(await bytes(), make);
+    };
     const compiled = module || (await keep(programs, key, compile));
     const { imports, exports } = WebAssembly.Module;
     const { entry, needs } = inspect(kernel, name, {
       imports: imports(compiled),
       exports: exports(compiled),
     });
-    // May it come to wait for something for which this host cannot hold it on the direct tier?
+    // May it come to wait for something for which this host cannot hold it on the direct tier, or could nothing stop it?
     const waits =
-      (needs & THREADS && !system.runner.threads) ||
+      (system.interruptible && !runner.patient) ||
+      (needs & THREADS && !runner.threads) ||
       (needs & POLLS && !system.canWait) ||
       (needs & SYNCS && !system.canWaitForFlush) ||
       (needs & READS && !system.canWaitForInput && inputLater) ||
       // The system's thread alone has them.
-      (system.runner.threads && sockets) ||
-      (!system.runner.patient && (pipe || needs & WAITS));
+      (runner.threads && sockets) ||
+      (!runner.patient && (pipe || needs & WAITS));
     if (way === AUTO && waits) return later;
     if (!(needs & THREADS)) return { module: compiled, entry };
-    if (module || !system.runner.threads) {
+    if (module || !runner.threads) {
       throw new NidusError(
         "ENOTSUP",
         `ENOTSUP: ${name} has threads; the direct tier runs it from its bytes or its path, where programs have ` +

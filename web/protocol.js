@@ -7,7 +7,7 @@
  *      [null, "tell", process, word, value] ──────────────▶  what ring.js says; not answered
  *      ◀──── [call, "resolve" | "reject", ...]               Answers
  *      ◀──── [process, "output" | "stdin" | "exit", ...]     ProcessEvents
- *      ◀──── [0, "progress" | "keep" | "part" | "event", …]  SystemEvents
+ *      ◀──── [0, "progress" | "keep" | "part" | "deaf" | "event", …]  SystemEvents
  * ```
  *
  * Invariants: the page numbers calls and processes, one counter for both, never reused, also not
@@ -73,7 +73,7 @@
 /**
  * What a page asks for.
  * @typedef {object} Verbs
- * @property {(volumes: VolumeSettings[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, shell?: string | boolean, env?: Record<string, string>, threads?: {kernel?: string | WebAssembly.Module, worker?: string, library?: string}) => Promise<Booted>} boot
+ * @property {(volumes: VolumeSettings[], kept: Parts, kernel?: string | WebAssembly.Module, compiler?: string | WebAssembly.Module, resources?: string | Blob, tools?: string | WebAssembly.Module, shell?: string | boolean, env?: Record<string, string>, threads?: {kernel?: string | WebAssembly.Module, worker?: string, library?: string, rewriter?: string | WebAssembly.Module}) => Promise<Booted>} boot
  *   without `kernel`, it comes from beside worker.js, as do what `threads` has; without `compiler`, the system has no `cc`; without `shell`, no `sh`
  * @property {(process: number, command: string, args: string[], settings: SpawnSettings, ring: ArrayBuffer) => Promise<number>} spawn
  *   answers the process number in the system
@@ -110,6 +110,7 @@
  * @property {(progress: Progress) => void} progress
  * @property {(path: string, cut: import("./volume.js").Cut) => void} keep of a volume in memory
  * @property {(source: unknown, part: WebAssembly.Module | Blob) => void} part what came from an address
+ * @property {(change: number) => void} deaf so many programs more run in the worker that nothing interrupts
  * @property {(name: VolumeEvent, error: ErrorRecord | null, path: string, volume: VolumeState) => void} event
  */
 

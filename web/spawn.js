@@ -57,7 +57,8 @@ import { concat, toBytes } from "./streams.js";
  * @property {(cols: number, rows: number) => void} resize tells its terminal, if it has one, how large the window is
  * @property {(signal?: string) => boolean} kill sends a signal, unless it has ended; left out: SIGTERM. Answers whether
  *   the process goes on. What the program has no handler for, and does not ignore, ends it. A guest that computes
- *   without waiting in the system's own thread ends when it next waits; one in a worker of its own ends at once.
+ *   in the system's own thread ends at its next turn, or where the host has no JSPI when it next waits; one in a worker of
+ *   its own ends at once.
  */
 
 /**

@@ -49,6 +49,11 @@ import { createCollector, exportTar, importTar } from "./streams.js";
  *   package's own file
  * @property {import("./interp.js").EngineSource} [engine] engine.wasm, for the interp tier;
  *   left out: the package's own file
+ * @property {import("./interp.js").EngineSource} [rewriter] rewrite.wasm, for programs that share this thread (turns.js);
+ *   left out: the package's own file
+ * @property {import("./process.js").RunnerOptions["deaf"]} [deaf]
+ * @property {boolean} [interruptible] whatever a program does that `auto` chose a tier for, it can be ended: where it
+ *   can neither be suspended nor have a thread of its own, that is the interpreter
  */
 
 /**
@@ -158,6 +163,8 @@ export class System {
       },
     });
     this.engine = options.engine;
+    this.rewriter = options.rewriter;
+    this.interruptible = options.interruptible;
     this.planStdio = options.stdio ?? planStdio;
     this.#waitSync = options.waitSync !== undefined;
     this.#waitsForInput = options.waitsForInput !== false;

@@ -25,10 +25,10 @@ import { BLOCK } from "./streams.js";
 
 /** @typedef {import("./host.js").HostStream} HostStream */
 
-/** When this worker last took a message. */
-let lastTurn = 0;
+/** When this thread last took a message, or could have. */
+export let lastTurn = 0;
 
-/** To be called for each message taken. */
+/** To be called then. */
 export function tookTurn() {
   lastTurn = performance.now();
 }

@@ -49,6 +49,7 @@ const verbs = {
   async boot(settings, kept, kernel, compiler, resources, tools, shell, env, threads) {
     /** @type {(source: any) => any} what the page kept of it, else itself */
     const part = (source) => kept.get(source) ?? source;
+    const rewriter = threads?.rewriter;
     // A page that has its kernel elsewhere says where the other one is.
     const parallel = isolated && typeof Worker === "function" && (!kernel || threads?.kernel);
     if (parallel) waiting = "workers";
@@ -67,6 +68,9 @@ const verbs = {
         TERM: "xterm-256color",
         LANG: "C.UTF-8",
       },
+      interruptible: true,
+      deaf: (change) => post(0, "deaf", change),
+      rewriter: rewriter ? () => part(rewriter) : undefined,
     });
     // One may lie in another.
     for (const each of [...settings].sort((a, b) => (a.path < b.path ? -1 : 1))) {
@@ -88,6 +92,10 @@ const verbs = {
       await addShell(system, shell === true ? undefined : shell);
     }
     system.runner.threads?.warm();
+    // Nobody waits for it but the first program, which tells what goes wrong.
+    if (system.runner.shares) {
+      import("./turns.js").then(({ warm }) => warm(system.rewriter)).catch(() => {});
+    }
     const states = settings.map(({ path }) => volumes.get(path)?.state());
     return {
       capabilities: capabilities(),

@@ -35,6 +35,7 @@ struct rewriter {
   struct buffer out;
   struct buffer code; /* new contents of the code section */
   uint32_t code_base; /* offset of the old ones in the module */
+  uint32_t made_base; /* offset of the new ones in the new module */
   struct code_map map;
   struct check_indices indices;
   struct debug_info debug;
@@ -288,6 +289,7 @@ static enum nidus_code put_sections(struct rewriter *rewriter) {
       TRY(put_imports(rewriter, &section));
     } else if (section.id == SECTION_CODE && rewriter->checks) {
       put_section(rewriter, SECTION_CODE, &rewriter->code);
+      rewriter->made_base = rewriter->out.bytes.count - rewriter->code.bytes.count;
     } else if (added_count(rewriter, section.id) > 0) {
       put_extended(rewriter, section.id, &section);
     } else {
@@ -349,6 +351,27 @@ static enum nidus_code rewrite_with(struct rewriter *rewriter) {
   return NIDUS_OK;
 }
 
+/* Each exactly as large as it is, so that it can be freed by its size. */
+static enum nidus_code give(const struct rewriter *rewriter, struct nidus_rewritten *out) {
+  uint32_t size = rewriter->out.bytes.count, count = rewriter->map.points.count;
+  *out = (struct nidus_rewritten){.bytes = pool_new(rewriter->allocator, size, 1),
+                                  .size = size,
+                                  .debug_dropped = rewriter->debug_dropped,
+                                  .moved = count ? pool_new(rewriter->allocator, count, sizeof *out->moved) : NULL,
+                                  .moved_count = count};
+  if (!out->bytes || (count && !out->moved)) {
+    if (out->bytes) pool_free(rewriter->allocator, out->bytes, size, 1);
+    if (out->moved) pool_free(rewriter->allocator, out->moved, count, sizeof *out->moved);
+    return error_no_memory(rewriter->error);
+  }
+  memcpy(out->bytes, rewriter->out.bytes.items, size);
+  for (uint32_t i = 0; i < count; i++) {
+    const struct code_point *point = &rewriter->map.points.items[i];
+    out->moved[i] = (struct nidus_moved){rewriter->code_base + point->from, rewriter->made_base + point->to};
+  }
+  return NIDUS_OK;
+}
+
 enum nidus_code nidus_module_rewrite(const struct nidus_module *module, const struct nidus_rewrite *how,
                                      struct nidus_rewritten *out, struct nidus_error *error) {
   const struct nidus_allocator *allocator = &module->engine->config.allocator;
@@ -357,16 +380,7 @@ enum nidus_code nidus_module_rewrite(const struct nidus_module *module, const st
   rewriter.out.allocator = rewriter.code.allocator = allocator;
   for (int i = 0; i < DEBUG_SECTIONS; i++) rewriter.debug.made[i].allocator = allocator;
   enum nidus_code code = rewrite_with(&rewriter);
-  if (!code) {
-    /* Exactly as large as it is, so that it can be freed by its size. */
-    uint8_t *bytes = pool_new(allocator, rewriter.out.bytes.count, 1);
-    if (bytes) {
-      memcpy(bytes, rewriter.out.bytes.items, rewriter.out.bytes.count);
-      *out = (struct nidus_rewritten){bytes, rewriter.out.bytes.count, rewriter.debug_dropped};
-    } else {
-      code = error_no_memory(rewriter.error);
-    }
-  }
+  if (!code) code = give(&rewriter, out);
   for (int i = 0; i < DEBUG_SECTIONS; i++) buffer_free(&rewriter.debug.made[i]);
   VEC_FREE(allocator, &rewriter.map.points);
   buffer_free(&rewriter.code);
@@ -377,5 +391,7 @@ enum nidus_code nidus_module_rewrite(const struct nidus_module *module, const st
 void nidus_rewritten_free(struct nidus_engine *engine, struct nidus_rewritten *rewritten) {
   if (!rewritten->bytes) return;
   pool_free(&engine->config.allocator, rewritten->bytes, rewritten->size, 1);
-  *rewritten = (struct nidus_rewritten){NULL, 0, false};
+  if (rewritten->moved)
+    pool_free(&engine->config.allocator, rewritten->moved, rewritten->moved_count, sizeof *rewritten->moved);
+  *rewritten = (struct nidus_rewritten){.bytes = NULL};
 }

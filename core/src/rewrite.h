@@ -10,7 +10,9 @@
 
 #include <nidus/rewrite.h>
 
+#include "instructions.h"
 #include "module.h"
+#include "translate.h"
 
 struct buffer {
   const struct nidus_allocator *allocator;
@@ -67,10 +69,38 @@ NIDUS_CHECK enum nidus_code rewrite_plan(const struct nidus_module *module, stru
                                          struct nidus_error *error);
 void plan_free(const struct nidus_module *module, struct plan *plan);
 
-bool rewrite_opens_block(uint32_t op);
-bool rewrite_closes_block(uint32_t op);
-bool rewrite_throws(uint32_t op);
-bool rewrite_is_call(uint32_t op);
+static inline bool rewrite_opens_block(uint32_t op) {
+  return op == WASM_BLOCK || op == WASM_LOOP || op == WASM_IF || op == WASM_TRY || op == WASM_TRY_TABLE;
+}
+
+static inline bool rewrite_closes_block(uint32_t op) { return op == WASM_END || op == WASM_DELEGATE; }
+
+static inline bool rewrite_throws(uint32_t op) {
+  return op == WASM_THROW || op == WASM_THROW_REF || op == WASM_RETHROW;
+}
+
+static inline bool rewrite_is_call(uint32_t op) {
+  return op == WASM_CALL || op == WASM_CALL_INDIRECT || op == WASM_CALL_REF ||
+         op == WASM_RETURN_CALL || op == WASM_RETURN_CALL_INDIRECT || op == WASM_RETURN_CALL_REF;
+}
+
+/* skip_immediates, with the most frequent ones in place: none, or integers of one byte. */
+NIDUS_CHECK static inline enum nidus_code rewrite_skip_immediates(struct reader *reader, uint32_t op) {
+  static const uint64_t integers = 1ull << IMM_LABEL | 1ull << IMM_FUNC | 1ull << IMM_LOCAL | 1ull << IMM_GLOBAL |
+                                   1ull << IMM_I32 | 1ull << IMM_I64;
+  uint8_t immediates = instructions[op].immediates;
+  const uint8_t *at = reader->at;
+  if (immediates == IMM_NONE) return NIDUS_OK;
+  if (reader->end - at >= 2 && *at < 0x80) {
+    bool address = immediates == IMM_MEMARG && *at < 64 && at[1] < 0x80;
+    if (address || (integers >> immediates & 1)) {
+      reader->at += address ? 2 : 1;
+      return NIDUS_OK;
+    }
+  }
+  return skip_immediates(reader, op);
+}
+
 /* Leaves the reader of a body at its first instruction; *locals gets how many there are, parameters not counted. */
 NIDUS_CHECK enum nidus_code rewrite_skip_locals(struct reader *reader, uint32_t *locals);
 

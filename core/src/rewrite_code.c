@@ -39,9 +39,7 @@
  */
 #include <string.h>
 
-#include "instructions.h"
 #include "rewrite.h"
-#include "translate.h"
 
 #define NO_VALUES 0x40 /* the type of a block without parameters and results */
 
@@ -154,7 +152,7 @@ static enum nidus_code survey_body(struct emitter *emitter) {
     uint32_t op;
     TRY(decode_opcode(reader, &op));
     struct reader immediates = *reader;
-    TRY(skip_immediates(reader, op));
+    TRY(rewrite_skip_immediates(reader, op));
     emitter->regions.items[region].cost++;
     if (rewrite_is_call(op)) {
       bool plain;
@@ -421,7 +419,7 @@ static enum nidus_code put_instructions(struct emitter *emitter) {
     uint32_t op;
     TRY(decode_opcode(reader, &op));
     struct reader immediates = *reader;
-    TRY(skip_immediates(reader, op));
+    TRY(rewrite_skip_immediates(reader, op));
     if (rewrite_opens_block(op)) {
       struct open_block block = {.id = ++heads, .region = op == WASM_LOOP ? ++loops : 0};
       TRY(put_opening(emitter, at, op, immediates, block));

@@ -9,9 +9,7 @@
  *
  * A function without a check at its entry is paid for by who calls it directly.
  */
-#include "instructions.h"
 #include "rewrite.h"
-#include "translate.h"
 
 enum { TREE_LIMIT = 1000, COST_LIMIT = 1 << 30 };
 
@@ -26,19 +24,6 @@ struct planner {
   uint8_t *progress;
   VEC(struct { uint32_t function; uint32_t next; }) path;
 };
-
-bool rewrite_opens_block(uint32_t op) {
-  return op == WASM_BLOCK || op == WASM_LOOP || op == WASM_IF || op == WASM_TRY || op == WASM_TRY_TABLE;
-}
-
-bool rewrite_closes_block(uint32_t op) { return op == WASM_END || op == WASM_DELEGATE; }
-
-bool rewrite_throws(uint32_t op) { return op == WASM_THROW || op == WASM_THROW_REF || op == WASM_RETHROW; }
-
-bool rewrite_is_call(uint32_t op) {
-  return op == WASM_CALL || op == WASM_CALL_INDIRECT || op == WASM_CALL_REF ||
-         op == WASM_RETURN_CALL || op == WASM_RETURN_CALL_INDIRECT || op == WASM_RETURN_CALL_REF;
-}
 
 enum nidus_code rewrite_skip_locals(struct reader *reader, uint32_t *locals) {
   uint32_t groups;
@@ -72,7 +57,7 @@ static enum nidus_code note_body(struct planner *planner, uint32_t i) {
     uint32_t op, callee;
     TRY(decode_opcode(&reader, &op));
     struct reader immediates = reader;
-    TRY(skip_immediates(&reader, op));
+    TRY(rewrite_skip_immediates(&reader, op));
     if (rewrite_opens_block(op)) {
       depth++;
       if (op == WASM_LOOP && !loop) loop = depth;

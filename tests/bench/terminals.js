@@ -72,6 +72,11 @@ async function stops(report, page, isolated, mounts) {
       Math.max(...medians) <= limit,
     );
   }
+  const replaced = answers.reduce((sum, { restarts }) => sum + restarts, 0);
+  report.ratio(
+    `${page}: workers of the whole system replaced to end a program: ${replaced}`,
+    replaced === 0,
+  );
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { loopsAtStart } from "../unit/host/support.js";
 import { LIMIT, MODES, goBlank, openBlank, watched } from "./chromium.js";
 
 /** @typedef {import("../../web/nidus.js").Nidus} System */
@@ -187,13 +188,16 @@ test(
   LIMIT,
   async (t) => {
     const { page } = await openBlank(t);
-    await page.evaluate(WITH_PROGRAM(LOOP));
+    const program = [...(await loopsAtStart())];
     const answer = await page.evaluate(`(async () => {
+    globalThis.system = await Nidus.boot();
+    await system.fs.writeFile("/home/main", Uint8Array.from(${JSON.stringify(program)}));
     await system.fs.writeFile("/home/note", "kept");
+    const restarted = new Promise((resolve) => system.on("restart", resolve));
     const process = await system.spawn("./main");
-    await process.stdout.getReader().read();
     process.kill();
     const { signal } = await process.exit;
+    await restarted;
     return [signal, await system.fs.readFile("/home/note", "utf8"), system.volume];
   })()`);
     assert.deepEqual(answer, [
@@ -242,9 +246,7 @@ for (const { mode, isolated } of MODES) {
   );
 
   test(
-    isolated
-      ? `${mode}: killing a loop ends its worker alone, and calls are answered meanwhile`
-      : `${mode}: killing a loop replaces the worker: the system, its volume and waiting calls go on`,
+    `${mode}: killing a loop ends it alone, and calls are answered meanwhile`,
     LIMIT,
     async (t) => {
       const { page } = await openBlank(t, { isolated });
@@ -256,7 +258,7 @@ for (const { mode, isolated } of MODES) {
       const process = await system.spawn("./main");
       const reader = process.stdout.getReader();
       const { value } = await reader.read();
-      // This cannot be answered by a worker that loops.
+      // This cannot be answered by a thread that loops.
       const waiting = system.fs.readFile("/home/kept", "utf8");
       const begin = performance.now();
       const killed = process.kill("SIGKILL");
@@ -286,7 +288,7 @@ for (const { mode, isolated } of MODES) {
           kept: "flushed before the program starts",
           took: 0,
           listing: ["kept", "main", "main.c"],
-          restarts: isolated ? 0 : 1,
+          restarts: 0,
           code: 0,
           compile: 0,
         },

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { loopsAtStart } from "../unit/host/support.js";
 import { LIMIT, goBlank, openBlank, watched } from "./chromium.js";
 
 /** @typedef {import("../../web/nidus.js").Nidus} System */
@@ -102,16 +103,16 @@ test(
 
 test("a system whose worker was replaced goes on with its opfs volume", LIMIT, async (t) => {
   const { page } = await openBlank(t);
-  await page.evaluate(BOOT("lab", 'toolchain: "/clang/"'));
-  const program = "int main(void) { for (volatile int i = 0;; i++) {} }";
+  await page.evaluate(BOOT("lab"));
+  const program = [...(await loopsAtStart())];
   await page.evaluate(`(async () => {
     await system.fs.writeFile("/home/kept", "kept");
-    await system.fs.writeFile("/home/main.c", ${JSON.stringify(program)});
-    const cc = await system.exec("cc", ["main.c", "-o", "main"]);
-    if (cc.code !== 0) throw new Error(cc.stderr);
+    await system.fs.writeFile("/home/main", Uint8Array.from(${JSON.stringify(program)}));
+    const restarted = new Promise((resolve) => system.on("restart", resolve));
     const running = await system.spawn("./main", [], { tier: "direct" });
     running.kill("SIGKILL");
     await running.exit;
+    await restarted;
   })()`);
   assert.equal(await page.evaluate(TEXT("/home/kept")), "kept");
 });

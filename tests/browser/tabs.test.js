@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loops, syncsFile } from "../unit/host/support.js";
+import { loopsAtStart, syncsFile } from "../unit/host/support.js";
 import { FAULTS } from "../unit/volume/faults.js";
 import { LIMIT, MODES, goBlank, openBlank, watched } from "./chromium.js";
 
@@ -150,7 +150,7 @@ test(
     await store(page, "/home/a", "1");
     const second = await another(context, url);
     await boot(second, '{ volume: "idb:lab", access: "readonly", volumes: { "/tmp": "mem" } }');
-    const loop = [...(await loops())];
+    const loop = [...(await loopsAtStart())];
     // A program that cannot be reached ends with its worker.
     const replace = (/** @type {string} */ folder) => `(async () => {
     await system.fs.writeFile("${folder}/loop", Uint8Array.from(${JSON.stringify(loop)}));

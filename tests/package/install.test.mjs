@@ -77,6 +77,7 @@ describe("the packed package", () => {
       "toolchain.wasm",
       "image.wasm",
       "engine.wasm",
+      "rewrite.wasm",
     ])
       assert.ok(files.includes(`web/${name}`), name);
   });

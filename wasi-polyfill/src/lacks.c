@@ -15,6 +15,10 @@ int32_t lacks_tell(uint32_t lacks, struct reply *reply) {
                             : "Neither " JSPI " nor kernel.shared.wasm (assets.sharedKernel): programs that may wait "
                               "run on the interpreter, which is slower.");
     count++;
+  } else if (lacks & LACKS_ISOLATION) {
+    reply_string(reply, "No cross-origin isolated page (COOP and COEP headers): programs take turns in one worker, and "
+                        "count for that what they compute, which makes them some 7 % slower.");
+    count++;
   }
   if (lacks & LACKS_MULTI_MEMORY) {
     reply_string(reply, "No multi-memory: system calls copy through JavaScript, which is slower.");

@@ -50,12 +50,22 @@ struct nidus_rewrite {
   void *context;
 };
 
+/* Code from offset `to` of the new module on, up to the next point's, is the old one's from offset `from` on; what was
+ * inserted stands at the end of that. */
+struct nidus_moved {
+  uint32_t from;
+  uint32_t to;
+};
+
 struct nidus_rewritten {
   uint8_t *bytes;
   size_t size;
   /* The module had debug sections that are not DWARF 2 to 5, or are malformed: they were left out,
    * because their addresses would be wrong. */
   bool debug_dropped;
+  /* With checks: where all code went, in ascending order. */
+  struct nidus_moved *moved;
+  size_t moved_count;
 };
 
 /*

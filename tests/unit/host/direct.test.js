@@ -9,7 +9,7 @@ import { hasMultiMemory } from "../../../web/bridge.js";
 import { Host } from "../../../web/host.js";
 import { loadKernel } from "../../../web/kernel.js";
 import { between, watchWrites } from "./direct.js";
-import { KERNEL, writesFile } from "./support.js";
+import { KERNEL, REWRITER, writesFile } from "./support.js";
 
 const skip = !hasMultiMemory() && "this Node has no multi-memory";
 
@@ -17,6 +17,7 @@ test("during fd_write only wasm lies between the guest and the kernel", async ()
   const { stacks, calls, status, written } = await watchWrites(
     KERNEL,
     await writesFile("out", "written"),
+    { rewriter: () => REWRITER },
   );
   assert.equal(status.code, 0);
   assert.equal(written, "written");

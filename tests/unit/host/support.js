@@ -14,6 +14,7 @@ import { planWebStreams } from "../../../node/web-streams.js";
 const assembled = new Map();
 
 export const ENGINE = readFileSync(new URL("../../../web/engine.wasm", import.meta.url));
+export const REWRITER = readFileSync(new URL("../../../web/rewrite.wasm", import.meta.url));
 export const KERNEL = readFileSync(new URL("../../../web/kernel.wasm", import.meta.url));
 export const SHARED_KERNEL = readFileSync(
   new URL("../../../web/kernel.shared.wasm", import.meta.url),
@@ -21,9 +22,10 @@ export const SHARED_KERNEL = readFileSync(
 
 /**
  * @param {string} text
+ * @param {import("wabt").WasmFeatures} [features] besides those of all
  * @returns {Promise<Uint8Array>}
  */
-export async function assemble(text) {
+export async function assemble(text, features) {
   const known = assembled.get(text);
   if (known !== undefined) return known;
   const { parseWat } = await wabt();
@@ -31,6 +33,8 @@ export async function assemble(text) {
     multi_memory: true,
     bulk_memory: true,
     threads: true,
+    mutable_globals: true,
+    ...features,
   });
   const bytes = parsed.toBinary({}).buffer;
   parsed.destroy();
@@ -170,6 +174,11 @@ export function loops() {
   return guest(`(loop $forever (br $forever))`);
 }
 
+/** Never returns from its start function, where a host can do nothing but end the whole thread. */
+export function loopsAtStart() {
+  return guest("", { functions: "(func $spin (loop $forever (br $forever))) (start $spin)" });
+}
+
 /**
  * Opens a file of its first preopen for writing and puts `text` into it; ends with the errno.
  * @param {string} path
@@ -202,7 +211,12 @@ export function syncsFile(path, text) {
  * @returns {Promise<System>}
  */
 export function boot(options) {
-  return System.create({ kernel: KERNEL, engine: () => ENGINE, stdio: planWebStreams, ...options });
+  return System.create({
+    kernel: KERNEL,
+    engine: () => ENGINE,
+    stdio: planWebStreams,
+    ...options,
+  });
 }
 
 /** Rejects or throws with this code; answers the error. @param {() => unknown} action @param {string} code */

@@ -19,7 +19,7 @@ static void each_cost_has_a_sentence(struct guest *guest) {
     const char *begins[2];
   } cases[] = {
       {0, 0, {0}},
-      {LACKS_ISOLATION, 0, {0}},
+      {LACKS_ISOLATION, 1, {"No cross-origin isolated page"}},
       {LACKS_JSPI, 1, {"Neither JSPI (Chrome 137"}},
       {LACKS_JSPI | LACKS_ISOLATION, 1, {"Neither JSPI (Chrome 137"}},
       {LACKS_MULTI_MEMORY, 1, {"No multi-memory"}},

@@ -1,0 +1,226 @@
+/**
+ * Programs on the direct tier that share a thread and can be suspended there (JSPI): they are rewritten so that they
+ * count down, and let the thread have a turn when they have computed for some milliseconds. So messages, timers and the
+ * other programs have theirs, whatever one does, and a kill reaches it.
+ *
+ * ```
+ *   guest: loop head, count < 0 ──▶ "nidus:check"[0] ──▶ shim ──▶ look   (JavaScript: what time is it?)
+ *                                                             └──▶ pause  (suspends; its promise waits for a turn)
+ * ```
+ *
+ * Invariants: no frame of JavaScript stands between guest and `pause`, which the shim therefore calls itself; a program that
+ * has ended is ended by a trap, which it cannot catch; a module's start function runs before the shim is there, and
+ * is counted only. What cannot be rewritten runs as it is.
+ */
+
+import { compileAsset } from "./assets.js";
+import { turn } from "./engine-wasm.js";
+import { NidusError } from "./errors.js";
+import { LOOK_EARLY, LOOK_LATE, LOOK_LEAST, LOOK_MOST, TURN_AFTER } from "./limits.js";
+import { jspi } from "./process.js";
+import { lastTurn, tookTurn } from "./worker-streams.js";
+
+/** What core/wasm/rewrite.c says of itself. */
+const VERSION = 1;
+/** The size of its `struct nidus_rewritten`. */
+const MADE_BYTES = 20;
+/** Larger modules run as they are: bytes. */
+export const LARGEST = 1 << 24;
+/** An instance of rewrite.wasm is kept for the next program if its memory has so many bytes at most. */
+const KEPT_BYTES = 1 << 23;
+
+/**
+ * (module
+ *   (import "" "count" (global (mut i64)))
+ *   (import "" "look" (func (result i32)))
+ *   (import "" "pause" (func (result i32)))
+ *   (func (export "check") (local i32)
+ *     (if (i32.eqz (local.tee 0 (call 0)))
+ *       (then (if (i32.eqz (local.tee 0 (call 1))) (then unreachable))))
+ *     (global.set 0 (i64.extend_i32_s (local.get 0)))))
+ */
+export const SHIM =
+  "0061736d 01000000 01080260 00017f60 0000021c 03000563 6f756e74 037e0100 046c6f6f 6b000000 05706175 " +
+  "73650000 03020101 07090105 63686563 6b00020a 1c011a01 017f1000 22004504 40100122 00450440 000b0b20 " +
+  "00ac2400 0b";
+
+/** @type {Promise<WebAssembly.Module> | null} */
+let compiledRewriter = null;
+/** @type {Record<string, (...numbers: number[]) => number> & {memory: WebAssembly.Memory} | null} */
+let kept = null;
+
+/** @param {import("./interp.js").EngineSource} [source] left out: the package's own file */
+function loadRewriter(source) {
+  const given = source?.() ?? new URL("./rewrite.wasm", import.meta.url);
+  compiledRewriter ??= compileAsset(given, "rewrite.wasm");
+  compiledRewriter.catch(() => (compiledRewriter = null));
+  return compiledRewriter;
+}
+
+/**
+ * A program with countdown checks, and where its code went, as pairs of an old offset and a new one; null where it has to run
+ * as it is.
+ * @param {Uint8Array} bytes
+ * @param {import("./interp.js").EngineSource} [source]
+ */
+export async function addChecks(bytes, source) {
+  if (bytes.length > LARGEST) return null;
+  const module = await loadRewriter(source);
+  kept ??= instantiateRewriter(module);
+  const { memory, rewrite_room: room, rewrite_checks: rewrite, rewrite_release: release } = kept;
+  const [at, out] = [room(bytes.length) >>> 0, room(MADE_BYTES) >>> 0];
+  let rewritten = null;
+  if (at && out) {
+    new Uint8Array(memory.buffer).set(bytes, at);
+    if (rewrite(at, bytes.length, out)) {
+      const [from = 0, size = 0, , moved = 0, count = 0] = new Uint32Array(memory.buffer, out, 5);
+      rewritten = {
+        bytes: new Uint8Array(memory.buffer).slice(from, from + size),
+        moved: new Uint32Array(memory.buffer, moved, 2 * count).slice(),
+      };
+      release(from);
+      release(moved);
+    }
+  }
+  release(at);
+  release(out);
+  if (memory.buffer.byteLength > KEPT_BYTES) kept = null;
+  return rewritten;
+}
+
+/**
+ * Makes it quick to rewrite the first program: hosts compile functions when they are first called, which takes longer
+ * than a small program does.
+ * @param {import("./interp.js").EngineSource} [source]
+ */
+export async function warm(source) {
+  await addChecks(bytesOf(SHIM), source);
+}
+
+/** @param {WebAssembly.Module} module rewrite.wasm */
+function instantiateRewriter(module) {
+  // What Emscripten's standalone C library asks of its host: that is told when its memory grows.
+  const env = new Proxy({}, { get: () => () => 0 });
+  const { exports } = new WebAssembly.Instance(module, { env });
+  const rewriter = /** @type {NonNullable<typeof kept>} */ (exports);
+  if (rewriter.rewrite_version?.() !== VERSION) {
+    throw new NidusError(
+      "NIDUS_ENGINE",
+      "rewrite.wasm does not fit this host library; install both from one release.",
+    );
+  }
+  return rewriter;
+}
+
+/**
+ * The place that code at `offset` came from; of what was inserted, the one where.
+ * @param {Uint32Array} moved pairs, ascending
+ * @param {number} offset
+ */
+function origin(moved, offset) {
+  let [low, high] = [0, moved.length / 2];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (Number(moved[2 * middle + 1]) <= offset) low = middle;
+    else high = middle;
+  }
+  const [from = 0, to = 0, next = Infinity] = moved.subarray(2 * low);
+  return Math.min(from + offset - to, next);
+}
+
+/** @param {string} hex */
+function bytesOf(hex) {
+  return Uint8Array.from(hex.match(/\w\w/g) ?? [], (byte) => parseInt(byte, 16));
+}
+
+/** What the programs of one thread do to let each other have turns. */
+export class Turns {
+  #runner;
+  #source;
+  #shim = new WebAssembly.Module(bytesOf(SHIM));
+  /** Those with checks, and where their code went. @type {WeakMap<WebAssembly.Module, Uint32Array>} */
+  #checked = new WeakMap();
+  /** How many programs wait for one. */
+  #waiting = 0;
+
+  /**
+   * @param {import("./process.js").Runner} runner
+   * @param {import("./interp.js").EngineSource} [source] of rewrite.wasm
+   */
+  constructor(runner, source) {
+    this.#runner = runner;
+    this.#source = source;
+  }
+
+  /**
+   * Compiles a program with checks.
+   * @param {Uint8Array} bytes
+   * @param {(bytes: Uint8Array) => Promise<WebAssembly.Module>} compile
+   */
+  async compile(bytes, compile) {
+    const made = await addChecks(bytes, this.#source);
+    const module = await compile(made?.bytes ?? bytes);
+    if (made) this.#checked.set(module, made.moved);
+    return module;
+  }
+
+  /** Whether a module has checks. @param {WebAssembly.Module} module */
+  takes(module) {
+    return this.#checked.has(module);
+  }
+
+  /**
+   * Tells of a trap where it was in the program as it came.
+   * @param {WebAssembly.Module | undefined} module
+   * @param {NonNullable<import("./process.js").ExitStatus["trap"]>} trap
+   */
+  locate(module, trap) {
+    const moved = module && this.#checked.get(module);
+    // Other modules may be on the stack, but none is below the program's entry.
+    const own = /([^ (@]*wasm-function\[)\d+\]:\w+\)?$/.exec(trap.stack)?.[1];
+    if (!moved || !own) return;
+    trap.stack = trap.stack.replace(
+      /([^ (@]*wasm-function\[)(\d+\]:0x)(\w+)/g,
+      (place, from, index, offset) =>
+        from === own ? from + index + origin(moved, parseInt(offset, 16)).toString(16) : place,
+    );
+  }
+
+  /**
+   * Makes an instance look at the clock, if its module has checks.
+   * @param {WebAssembly.Module} module
+   * @param {WebAssembly.Exports} exports
+   * @param {WebAssembly.Global} pid whom it serves
+   */
+  join(module, exports, pid) {
+    if (!this.#checked.has(module)) return;
+    const table = /** @type {WebAssembly.Table} */ (exports["nidus:check"]);
+    const count = /** @type {WebAssembly.Global} */ (exports["nidus:count"]);
+    // It has no code at all.
+    if (!table) return;
+    let next = LOOK_MOST;
+    let last = performance.now();
+    /** How far to count until the next look; 0: it has had its time. */
+    const look = () => {
+      const now = performance.now();
+      if (now - last > LOOK_LATE) next = Math.max(next >> 3, LOOK_LEAST);
+      else if (now - last < LOOK_EARLY) next = Math.min(next * 2, LOOK_MOST);
+      last = now;
+      return now - lastTurn < TURN_AFTER / (1 + this.#waiting) ? next : 0;
+    };
+    /** The same after a turn of the thread; 0: it has been ended. */
+    const pause = async () => {
+      this.#waiting++;
+      await turn();
+      this.#waiting--;
+      tookTurn();
+      last = lastTurn;
+      return this.#runner.hasEnded(pid.value) ? 0 : next;
+    };
+    const shim = new WebAssembly.Instance(this.#shim, {
+      "": { count, look, pause: new jspi.Suspending(pause) },
+    });
+    table.set(0, shim.exports.check);
+    count.value = BigInt(next);
+  }
+}
