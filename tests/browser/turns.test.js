@@ -80,6 +80,43 @@ test(
 );
 
 test(
+  "not isolated: all that a program printed before it computes for ever is seen, though the page was behind",
+  LIMIT,
+  async (t) => {
+    const { page } = await openBlank(t, { isolated: false });
+    // 400 lines, and then nothing more.
+    const prints = await guest(
+      `(loop $more
+         (call $put (i32.const 1) (i32.const 1024) (i32.const 5))
+         (local.set $i (i32.add (local.get $i) (i32.const 1)))
+         (br_if $more (i32.lt_u (local.get $i) (i32.const 400))))
+       (loop $for_ever (br $for_ever))`,
+      { data: "line\\n", locals: "$i i32" },
+    );
+    await page.evaluate(withPrograms({ prints }));
+    const answer = await page.evaluate(`(async () => {
+      const found = [];
+      for (const tier of ["direct", "interp"]) {
+        const process = await system.spawn("./prints", [], { tier });
+        const reader = process.stdout.getReader();
+        let text = "";
+        while (text.length < 2000) text += new TextDecoder().decode((await reader.read()).value);
+        process.kill();
+        found.push([text === "line\\n".repeat(400), (await process.exit).signal]);
+      }
+      return { found, restarts };
+    })()`);
+    assert.deepEqual(answer, {
+      found: [
+        [true, "SIGTERM"],
+        [true, "SIGTERM"],
+      ],
+      restarts: 0,
+    });
+  },
+);
+
+test(
   "not isolated: while programs compute, others are started, wait, talk through pipes and end",
   LIMIT,
   async (t) => {
