@@ -4,6 +4,7 @@
  * and the status is 0 only if every one of them passed. A stage that finds no tests has failed.
  */
 import { join } from "node:path";
+import { CURRENT_NODE, currentNode } from "./lib/current-node.mjs";
 import { ScriptError, run, script, since } from "./lib/process.mjs";
 import { filesBelow } from "./lib/stamp.mjs";
 import { build, setup } from "./setup.mjs";
@@ -15,16 +16,21 @@ const FUZZ_SECONDS = 10;
 /** No stage needs this long; one that does hangs. */
 const STAGE_MINUTES = 25;
 
-/** @typedef {{status: number, output: string}} Result */
+/** @typedef {{status: number, output: string, skipped?: string}} Result `skipped`: why nothing was run */
 
 /** @param {string[]} folders the test files below these folders */
 const testFiles = (folders) => filesBelow(folders).filter((file) => /\.test\.m?js$/.test(file));
 
-/** @param {string[]} files @param {string[]} [flags] @returns {Promise<Result>} */
-async function nodeTest(files, flags = []) {
+/**
+ * @param {string[]} files
+ * @param {string[]} [flags]
+ * @param {string} [node] the program to run them with
+ * @returns {Promise<Result>}
+ */
+async function nodeTest(files, flags = [], node = process.execPath) {
   if (files.length === 0) return { status: 1, output: "no test files found\n" };
   const args = ["--test", "--test-reporter=spec", ...flags, ...files];
-  return run(process.execPath, args, { minutes: STAGE_MINUTES });
+  return run(node, args, { minutes: STAGE_MINUTES });
 }
 
 /** @param {string} folder @returns {Promise<Result>} */
@@ -35,6 +41,23 @@ async function ctest(folder) {
 
 /** Folders below tests/ that are not plain node:test suites, each run in its own way. */
 const special = new Set(["browser", "bench", "fuzz", "soak"]);
+
+/**
+ * What differs between Nodes: how programs wait (JSPI), memories (multi-memory), workers, threads and atomic waits. A
+ * test of these that is skipped in the oldest Node must run in a current one.
+ */
+const HOST_TESTS = [
+  ...["direct", "limits", "pipes", "process", "shared", "terminal", "waiting", "wasi-threads"].map(
+    (name) => `tests/unit/host/${name}.test.js`,
+  ),
+  "tests/unit/host/workers.test.js",
+  "tests/unit/kernel/modules.test.js",
+  "tests/unit/toolchain/threads.test.js",
+  "tests/unit/shell/shell.test.js",
+];
+/** Of the package's tests those in which Node imports it or runs its command. */
+const PACKAGE_TEST = "tests/package/install.test.mjs";
+const IN_NODE = "--test-name-pattern=in Node|for Node|command";
 
 /** @type {Array<{name: string, what: string, closing: RegExp, run: () => Promise<Result>}>} */
 const stages = [
@@ -60,6 +83,26 @@ const stages = [
     run: () => {
       const suites = testFiles(["tests"]).filter((file) => !special.has(file.split("/")[1]));
       return nodeTest(suites);
+    },
+  },
+  {
+    name: "current-node",
+    what: `tests of hosts, workers and threads in Node ${CURRENT_NODE} or newer (node --test)`,
+    closing: /^ℹ (tests|pass|fail|skipped) |^A test of hosts/,
+    run: async () => {
+      const { program, reason } = await currentNode();
+      if (program === undefined) return { status: 0, output: "", skipped: reason };
+      const runs = [
+        await nodeTest(HOST_TESTS, [], program),
+        await nodeTest([PACKAGE_TEST], [IN_NODE], program),
+      ];
+      const output = runs.map((each) => each.output).join("\n");
+      const status = Math.max(...runs.map((each) => each.status));
+      if (status !== 0 || /^ℹ skipped 0$/m.test(runs[0].output)) return { status, output };
+      return {
+        status: 1,
+        output: `${output}\nA test of hosts was skipped in Node ${CURRENT_NODE}.\n`,
+      };
     },
   },
   {
@@ -104,6 +147,7 @@ await script(async () => {
   const summary = [];
   /** @type {string[]} */
   const failed = [];
+  let skipped = 0;
   for (const stage of stages) {
     if (wanted.length > 0 && !wanted.includes(stage.name)) continue;
     console.log(`\n== ${stage.name}: ${stage.what}`);
@@ -117,11 +161,17 @@ await script(async () => {
       console.error(error.message);
       result = { status: 1, output: `${error.message}\n` };
     }
+    if (result.skipped !== undefined) {
+      skipped++;
+      console.log(`skipped: ${result.skipped}`);
+      summary.push(`skipped ${stage.name}: ${stage.what}`, `        ${result.skipped}`);
+      continue;
+    }
     const passed = result.status === 0;
     if (!passed) failed.push(stage.name);
     summary.push(`${passed ? "passed" : "FAILED"}  ${stage.name} (${since(start)}): ${stage.what}`);
     const lines = result.output.replace(/\x1b\[[0-9;]*m/g, "").split("\n");
-    const closing = lines.filter((line) => stage.closing.test(line)).slice(-6);
+    const closing = lines.filter((line) => stage.closing.test(line)).slice(-8);
     for (const line of closing.length > 0 ? closing : lines.filter(Boolean).slice(-2))
       summary.push(`        ${line}`);
   }
@@ -129,5 +179,9 @@ await script(async () => {
   const total = `in ${since(begin)}`;
   if (failed.length > 0)
     throw new ScriptError(`npm test: failed in ${failed.join(", ")}, ${total}.`);
-  console.log(`\nnpm test: all ${wanted.length || stages.length} stages passed, ${total}.`);
+  const count = wanted.length || stages.length;
+  const ran = skipped
+    ? `${count - skipped} stages passed, ${skipped} skipped`
+    : `all ${count} stages passed`;
+  console.log(`\nnpm test: ${ran}, ${total}.`);
 });

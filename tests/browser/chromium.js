@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const dist = `${root}demos/playground/dist`;
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 /** Debian's Firefox, driven by WebDriver BiDi. */
-const firefoxPath = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
+export const firefoxPath = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
 export const hasFirefox = existsSync(firefoxPath);
 const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"];
 
