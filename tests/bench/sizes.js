@@ -16,6 +16,7 @@ const MODULES = [
   { file: "archive.wasm", limit: 15 * KB },
   { file: "toolchain.wasm", limit: 40 * KB },
   { file: "engine.wasm", limit: 220 * KB },
+  { file: "rewrite.wasm", limit: 115 * KB },
 ];
 const PAGE = ["nidus.js", "worker.js"];
 const PAGE_LIMIT = 40 * KB;
