@@ -31,8 +31,12 @@ export const KILL_GRACE = 200;
 export const KILL_PATIENCE = 10;
 /** A process that keeps printing lets the worker take messages after this time. */
 export const YIELD_AFTER = 50;
-/** After so long a program that shares its thread lets others have a turn (turns.js); with n that wait for one, after an nth. */
+/**
+ * After so long a program that shares its thread lets others have a turn (turns.js); with others that wait for one, after its
+ * part of that, but not before TURN_LEAST.
+ */
 export const TURN_AFTER = 8;
+export const TURN_LEAST = 1;
 /**
  * How many instructions it counts until it looks at the clock, at most and at least: fewer if a look came LOOK_LATE or more
  * after the one before, because some of them take long (copies of memory, system calls), more if it came within LOOK_EARLY.

@@ -16,7 +16,7 @@
 import { compileAsset } from "./assets.js";
 import { turn } from "./engine-wasm.js";
 import { NidusError } from "./errors.js";
-import { LOOK_EARLY, LOOK_LATE, LOOK_LEAST, LOOK_MOST, TURN_AFTER } from "./limits.js";
+import { LOOK_EARLY, LOOK_LATE, LOOK_LEAST, LOOK_MOST, TURN_AFTER, TURN_LEAST } from "./limits.js";
 import { jspi } from "./process.js";
 import { lastTurn, tookTurn } from "./worker-streams.js";
 
@@ -68,22 +68,27 @@ export async function addChecks(bytes, source) {
   const module = await loadRewriter(source);
   kept ??= instantiateRewriter(module);
   const { memory, rewrite_room: room, rewrite_checks: rewrite, rewrite_release: release } = kept;
-  const [at, out] = [room(bytes.length) >>> 0, room(MADE_BYTES) >>> 0];
   let rewritten = null;
-  if (at && out) {
-    new Uint8Array(memory.buffer).set(bytes, at);
-    if (rewrite(at, bytes.length, out)) {
-      const [from = 0, size = 0, , moved = 0, count = 0] = new Uint32Array(memory.buffer, out, 5);
-      rewritten = {
-        bytes: new Uint8Array(memory.buffer).slice(from, from + size),
-        moved: new Uint32Array(memory.buffer, moved, 2 * count).slice(),
-      };
-      release(from);
-      release(moved);
+  try {
+    const [at, out] = [room(bytes.length) >>> 0, room(MADE_BYTES) >>> 0];
+    if (at && out) {
+      new Uint8Array(memory.buffer).set(bytes, at);
+      if (rewrite(at, bytes.length, out)) {
+        const [from = 0, size = 0, , moved = 0, count = 0] = new Uint32Array(memory.buffer, out, 5);
+        rewritten = {
+          bytes: new Uint8Array(memory.buffer).slice(from, from + size),
+          moved: new Uint32Array(memory.buffer, moved, 2 * count).slice(),
+        };
+        release(from);
+        release(moved);
+      }
     }
+    release(at);
+    release(out);
+  } catch {
+    // This instance is not to be trusted any more, and the program is none the worse.
+    kept = null;
   }
-  release(at);
-  release(out);
   if (memory.buffer.byteLength > KEPT_BYTES) kept = null;
   return rewritten;
 }
@@ -206,7 +211,8 @@ export class Turns {
       if (now - last > LOOK_LATE) next = Math.max(next >> 3, LOOK_LEAST);
       else if (now - last < LOOK_EARLY) next = Math.min(next * 2, LOOK_MOST);
       last = now;
-      return now - lastTurn < TURN_AFTER / (1 + this.#waiting) ? next : 0;
+      const time = Math.max(TURN_AFTER / (1 + this.#waiting), TURN_LEAST);
+      return now - lastTurn < time ? next : 0;
     };
     /** The same after a turn of the thread; 0: it has been ended. */
     const pause = async () => {
