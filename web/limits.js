@@ -27,7 +27,7 @@ export const THREADS_MOST = 256;
 export const STACK_REST = 10_000;
 /** How long a kill may stay without effect, and the worker say nothing, before it is replaced, if something runs there that hears nothing. */
 export const KILL_GRACE = 200;
-/** So many times as long otherwise, since the worker is only slow then, or in a start function. */
+/** So many times as long otherwise, since the worker is only slow then. */
 export const KILL_PATIENCE = 10;
 /** A process that keeps printing lets the worker take messages after this time. */
 export const YIELD_AFTER = 50;

@@ -24,6 +24,7 @@ import { lastTurn, tookTurn } from "./worker-streams.js";
 const VERSION = 1;
 /** The size of its `struct nidus_rewritten`. */
 const MADE_BYTES = 20;
+const START_SECTION = 8;
 /** Larger modules run as they are: bytes. */
 export const LARGEST = 1 << 24;
 /** An instance of rewrite.wasm is kept for the next program if its memory has so many bytes at most. */
@@ -138,6 +139,21 @@ function bytesOf(hex) {
   return Uint8Array.from(hex.match(/\w\w/g) ?? [], (byte) => parseInt(byte, 16));
 }
 
+/** Whether a valid module has a start function. @param {Uint8Array} bytes */
+function hasStart(bytes) {
+  for (let at = 8; at < bytes.length;) {
+    const id = bytes[at++];
+    let size = 0;
+    for (let shift = 0, byte = 0x80; byte & 0x80; shift += 7) {
+      byte = Number(bytes[at++]);
+      size += (byte & 0x7f) << shift;
+    }
+    if (id === START_SECTION) return true;
+    at += size;
+  }
+  return false;
+}
+
 /** What the programs of one thread do to let each other have turns. */
 export class Turns {
   #runner;
@@ -145,6 +161,8 @@ export class Turns {
   #shim = new WebAssembly.Module(bytesOf(SHIM));
   /** Those with checks, and where their code went. @type {WeakMap<WebAssembly.Module, Uint32Array>} */
   #checked = new WeakMap();
+  /** Of these, those that begin with what no host can suspend. @type {WeakSet<WebAssembly.Module>} */
+  #starts = new WeakSet();
   /** How many programs wait for one. */
   #waiting = 0;
 
@@ -166,12 +184,13 @@ export class Turns {
     const made = await addChecks(bytes, this.#source);
     const module = await compile(made?.bytes ?? bytes);
     if (made) this.#checked.set(module, made.moved);
+    if (made && hasStart(bytes)) this.#starts.add(module);
     return module;
   }
 
-  /** Whether a module has checks. @param {WebAssembly.Module} module */
+  /** Whether a module has checks that reach all it does. @param {WebAssembly.Module} module */
   takes(module) {
-    return this.#checked.has(module);
+    return this.#checked.has(module) && !this.#starts.has(module);
   }
 
   /**
