@@ -21,6 +21,8 @@ export const KEY_GRACE = 50;
 export const GRACE = 30;
 /** How many workers wait for programs to run. */
 export const THREADS_IDLE = 2;
+/** So long after the last program began, others are started in place of those that have been taken. */
+export const WARM_AFTER = 250;
 /** How many there may be. */
 export const THREADS_MOST = 256;
 /** After this time a worker that was ended computes no more: browsers let it for 2 seconds. */

@@ -9,7 +9,7 @@
  */
 
 import { NidusError } from "./errors.js";
-import { GRACE, STACK_REST, THREADS_IDLE, THREADS_MOST } from "./limits.js";
+import { GRACE, STACK_REST, THREADS_IDLE, THREADS_MOST, WARM_AFTER } from "./limits.js";
 import { loadSharedKernel } from "./shared-kernel.js";
 import { SharedHost } from "./shared-streams.js";
 
@@ -70,6 +70,8 @@ class Threads {
   /** Stacks of workers that were ended. @type {number[]} */
   #stacks = [];
   #closed = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #warming;
   /** @type {WeakMap<WebAssembly.Module, number>} */
   #ids = new WeakMap();
   #lastId = 0;
@@ -100,6 +102,13 @@ class Threads {
     while (!this.#closed && this.#idle.length < THREADS_IDLE && this.#all.size < THREADS_MOST) {
       this.#idle.unshift(this.#start());
     }
+  }
+
+  /** Not while programs begin: a worker that starts would take from them what they could compute. */
+  #warmLater() {
+    clearTimeout(this.#warming);
+    this.#warming = setTimeout(() => this.warm(), WARM_AFTER);
+    /** @type {{unref?: () => void}} */ (/** @type {unknown} */ (this.#warming)).unref?.();
   }
 
   /** @returns {Thread} */
@@ -224,7 +233,7 @@ class Threads {
       } catch (thrown) {
         resolve({ thrown });
       }
-      setTimeout(() => this.warm(), 0);
+      this.#warmLater();
     });
   }
 

@@ -5,7 +5,7 @@ import { digits, duration, median } from "./report.js";
 
 export const name = "threads";
 
-const ROUNDS = 7;
+const ROUNDS = 11;
 /** Of two threads on two processors. */
 const SPEED_UP = 1.8;
 
