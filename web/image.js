@@ -37,7 +37,7 @@ export function fingerprint(module) {
  * @returns {import("./process.js").Image | null}
  */
 export function capture({ exports }) {
-  const names = Object.keys(exports).filter((name) => name.startsWith(PREFIX));
+  const names = Object.keys(exports).filter((name) => name.split(":").length > 2);
   // The first one counts the pages.
   const globals = names.map((name) => /** @type {WebAssembly.Global} */ (exports[name]));
   const [pages] = globals;

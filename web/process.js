@@ -206,7 +206,7 @@ export class Runner {
     const { exports } = this.#kernel;
     const { module } = program;
     const recycled = module && this.#recycled.get(module);
-    const deaf = module && !this.turns?.takes(module);
+    const deaf = module && !this.turns?.takes(module, recycled);
     let guest = recycled?.idle;
     /** @type {{thrown: unknown} | undefined} */
     let failure;
@@ -353,7 +353,7 @@ export class Runner {
         return gate.exports;
       },
     });
-    this.turns?.join(module, instance.exports, pid);
+    this.turns?.join(module, instance.exports, pid, recycled);
     const memory = /** @type {WebAssembly.Memory} */ (thread?.memory ?? instance.exports.memory);
     const bytes = () => {
       // Another thread may have let it grow, which growing it by nothing makes this one notice.

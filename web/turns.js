@@ -95,11 +95,13 @@ export async function addChecks(bytes, source) {
 }
 
 /**
- * Makes it quick to rewrite the first program: hosts compile functions when they are first called, which takes longer
- * than a small program does.
+ * Has a runner's programs take turns, and makes it quick to rewrite the first one: hosts compile functions when they are
+ * first called, which takes longer than a small program does.
+ * @param {import("./process.js").Runner} runner
  * @param {import("./interp.js").EngineSource} [source]
  */
-export async function warm(source) {
+export async function warm(runner, source) {
+  runner.turns ??= new Turns(runner, source);
   await addChecks(bytesOf(SHIM), source);
 }
 
@@ -188,9 +190,15 @@ export class Turns {
     return module;
   }
 
-  /** Whether a module has checks that reach all it does. @param {WebAssembly.Module} module */
-  takes(module) {
-    return this.#checked.has(module) && !this.#starts.has(module);
+  /**
+   * Whether a module has checks that reach all it does. Clang's malloc has them (wasi-polyfill/src/rewriter.c).
+   * @param {WebAssembly.Module} module
+   * @param {object} [recycled] its instances are used again: it is the host's own, and can be asked
+   */
+  takes(module, recycled) {
+    if (this.#checked.has(module)) return !this.#starts.has(module);
+    const exports = recycled ? WebAssembly.Module.exports(module) : [];
+    return exports.some(({ name }) => name === "nidus:check");
   }
 
   /**
@@ -215,9 +223,10 @@ export class Turns {
    * @param {WebAssembly.Module} module
    * @param {WebAssembly.Exports} exports
    * @param {WebAssembly.Global} pid whom it serves
+   * @param {object} [recycled]
    */
-  join(module, exports, pid) {
-    if (!this.#checked.has(module)) return;
+  join(module, exports, pid, recycled) {
+    if (!this.#checked.has(module) && !this.takes(module, recycled)) return;
     const table = /** @type {WebAssembly.Table} */ (exports["nidus:check"]);
     const count = /** @type {WebAssembly.Global} */ (exports["nidus:count"]);
     // It has no code at all.

@@ -94,7 +94,7 @@ const verbs = {
     system.runner.threads?.warm();
     // Nobody waits for it but the first program, which tells what goes wrong.
     if (system.runner.shares) {
-      import("./turns.js").then(({ warm }) => warm(system.rewriter)).catch(() => {});
+      import("./turns.js").then(({ warm }) => warm(system.runner, system.rewriter)).catch(() => {});
     }
     const states = settings.map(({ path }) => volumes.get(path)?.state());
     return {

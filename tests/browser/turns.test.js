@@ -247,6 +247,48 @@ int main(int argc, char **argv) {
 );
 
 test(
+  "not isolated: a compilation is ended alone, by a signal and by ^C, and what runs beside it has turns",
+  LIMIT,
+  async (t) => {
+    const { page } = await openBlank(t, { isolated: false });
+    await page.evaluate(withPrograms({ cat: await cat() }, '{ toolchain: "/clang/" }'));
+    const answer = await page.evaluate(`(async () => {
+      // Some thousand functions: seconds of clang.
+      const lines = Array.from({ length: 4000 }, (_, i) =>
+        "int f" + i + "(int *a, int n) { for (int i = 0; i < n; i++) a[i] = a[i] * " + i + " + i / (n + 1); return a[n - 1]; }");
+      await system.fs.writeFile("/home/long.c", lines.join("\\n"));
+      await system.fs.writeFile("/home/short.c", "int main(void) { return 7; }\\n");
+      const cat = await system.spawn("./cat");
+      const found = [];
+      for (const how of ["SIGINT", "SIGKILL", "^C"]) {
+        const cc = await system.spawn("cc", ["-O2", "-c", "long.c"], how === "^C" ? ${TERMINAL} : {});
+        // Ten answers of the worker, while clang computes.
+        for (let i = 0; i < 10; i++) {
+          await system.fs.stat("/home/long.c");
+          await new Promise((resolve) => setTimeout(resolve, 30));
+        }
+        if (how === "^C") cc.type("\\x03");
+        else cc.kill(how);
+        found.push((await cc.exit).signal);
+      }
+      const built = await system.exec("cc", ["short.c", "-o", "short"]);
+      const { code } = await system.exec("./short");
+      const writer = cat.stdin.getWriter();
+      await writer.write("still here");
+      await writer.close();
+      return { found, built: built.code, code, text: await new Response(cat.stdout).text(), restarts };
+    })()`);
+    assert.deepEqual(answer, {
+      found: ["SIGINT", "SIGKILL", "SIGINT"],
+      built: 0,
+      code: 7,
+      text: "still here",
+      restarts: 0,
+    });
+  },
+);
+
+test(
   "not isolated: what cannot be rewritten runs as it is, and is ended with the worker, which another one replaces",
   LIMIT,
   async (t) => {

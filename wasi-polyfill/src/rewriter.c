@@ -10,10 +10,10 @@
 #include "rewriter_body.h"
 #include "writer.h"
 
-enum { SECTION_TYPE = 1, SECTION_IMPORT, SECTION_FUNCTION, SECTION_MEMORY = 5, SECTION_GLOBAL, SECTION_EXPORT };
-enum { SECTION_START = 8, SECTION_CODE = 10, SECTIONS = 32 };
-/* What a window may leave behind it: the function that is added. */
-enum { GROW_SIZE = 96, SLACK = 64 + GROW_SIZE };
+enum { SECTION_TYPE = 1, SECTION_IMPORT, SECTION_FUNCTION, SECTION_TABLE, SECTION_MEMORY, SECTION_GLOBAL };
+enum { SECTION_EXPORT = 7, SECTION_START, SECTION_CODE = 10, SECTIONS = 32 };
+/* What a window may leave behind it: the functions that are added. */
+enum { GROW_SIZE = 96, CHECKED_SIZE = 6961, SLACK = 64 + GROW_SIZE + CHECKED_SIZE };
 
 struct section {
   uint8_t id;
@@ -24,6 +24,9 @@ struct section {
 struct facts {
   bool growable, exports; /* there is a type (i32) -> i32; an export section */
   uint32_t grow_type;
+  bool plain; /* there is a type () -> () */
+  uint32_t plain_type;
+  uint32_t tables;
   uint32_t functions; /* imported and own */
   uint32_t memories;
   uint32_t pages; /* of memory at the start */
@@ -32,7 +35,10 @@ struct facts {
   bool mutable[REWRITER_GLOBALS];
 };
 
-/* Where the bodies lie that have one of the two instructions, counted from the first body. */
+/*
+ * Where the bodies lie that have one of the two instructions, counted from the first body. The first of them, of
+ * CHECKED_SIZE bytes with its length, is that of a function (i32) -> i32 which the program calls all the time.
+ */
 struct build {
   const char *fingerprint;
   uint32_t count;
@@ -48,9 +54,12 @@ struct streaming {
   enum { IN_HEAD, IN_CODE, IN_REST } state;
   bool looks_up;             /* uses what is known */
   const struct build *known; /* NULL: each body is looked at */
+  bool counts;               /* the known build's malloc counts down */
+  uint32_t plain_type;
   uint32_t next;             /* of the known bodies */
   uint32_t at, size;         /* of the bodies: how much went by, and how much there is */
   uint32_t grow_function, pages_global;
+  uint8_t checked[CHECKED_SIZE]; /* malloc's own body, which goes to the end */
 };
 
 struct rewriter *rewriter_create(bool known) {
@@ -83,7 +92,7 @@ static void fingerprint(char digits[17], const uint8_t *bytes, const uint8_t *en
 static void read_types(struct scanner scanner, struct facts *facts) {
   static const uint8_t wanted[] = {0x60, 1, TYPE_I32, 1, TYPE_I32};
   uint32_t count = scan_u32(&scanner);
-  for (uint32_t i = 0; i < count && !facts->growable; i++) {
+  for (uint32_t i = 0; i < count && !(facts->growable && facts->plain); i++) {
     const uint8_t *at = scanner.at;
     if (scan_byte(&scanner) != 0x60) return; /* a type of the garbage collection proposal */
     for (int part = 0; part < 2; part++) {
@@ -91,8 +100,14 @@ static void read_types(struct scanner scanner, struct facts *facts) {
         if (scan_byte(&scanner) < 0x69) return; /* a reference, of more bytes than one */
       }
     }
-    facts->grow_type = i;
-    facts->growable = scanner.at - at == sizeof wanted && memcmp(at, wanted, sizeof wanted) == 0;
+    if (scanner.failed) return;
+    if (!facts->growable && scanner.at - at == sizeof wanted && memcmp(at, wanted, sizeof wanted) == 0) {
+      facts->grow_type = i;
+      facts->growable = true;
+    } else if (!facts->plain && scanner.at - at == 3) {
+      facts->plain_type = i;
+      facts->plain = true;
+    }
   }
 }
 
@@ -142,6 +157,9 @@ static bool read_facts(const struct section *sections, uint32_t count, struct fa
       case SECTION_FUNCTION:
         facts->functions += scan_u32(&scanner);
         break;
+      case SECTION_TABLE:
+        facts->tables = scan_u32(&scanner);
+        break;
       case SECTION_MEMORY: /* one of 32 bits, not shared */
         facts->memories = scan_u32(&scanner);
         good = scan_byte(&scanner) <= 1;
@@ -179,27 +197,44 @@ static void put_export(struct writer *out, const char *digits, const char *last,
   writer_u32(out, global);
 }
 
-/* A section of the head as it is to be. */
+/* The names by which core's rewriter (core/src/rewrite.c) exports the same, a table and a global. */
+static void put_checks(struct writer *out, uint32_t count_global) {
+  static const char check[] = "\x0bnidus:check\x01\x01", count[] = "\x0bnidus:count\x03";
+  writer_bytes(out, check, sizeof check - 1);
+  writer_bytes(out, count, sizeof count - 1);
+  writer_u32(out, count_global);
+}
+
+/* A section of the head as it is to be; `counts`: with what counting down needs. */
 static void put_section(struct writer *out, const struct section *section, const struct facts *facts,
-                        const char *digits) {
+                        const char *digits, bool counts) {
   struct writer added = {0};
   struct scanner scanner = {section->start, section->end, false};
   uint32_t count = 0;
   if (section->id == SECTION_FUNCTION) {
-    writer_u32(&added, facts->grow_type);
+    count = counts ? 2 : 1;
+    for (uint32_t i = 0; i < count; i++) writer_u32(&added, facts->grow_type);
+  } else if (section->id == SECTION_TABLE && counts) {
+    writer_bytes(&added, (const uint8_t[]){TYPE_FUNCREF, 0, 1}, 3);
     count = 1;
   } else if (section->id == SECTION_GLOBAL) {
     writer_bytes(&added, (const uint8_t[]){TYPE_I32, 1, OP_I32_CONST}, 3);
     writer_s32(&added, facts->pages);
     writer_byte(&added, OP_END);
-    count = 1;
+    count = counts ? 2 : 1;
+    /* Nobody comes to the end of it who does not set it. */
+    if (counts) {
+      const uint8_t most[] = {TYPE_I64, 1, OP_I64_CONST, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0xC0, 0, OP_END};
+      writer_bytes(&added, most, sizeof most);
+    }
   } else if (section->id == SECTION_EXPORT) {
     put_export(&added, digits, "pages", facts->globals);
     for (uint32_t i = 0; i < facts->globals; i++) {
       char index[] = {(char)('0' + i / 100), (char)('0' + i / 10 % 10), (char)('0' + i % 10), 0};
       if (facts->mutable[i]) put_export(&added, digits, i > 99 ? index : i > 9 ? index + 1 : index + 2, i);
     }
-    count = facts->mutables + 1;
+    if (counts) put_checks(&added, facts->globals + 1);
+    count = facts->mutables + (counts ? 3 : 1);
   }
   uint32_t all = count ? scan_u32(&scanner) + count : 0;
   uint32_t kept = (uint32_t)(section->end - scanner.at);
@@ -243,6 +278,30 @@ static uint32_t grow_body(uint8_t out[GROW_SIZE], uint32_t pages_global) {
   return 1 + sizeof body;
 }
 
+/*
+ * What takes the place of malloc's body, whose length it keeps: malloc(n) counts, and calls what the table has when it has
+ * counted below zero; then what malloc was, which is the last function. False where it has no room.
+ */
+static bool put_counting_body(struct streaming *streaming, uint8_t *entry, uint8_t *start, uint8_t *end) {
+  const uint8_t count = (uint8_t)(streaming->pages_global + 1), plain = (uint8_t)streaming->plain_type;
+  const uint8_t body[] = {
+      0, /* no locals */
+      OP_GLOBAL_GET, count, OP_I64_CONST, 0x80, 0x04, OP_I64_SUB, OP_GLOBAL_SET, count, /* 512 */
+      OP_GLOBAL_GET, count, OP_I64_CONST, 0, OP_I64_LT_S, OP_IF, BLOCK_VOID,
+      OP_I32_CONST, 0, OP_CALL_INDIRECT, plain, 1, OP_END,
+      OP_LOCAL_GET, 0, OP_CALL};
+  uint32_t index = streaming->grow_function + 1;
+  if (end - entry != CHECKED_SIZE || (size_t)(end - start) < sizeof body + 6) return false;
+  memcpy(streaming->checked, entry, CHECKED_SIZE);
+  memset(start, OP_NOP, (size_t)(end - start));
+  memcpy(start, body, sizeof body);
+  uint8_t *at = start + sizeof body;
+  for (; index >= 0x80; index >>= 7) *at++ = (uint8_t)(index | 0x80);
+  *at = (uint8_t)index;
+  end[-1] = OP_END;
+  return true;
+}
+
 /* Reads the head if it is whole, and puts the new one in its place; *done is where it ends. */
 static int32_t rewrite_head(struct streaming *streaming, uint32_t *done) {
   static const uint8_t magic[] = {0, 'a', 's', 'm', 1, 0, 0, 0};
@@ -278,12 +337,17 @@ static int32_t rewrite_head(struct streaming *streaming, uint32_t *done) {
   uint8_t grow[GROW_SIZE];
   struct writer made = {0};
   fingerprint(digits, held->bytes, scanner.at);
+  const bool known = strcmp(digits, known_build.fingerprint) == 0;
+  const bool counts = known && facts.plain && facts.plain_type < 0x80 && facts.tables == 1 &&
+                      facts.globals + 1 < REWRITER_GLOBALS;
+  const uint32_t more = counts ? 2 : 1;
   writer_bytes(&made, magic, sizeof magic);
-  for (uint32_t i = 0; i < count; i++) put_section(&made, &sections[i], &facts, digits);
+  for (uint32_t i = 0; i < count; i++) put_section(&made, &sections[i], &facts, digits, counts);
   streaming->size = size - (uint32_t)(scanner.at - code);
   writer_byte(&made, SECTION_CODE);
-  writer_u32(&made, leb_size(bodies + 1) + streaming->size + grow_body(grow, facts.globals));
-  writer_u32(&made, bodies + 1);
+  writer_u32(&made, leb_size(bodies + more) + streaming->size + grow_body(grow, facts.globals) +
+                        (counts ? CHECKED_SIZE : 0));
+  writer_u32(&made, bodies + more);
   *done = made.length;
   writer_bytes(&made, scanner.at, (uint32_t)(scanner.end - scanner.at));
   free(held->bytes);
@@ -292,7 +356,9 @@ static int32_t rewrite_head(struct streaming *streaming, uint32_t *done) {
   streaming->state = IN_CODE;
   streaming->grow_function = facts.functions;
   streaming->pages_global = facts.globals;
-  if (streaming->looks_up && strcmp(digits, known_build.fingerprint) == 0) streaming->known = &known_build;
+  streaming->counts = counts;
+  streaming->plain_type = facts.plain_type;
+  if (streaming->looks_up && known) streaming->known = &known_build;
   return 0;
 }
 
@@ -307,15 +373,17 @@ static uint32_t unsuspicious(const struct streaming *streaming) {
   return end > streaming->at ? end - streaming->at : 0;
 }
 
-/* Puts the added function behind the last body. */
+/* Puts the added functions behind the last body. */
 static int32_t end_code(struct streaming *streaming, uint32_t *done) {
   struct writer *held = &streaming->held;
   uint8_t grow[GROW_SIZE];
-  uint32_t size = grow_body(grow, streaming->pages_global);
+  const uint32_t first = grow_body(grow, streaming->pages_global);
+  const uint32_t size = first + (streaming->counts ? CHECKED_SIZE : 0);
   if (!writer_room(held, size)) return -WASI_ENOMEM;
   uint8_t *end = held->bytes + *done;
   memmove(end + size, end, held->length - *done);
-  memcpy(end, grow, size);
+  memcpy(end, grow, first);
+  memcpy(end + first, streaming->checked, size - first);
   held->length += size;
   *done += size;
   streaming->state = IN_REST;
@@ -341,6 +409,10 @@ static int32_t rewrite_bodies(struct streaming *streaming, uint32_t *done) {
         return have >= left || (!counted && have >= 5) || size > REWRITER_LONGEST ? -WASI_ENOTSUP : 0;
       }
       if (!rewriter_body(body, scanner.at, streaming->grow_function, streaming->pages_global)) return -WASI_ENOTSUP;
+      if (streaming->counts && streaming->at == known_build.offsets[0] &&
+          !put_counting_body(streaming, start, body, scanner.at)) {
+        return -WASI_ENOTSUP;
+      }
       if (streaming->known) streaming->next++;
       step = (uint32_t)(scanner.at - start);
     }

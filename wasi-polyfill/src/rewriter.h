@@ -13,6 +13,9 @@
  *     type import function+1 table memory global+1 export+n element | code: bodies.. +1 | data
  *     '----------------------- head: read, hashed, re-emitted ----'   '- in place --'    '- as it is
  *
+ * Of the one build of the compiler that is known, `malloc` counts, too, under the names of core's rewriter (docs/processes.md): a body
+ * of the same length takes the place of its own, which comes after all others; a table, a global and their exports are added.
+ *
  * The invariant: the new module does what the old one does, on a memory that seems to be *pages* large; only an
  * access beyond, which no correct program makes, need not trap. Bodies keep their length; only those in which the
  * bytes of one of the two instructions occur are decoded. A module of another shape (imported or shared memory, a start

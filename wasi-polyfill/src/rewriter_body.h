@@ -23,6 +23,7 @@ enum {
   OP_END = 0x0B,
   OP_RETURN = 0x0F,
   OP_CALL = 0x10,
+  OP_CALL_INDIRECT = 0x11,
   OP_SELECT = 0x1B,
   OP_LOCAL_GET = 0x20,
   OP_LOCAL_SET = 0x21,
@@ -32,12 +33,17 @@ enum {
   OP_MEMORY_SIZE = 0x3F,
   OP_MEMORY_GROW = 0x40,
   OP_I32_CONST = 0x41,
+  OP_I64_CONST = 0x42,
   OP_I32_EQ = 0x46,
   OP_I32_GT_U = 0x4B,
+  OP_I64_LT_S = 0x53,
   OP_I32_ADD = 0x6A,
   OP_I32_SUB = 0x6B,
   OP_I32_SHR_U = 0x76,
+  OP_I64_SUB = 0x7D,
   BLOCK_VOID = 0x40,
+  TYPE_FUNCREF = 0x70,
+  TYPE_I64 = 0x7E,
   TYPE_I32 = 0x7F
 };
 
