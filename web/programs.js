@@ -133,7 +133,8 @@ export async function chooseTier(
     });
     // May it come to wait for something for which this host cannot hold it on the direct tier, or could nothing stop it?
     const waits =
-      (system.interruptible && !runner.patient) ||
+      (system.interruptible &&
+        (!runner.patient || (runner.shares && !module && !runner.turns?.takes(compiled)))) ||
       (needs & THREADS && !runner.threads) ||
       (needs & POLLS && !system.canWait) ||
       (needs & SYNCS && !system.canWaitForFlush) ||

@@ -13,22 +13,11 @@
  * is counted only. What cannot be rewritten runs as it is.
  */
 
-import { compileAsset } from "./assets.js";
 import { turn } from "./engine-wasm.js";
-import { NidusError } from "./errors.js";
 import { LOOK_EARLY, LOOK_LATE, LOOK_LEAST, LOOK_MOST, TURN_AFTER, TURN_LEAST } from "./limits.js";
 import { jspi } from "./process.js";
+import { addChecks } from "./rewrite-checks.js";
 import { lastTurn, tookTurn } from "./worker-streams.js";
-
-/** What core/wasm/rewrite.c says of itself. */
-const VERSION = 1;
-/** The size of its `struct nidus_rewritten`. */
-const MADE_BYTES = 20;
-const START_SECTION = 8;
-/** Larger modules run as they are: bytes. */
-export const LARGEST = 1 << 24;
-/** An instance of rewrite.wasm is kept for the next program if its memory has so many bytes at most. */
-const KEPT_BYTES = 1 << 23;
 
 /**
  * (module
@@ -45,55 +34,6 @@ export const SHIM =
   "73650000 03020101 07090105 63686563 6b00020a 1c011a01 017f1000 22004504 40100122 00450440 000b0b20 " +
   "00ac2400 0b";
 
-/** @type {Promise<WebAssembly.Module> | null} */
-let compiledRewriter = null;
-/** @type {Record<string, (...numbers: number[]) => number> & {memory: WebAssembly.Memory} | null} */
-let kept = null;
-
-/** @param {import("./interp.js").EngineSource} [source] left out: the package's own file */
-function loadRewriter(source) {
-  const given = source?.() ?? new URL("./rewrite.wasm", import.meta.url);
-  compiledRewriter ??= compileAsset(given, "rewrite.wasm");
-  compiledRewriter.catch(() => (compiledRewriter = null));
-  return compiledRewriter;
-}
-
-/**
- * A program with countdown checks, and where its code went, as pairs of an old offset and a new one; null where it has to run
- * as it is.
- * @param {Uint8Array} bytes
- * @param {import("./interp.js").EngineSource} [source]
- */
-export async function addChecks(bytes, source) {
-  if (bytes.length > LARGEST) return null;
-  const module = await loadRewriter(source);
-  kept ??= instantiateRewriter(module);
-  const { memory, rewrite_room: room, rewrite_checks: rewrite, rewrite_release: release } = kept;
-  let rewritten = null;
-  try {
-    const [at, out] = [room(bytes.length) >>> 0, room(MADE_BYTES) >>> 0];
-    if (at && out) {
-      new Uint8Array(memory.buffer).set(bytes, at);
-      if (rewrite(at, bytes.length, out)) {
-        const [from = 0, size = 0, , moved = 0, count = 0] = new Uint32Array(memory.buffer, out, 5);
-        rewritten = {
-          bytes: new Uint8Array(memory.buffer).slice(from, from + size),
-          moved: new Uint32Array(memory.buffer, moved, 2 * count).slice(),
-        };
-        release(from);
-        release(moved);
-      }
-    }
-    release(at);
-    release(out);
-  } catch {
-    // This instance is not to be trusted any more, and the program is none the worse.
-    kept = null;
-  }
-  if (memory.buffer.byteLength > KEPT_BYTES) kept = null;
-  return rewritten;
-}
-
 /**
  * Has a runner's programs take turns, and makes it quick to rewrite the first one: hosts compile functions when they are
  * first called, which takes longer than a small program does.
@@ -103,21 +43,6 @@ export async function addChecks(bytes, source) {
 export async function warm(runner, source) {
   runner.turns ??= new Turns(runner, source);
   await addChecks(bytesOf(SHIM), source);
-}
-
-/** @param {WebAssembly.Module} module rewrite.wasm */
-function instantiateRewriter(module) {
-  // What Emscripten's standalone C library asks of its host: that is told when its memory grows.
-  const env = new Proxy({}, { get: () => () => 0 });
-  const { exports } = new WebAssembly.Instance(module, { env });
-  const rewriter = /** @type {NonNullable<typeof kept>} */ (exports);
-  if (rewriter.rewrite_version?.() !== VERSION) {
-    throw new NidusError(
-      "NIDUS_ENGINE",
-      "rewrite.wasm does not fit this host library; install both from one release.",
-    );
-  }
-  return rewriter;
 }
 
 /**
@@ -140,6 +65,8 @@ function origin(moved, offset) {
 function bytesOf(hex) {
   return Uint8Array.from(hex.match(/\w\w/g) ?? [], (byte) => parseInt(byte, 16));
 }
+
+const START_SECTION = 8;
 
 /** Whether a valid module has a start function. @param {Uint8Array} bytes */
 function hasStart(bytes) {

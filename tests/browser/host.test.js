@@ -194,7 +194,7 @@ test(
     await system.fs.writeFile("/home/main", Uint8Array.from(${JSON.stringify(program)}));
     await system.fs.writeFile("/home/note", "kept");
     const restarted = new Promise((resolve) => system.on("restart", resolve));
-    const process = await system.spawn("./main");
+    const process = await system.spawn("./main", [], { tier: "direct" });
     process.kill();
     const { signal } = await process.exit;
     await restarted;

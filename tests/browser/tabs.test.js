@@ -156,7 +156,7 @@ test(
     await system.fs.writeFile("${folder}/loop", Uint8Array.from(${JSON.stringify(loop)}));
     await system.flush();
     const restarted = new Promise((resolve) => system.on("restart", resolve));
-    const process = await system.spawn("${folder}/loop");
+    const process = await system.spawn("${folder}/loop", [], { tier: "direct" });
     process.kill();
     await process.exit;
     await restarted;

@@ -289,7 +289,37 @@ test(
 );
 
 test(
-  "not isolated: what cannot be rewritten runs as it is, and is ended with the worker, which another one replaces",
+  "not isolated: a large module is rewritten while the system goes on, and is ended alone",
+  LIMIT,
+  async (t) => {
+    const { page } = await openBlank(t, { isolated: false });
+    const large = await guest("(loop $for_ever (br $for_ever))", {
+      functions: `(func $large (local i32) ${"(local.set 0 (i32.const 1))".repeat(300_000)})`,
+    });
+    assert.ok(large.length > 1 << 20, `${large.length} bytes`);
+    const workers = new Set();
+    page.on("worker", (worker) => workers.add(worker.url().replace(/.*\//, "")));
+    await page.evaluate(withPrograms({ cat: await cat() }));
+    const answer = await page.evaluate(`(async (bytes) => {
+      await system.fs.writeFile("/home/large", Uint8Array.from(bytes));
+      const cat = await system.spawn("./cat");
+      const found = [];
+      for (const signal of ["SIGINT", "SIGKILL"]) {
+        const large = await begun("./large");
+        large.kill(signal);
+        found.push(await large.exit);
+      }
+      const writer = cat.stdin.getWriter();
+      await writer.close();
+      return { found, code: (await cat.exit).code, restarts };
+    })(${JSON.stringify([...large])})`);
+    assert.deepEqual(answer, { found: ["SIGINT", "SIGKILL"].map(ended), code: 0, restarts: 0 });
+    assert.ok(workers.has("rewrite-worker.js"), [...workers].join());
+  },
+);
+
+test(
+  "not isolated: what cannot be rewritten is interpreted; on the tier direct it runs as it is, and is ended with the worker",
   LIMIT,
   async (t) => {
     const { page } = await openBlank(t, { isolated: false });
@@ -301,8 +331,11 @@ test(
     const answer = await page.evaluate(`(async () => {
       const found = [];
       for (const name of ["./named", "./start"]) {
+        const interpreted = await system.spawn(name);
+        interpreted.kill("SIGTERM");
+        found.push(await interpreted.exit);
         const restarted = new Promise((resolve) => system.on("restart", resolve));
-        const process = await system.spawn(name);
+        const process = await system.spawn(name, [], { tier: "direct" });
         process.kill("SIGINT");
         found.push(await process.exit);
         await restarted;
@@ -310,7 +343,7 @@ test(
       return { found, restarts, files: await system.fs.readdir("/home") };
     })()`);
     assert.deepEqual(answer, {
-      found: [ended("SIGINT"), ended("SIGINT")],
+      found: ["SIGTERM", "SIGINT", "SIGTERM", "SIGINT"].map(ended),
       restarts: 2,
       files: ["named", "start"],
     });

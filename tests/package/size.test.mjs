@@ -100,7 +100,7 @@ async function javascript() {
   };
 }
 
-test("a page loads at most 55 KB of JavaScript in all, cc and the interpreter with it", async (t) => {
+test("a page loads at most 56 KB of JavaScript in all, cc and the interpreter with it", async (t) => {
   const { boot, later, archive, view, children, shell, threads, guest, terminal, turns } =
     await javascript();
   t.diagnostic(
@@ -108,13 +108,13 @@ test("a page loads at most 55 KB of JavaScript in all, cc and the interpreter wi
       `${archive} for archives, ${view} for views, ${children} when programs spawn others, ${shell} for the shell, ` +
       `${terminal} for terminals, ${threads} for workers on isolated pages, ${turns} for turns on others, ${guest} for programs with threads`,
   );
-  assert.ok(boot + later <= 55_000, `${boot + later} bytes`);
+  assert.ok(boot + later <= 56_000, `${boot + later} bytes`);
   assert.ok(archive > 0 && archive <= 2500, `${archive} bytes`);
   assert.ok(view > 0 && view <= 1500, `${view} bytes`);
   assert.ok(children > 0 && children <= 2000, `${children} bytes`);
   assert.ok(shell > 0 && shell <= 1000, `${shell} bytes`);
   assert.ok(threads > 0 && threads <= 9000, `${threads} bytes`);
   assert.ok(guest > 0 && guest <= 2500, `${guest} bytes`);
-  assert.ok(turns > 0 && turns <= 3000, `${turns} bytes`);
+  assert.ok(turns > 0 && turns <= 3500, `${turns} bytes`);
   assert.ok(terminal > 0 && terminal <= 2000, `${terminal} bytes`);
 });

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Engine } from "../../../node/engine.js";
-import { LARGEST, SHIM, addChecks } from "../../../web/turns.js";
+import { LARGEST, addChecks } from "../../../web/rewrite-checks.js";
+import { SHIM } from "../../../web/turns.js";
 import { hasJSPI } from "../../../web/process.js";
 import { REWRITER, assemble, boot, cat, failsWith, loops, says } from "./support.js";
 
@@ -35,7 +36,7 @@ test("what is no module, or too large, or has the rewriter's names, is left as i
 test("a rewriter of another release is refused by name", async () => {
   const other = await assemble(`(module (memory (export "memory") 1)
     (func (export "rewrite_version") (result i32) (i32.const 0)))`);
-  const turns = await import(/** @type {string} */ ("../../../web/turns.js?another"));
+  const turns = await import(/** @type {string} */ ("../../../web/rewrite-checks.js?another"));
   const { message } = await failsWith(
     async () => turns.addChecks(await loops(), () => other),
     "NIDUS_ENGINE",
