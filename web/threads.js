@@ -188,7 +188,8 @@ class Threads {
       group.over = !!failure || number === 0 || Atomics.load(this.#words(), (words >> 2) + 4) >= 0;
       Atomics.store(shared.numbers, number, 0);
       if (group.over) {
-        for (const thread of group.members) if (thread.job) this.#stop(thread, thread.job);
+        // Those that are about to end are spared, and their workers with them.
+        for (const thread of group.members) this.#stopLater(thread, failure ? 0 : GRACE);
       }
     }
     if (group.over && group.members.size === 0) resolve(group.failure);
@@ -337,10 +338,21 @@ class Threads {
     const words = this.#words();
     for (const thread of this.#all) {
       const { job } = thread;
-      if (!job || job.ending || Atomics.load(words, (job.words >> 2) + 4) < SIGNALLED) continue;
-      job.ending = true;
-      setTimeout(() => this.#stop(thread, job), GRACE);
+      if (!job || Atomics.load(words, (job.words >> 2) + 4) < SIGNALLED) continue;
+      this.#stopLater(thread, GRACE);
     }
+  }
+
+  /**
+   * @param {Thread} thread
+   * @param {number} time milliseconds that it has to end by itself
+   */
+  #stopLater(thread, time) {
+    const { job } = thread;
+    if (!job || job.ending) return;
+    job.ending = true;
+    if (time > 0) setTimeout(() => this.#stop(thread, job), time);
+    else this.#stop(thread, job);
   }
 
   /**
