@@ -110,32 +110,7 @@ call: {
 }
 
 call_host: {
-    struct nidus_call host_call = {run, run->instance};
-    size_t cells = run->head.store->types.items[callee->type].param_cells;
-    if (cells < run->head.store->types.items[callee->type].result_cells)
-        cells = run->head.store->types.items[callee->type].result_cells;
-    if (UNLIKELY(cells > (size_t)(run->slots_end - args)))
-        GROW_SLOTS(args, cells);
-    /* The host may look at the run, and collect. */
-    SAVE();
-    run->trap = NIDUS_TRAP_NONE;
-    if (run->head.store->types.items[callee->type].ref_count)
-        TRY_TRAP(interp_host_refs(run, callee, args));
-    run->host_args = args;
-    run->in_host = 1;
-    enum nidus_host_result answer = callee->host(callee->context, &host_call, &args->u64);
-    run->in_host = 0;
-    run->host_refs.count = 0;
-    if (UNLIKELY(answer == NIDUS_HOST_BLOCK)) {
-        stop = STOP_BLOCK;
-        goto leave;
-    }
-    if (UNLIKELY(answer == NIDUS_HOST_TRAP))
-        TRAP(run->trap != NIDUS_TRAP_NONE ? run->trap : NIDUS_TRAP_HOST);
-    if (UNLIKELY(answer == NIDUS_HOST_THROW)) {
-        trap = interp_throw(run, run->exception, 0);
-        goto thrown;
-    }
+    CALL_HOST(0);
     RELOAD_MEMORY();
     fuel -= 1;
     pc += call_units;
@@ -168,32 +143,7 @@ call_host: {
 tail_call: {
     /* The callee takes the frame over. A host function answers into it and it returns at once. */
     if (callee->host) {
-        struct nidus_call host_call = {run, run->instance};
-        const struct deftype *type = &run->head.store->types.items[callee->type];
-        size_t cells = type->param_cells > type->result_cells ? type->param_cells
-                                                              : type->result_cells;
-        if (UNLIKELY(cells > (size_t)(run->slots_end - args)))
-            GROW_SLOTS(args, cells);
-        SAVE();
-        run->trap = NIDUS_TRAP_NONE;
-        if (type->ref_count)
-            TRY_TRAP(interp_host_refs(run, callee, args));
-        run->host_args = args;
-        run->in_host = 1;
-        enum nidus_host_result answer = callee->host(callee->context, &host_call, &args->u64);
-        run->in_host = 0;
-        run->host_refs.count = 0;
-        if (UNLIKELY(answer == NIDUS_HOST_BLOCK)) {
-            stop = STOP_BLOCK;
-            goto leave;
-        }
-        if (UNLIKELY(answer == NIDUS_HOST_TRAP))
-            TRAP(run->trap != NIDUS_TRAP_NONE ? run->trap : NIDUS_TRAP_HOST);
-        if (UNLIKELY(answer == NIDUS_HOST_THROW)) {
-            /* The frame has been left by the tail call: its handlers do not count. */
-            trap = interp_throw(run, run->exception, 1);
-            goto thrown;
-        }
+        CALL_HOST(1);
         memmove(fp, args, type->result_cells * sizeof *fp);
         const struct call_frame *frame = --run->top;
         pc = frame->pc;

@@ -110,12 +110,16 @@
 
 #define JUMP() (pc += (int32_t)unit32(pc + 1))
 /* `units` is where the fuel stands. */
-#define JUMP_BACK(units)                                                                           \
+#define CHARGE_BACK(units)                                                                         \
     do {                                                                                           \
         fuel -= pc[units];                                                                         \
         JUMP();                                                                                    \
         if (UNLIKELY(fuel < 0))                                                                    \
             goto out_of_fuel;                                                                      \
+    } while (0)
+#define JUMP_BACK(units)                                                                           \
+    do {                                                                                           \
+        CHARGE_BACK(units);                                                                        \
         NEXT(0);                                                                                   \
     } while (0)
 #define BRANCH(name, fields, condition)                                                            \
@@ -130,10 +134,7 @@
     CASE(name##_LOOP)                                                                              \
     {                                                                                              \
         if (condition) {                                                                           \
-            fuel -= pc[3 + fields];                                                                \
-            JUMP();                                                                                \
-            if (UNLIKELY(fuel < 0))                                                                \
-                goto out_of_fuel;                                                                  \
+            CHARGE_BACK(3 + fields);                                                               \
         } else {                                                                                   \
             pc += 4 + fields;                                                                      \
         }                                                                                          \
@@ -154,10 +155,7 @@
         const uint32_t sum = R(4).u32 + (uint32_t)K(5);                                            \
         R(3).u32 = sum;                                                                            \
         if (condition) {                                                                           \
-            fuel -= pc[3 + fields];                                                                \
-            JUMP();                                                                                \
-            if (UNLIKELY(fuel < 0))                                                                \
-                goto out_of_fuel;                                                                  \
+            CHARGE_BACK(3 + fields);                                                               \
         } else {                                                                                   \
             pc += 4 + fields;                                                                      \
         }                                                                                          \
@@ -180,10 +178,7 @@
         const __typeof__(fp->from) a = R(3).from;                                                  \
         const __typeof__(fp->from) b = R(4).from;                                                  \
         if (expression) {                                                                          \
-            fuel -= pc[5];                                                                         \
-            JUMP();                                                                                \
-            if (UNLIKELY(fuel < 0))                                                                \
-                goto out_of_fuel;                                                                  \
+            CHARGE_BACK(5);                                                                        \
         } else {                                                                                   \
             pc += 6;                                                                               \
         }                                                                                          \
@@ -295,6 +290,37 @@
         if (UNLIKELY(trap != NIDUS_TRAP_NONE))                                                     \
             goto trapped;                                                                          \
     } while (0)
+/*
+ * Calls the host function; answers into `answer`, and goes on only if it has returned or yields. `left`: the frame of the
+ * caller has been left, by a tail call, and its handlers do not count.
+ */
+#define CALL_HOST(left)                                                                            \
+    struct nidus_call host_call = {run, run->instance};                                            \
+    const struct deftype *type = &run->head.store->types.items[callee->type];                      \
+    const size_t cells = type->param_cells > type->result_cells ? type->param_cells                \
+                                                                : type->result_cells;              \
+    if (UNLIKELY(cells > (size_t)(run->slots_end - args)))                                         \
+        GROW_SLOTS(args, cells);                                                                   \
+    /* The host may look at the run, and collect. */                                               \
+    SAVE();                                                                                        \
+    run->trap = NIDUS_TRAP_NONE;                                                                   \
+    if (type->ref_count)                                                                           \
+        TRY_TRAP(interp_host_refs(run, callee, args));                                             \
+    run->host_args = args;                                                                         \
+    run->in_host = 1;                                                                              \
+    const enum nidus_host_result answer = callee->host(callee->context, &host_call, &args->u64);   \
+    run->in_host = 0;                                                                              \
+    run->host_refs.count = 0;                                                                      \
+    if (UNLIKELY(answer == NIDUS_HOST_BLOCK)) {                                                    \
+        stop = STOP_BLOCK;                                                                         \
+        goto leave;                                                                                \
+    }                                                                                              \
+    if (UNLIKELY(answer == NIDUS_HOST_TRAP))                                                       \
+        TRAP(run->trap != NIDUS_TRAP_NONE ? run->trap : NIDUS_TRAP_HOST);                          \
+    if (UNLIKELY(answer == NIDUS_HOST_THROW)) {                                                    \
+        trap = interp_throw(run, run->exception, (left));                                          \
+        goto thrown;                                                                               \
+    }
 /* Of the very type, in a table with 32-bit indices; all else aside. */
 #define FIND_CALLEE()                                                                              \
     do {                                                                                           \

@@ -267,11 +267,12 @@ int64_t nidus_run_trap_value(const struct nidus_run *run)
     return run->trap_value;
 }
 
+/* Calls under way, the stub's not counted. */
 uint32_t nidus_run_frame_count(const struct nidus_run *run)
 {
     if (run->status == NIDUS_RUN_IDLE || run->status == NIDUS_RUN_DONE)
         return 0;
-    return run_depth(run);
+    return (uint32_t)(run->top - run->frames) - 1;
 }
 
 enum nidus_code nidus_run_frame(const struct nidus_run *run, uint32_t index,

@@ -157,12 +157,6 @@ struct nidus_run {
     uint8_t executing;
 };
 
-/* Calls under way, the stub's not counted. */
-static inline uint32_t run_depth(const struct nidus_run *run)
-{
-    return run->frames ? (uint32_t)(run->top - run->frames) - 1 : 0;
-}
-
 /* The function that is executing, of a run that was started. */
 static inline struct nidus_func *run_func(const struct nidus_run *run)
 {

@@ -17,10 +17,16 @@ uint16_t *fuse_maker(struct translator *t, const struct entry *entry)
     return &t->units.items[t->last];
 }
 
-const uint16_t *fuse_making(const struct translator *t, enum op op, uint16_t slot)
+/* The latest operation, when it is `op` and makes what is in `slot`, which may be a local's. */
+static const uint16_t *latest_making(const struct translator *t, enum op op, uint16_t slot)
 {
     const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
-    return maker && maker[0] == op && maker[1] == slot && slot >= t->stack_base ? maker : NULL;
+    return maker && maker[0] == op && maker[1] == slot ? maker : NULL;
+}
+
+const uint16_t *fuse_making(const struct translator *t, enum op op, uint16_t slot)
+{
+    return slot >= t->stack_base ? latest_making(t, op, slot) : NULL;
 }
 
 /* Takes the latest operation back. */
@@ -413,10 +419,9 @@ enum nidus_code fuse_address(struct translator *t, const struct access *access,
 
 enum nidus_code fuse_advance(struct translator *t, const struct access *access, uint16_t address, int *fused)
 {
-    const uint16_t *maker = t->last == NO_INDEX ? NULL : &t->units.items[t->last];
+    const uint16_t *maker = latest_making(t, OP_I32_ADD_K, address);
     uint16_t d;
-    *fused = maker && maker[0] == OP_I32_ADD_K && maker[1] == address && access->op == OP_LOAD32 &&
-             access->offset <= UINT16_MAX;
+    *fused = maker && access->op == OP_LOAD32 && access->offset <= UINT16_MAX;
     if (!*fused)
         return NIDUS_OK;
     const uint16_t a = maker[2];
