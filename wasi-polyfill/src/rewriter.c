@@ -30,6 +30,7 @@ struct facts {
   uint32_t functions; /* imported and own */
   uint32_t memories;
   uint32_t pages; /* of memory at the start */
+  bool counts;    /* it is the known build: malloc is to count down */
   uint32_t globals;
   uint32_t mutables;
   bool mutable[REWRITER_GLOBALS];
@@ -205,25 +206,27 @@ static void put_checks(struct writer *out, uint32_t count_global) {
   writer_u32(out, count_global);
 }
 
-/* A section of the head as it is to be; `counts`: with what counting down needs. */
+/* Functions and globals that are added: one for the pages, and one for counting down. */
+static uint32_t additions(const struct facts *facts) { return facts->counts ? 2 : 1; }
+
+/* A section of the head as it is to be. */
 static void put_section(struct writer *out, const struct section *section, const struct facts *facts,
-                        const char *digits, bool counts) {
+                        const char *digits) {
   struct writer added = {0};
   struct scanner scanner = {section->start, section->end, false};
   uint32_t count = 0;
   if (section->id == SECTION_FUNCTION) {
-    count = counts ? 2 : 1;
+    count = additions(facts);
     for (uint32_t i = 0; i < count; i++) writer_u32(&added, facts->grow_type);
-  } else if (section->id == SECTION_TABLE && counts) {
+  } else if (section->id == SECTION_TABLE && facts->counts) {
     writer_bytes(&added, (const uint8_t[]){TYPE_FUNCREF, 0, 1}, 3);
     count = 1;
   } else if (section->id == SECTION_GLOBAL) {
     writer_bytes(&added, (const uint8_t[]){TYPE_I32, 1, OP_I32_CONST}, 3);
     writer_s32(&added, facts->pages);
     writer_byte(&added, OP_END);
-    count = counts ? 2 : 1;
-    /* Nobody comes to the end of it who does not set it. */
-    if (counts) {
+    count = additions(facts);
+    if (facts->counts) { /* nobody comes to the end of it who does not set it */
       const uint8_t most[] = {TYPE_I64, 1, OP_I64_CONST, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0xC0, 0, OP_END};
       writer_bytes(&added, most, sizeof most);
     }
@@ -233,8 +236,11 @@ static void put_section(struct writer *out, const struct section *section, const
       char index[] = {(char)('0' + i / 100), (char)('0' + i / 10 % 10), (char)('0' + i % 10), 0};
       if (facts->mutable[i]) put_export(&added, digits, i > 99 ? index : i > 9 ? index + 1 : index + 2, i);
     }
-    if (counts) put_checks(&added, facts->globals + 1);
-    count = facts->mutables + (counts ? 3 : 1);
+    count = facts->mutables + 1;
+    if (facts->counts) {
+      put_checks(&added, facts->globals + 1);
+      count += 2;
+    }
   }
   uint32_t all = count ? scan_u32(&scanner) + count : 0;
   uint32_t kept = (uint32_t)(section->end - scanner.at);
@@ -338,16 +344,16 @@ static int32_t rewrite_head(struct streaming *streaming, uint32_t *done) {
   struct writer made = {0};
   fingerprint(digits, held->bytes, scanner.at);
   const bool known = strcmp(digits, known_build.fingerprint) == 0;
-  const bool counts = known && facts.plain && facts.plain_type < 0x80 && facts.tables == 1 &&
-                      facts.globals + 1 < REWRITER_GLOBALS;
-  const uint32_t more = counts ? 2 : 1;
+  facts.counts = known && facts.plain && facts.plain_type < 0x80 && facts.tables == 1 &&
+                 facts.globals + 1 < REWRITER_GLOBALS;
+  const uint32_t all = bodies + additions(&facts);
   writer_bytes(&made, magic, sizeof magic);
-  for (uint32_t i = 0; i < count; i++) put_section(&made, &sections[i], &facts, digits, counts);
+  for (uint32_t i = 0; i < count; i++) put_section(&made, &sections[i], &facts, digits);
   streaming->size = size - (uint32_t)(scanner.at - code);
   writer_byte(&made, SECTION_CODE);
-  writer_u32(&made, leb_size(bodies + more) + streaming->size + grow_body(grow, facts.globals) +
-                        (counts ? CHECKED_SIZE : 0));
-  writer_u32(&made, bodies + more);
+  writer_u32(&made, leb_size(all) + streaming->size + grow_body(grow, facts.globals) +
+                        (facts.counts ? CHECKED_SIZE : 0));
+  writer_u32(&made, all);
   *done = made.length;
   writer_bytes(&made, scanner.at, (uint32_t)(scanner.end - scanner.at));
   free(held->bytes);
@@ -356,7 +362,7 @@ static int32_t rewrite_head(struct streaming *streaming, uint32_t *done) {
   streaming->state = IN_CODE;
   streaming->grow_function = facts.functions;
   streaming->pages_global = facts.globals;
-  streaming->counts = counts;
+  streaming->counts = facts.counts;
   streaming->plain_type = facts.plain_type;
   if (streaming->looks_up && known) streaming->known = &known_build;
   return 0;
