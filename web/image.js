@@ -16,8 +16,8 @@
 /** An instance whose memory became larger is not kept, in bytes. */
 export const LARGEST_KEPT = 128 * 1024 * 1024;
 
-/** What the names of the exports begin with that the rewriter added. */
-const PREFIX = "nidus:";
+/** The names of the exports that the rewriter added for this; there are others beginning with `nidus:` (turns.js). */
+const ADDED = /^nidus:[\da-f]{16}:/;
 const PAGE = 65536;
 
 /**
@@ -26,7 +26,7 @@ const PAGE = 65536;
  * @param {WebAssembly.Module} module
  */
 export function fingerprint(module) {
-  const added = WebAssembly.Module.exports(module).find(({ name }) => name.startsWith(PREFIX));
+  const added = WebAssembly.Module.exports(module).find(({ name }) => ADDED.test(name));
   return added?.name.split(":")[1];
 }
 
@@ -37,7 +37,7 @@ export function fingerprint(module) {
  * @returns {import("./process.js").Image | null}
  */
 export function capture({ exports }) {
-  const names = Object.keys(exports).filter((name) => name.split(":").length > 2);
+  const names = Object.keys(exports).filter((name) => ADDED.test(name));
   // The first one counts the pages.
   const globals = names.map((name) => /** @type {WebAssembly.Global} */ (exports[name]));
   const [pages] = globals;

@@ -144,7 +144,7 @@ export class Runner {
   threads = null;
   /**
    * Where they share this one, once there is a program.
-   * @type {import("./turns.js").Turns | null}
+   * @type {import("./turns.js").RunnerTurns | null}
    */
   turns = null;
 

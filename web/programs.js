@@ -122,8 +122,8 @@ export async function chooseTier(
           kernel.ask("nidus_program_check", [name, wrong], NO_MODULE),
         );
       if (!runner.shares) return make(await bytes());
-      runner.turns ??= new (await import("./turns.js")).Turns(runner, system.rewriter);
-      return runner.turns.compile(await bytes(), make);
+      const { turnsOf } = await import("./turns.js");
+      return turnsOf(runner, system.rewriter).compile(await bytes(), make);
     };
     const compiled = module || (await keep(programs, key, compile));
     const { imports, exports } = WebAssembly.Module;

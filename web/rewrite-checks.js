@@ -7,10 +7,10 @@ import { compileAsset } from "./assets.js";
 import { NidusError } from "./errors.js";
 
 /** What core/wasm/rewrite.c says of itself. */
-const VERSION = 1;
+const VERSION = 2;
 /** The size of its `struct nidus_rewritten`. */
 const MADE_BYTES = 20;
-/** Larger modules run as they are: bytes. */
+/** Larger modules are left as they are: bytes. */
 export const LARGEST = 1 << 26;
 /** Larger ones than this are rewritten in a worker. */
 const ASIDE = 1 << 20;
@@ -30,11 +30,16 @@ function loadRewriter(source) {
   return compiledRewriter;
 }
 
-/** @typedef {{bytes: Uint8Array<ArrayBuffer>, moved: Uint32Array}} Rewritten */
+/**
+ * A program with countdown checks.
+ * @typedef {object} Rewritten
+ * @property {Uint8Array<ArrayBuffer>} bytes
+ * @property {Uint32Array} moved where its code went, as pairs of an old offset and a new one
+ * @property {boolean} starts it has a start function, whose checks nobody answers
+ */
 
 /**
- * A program with countdown checks, and where its code went, as pairs of an old offset and a new one; null where it has to run
- * as it is.
+ * null where the program is to be left as it is.
  * @param {Uint8Array} bytes
  * @param {import("./interp.js").EngineSource} [source]
  * @returns {Promise<Rewritten | null>}
@@ -56,11 +61,18 @@ export async function addChecks(bytes, source) {
  */
 function addAside(module, bytes) {
   return new Promise((resolve) => {
-    const worker = new Worker(new URL("./rewrite-worker.js", import.meta.url), { type: "module" });
+    /** @type {Worker | undefined} */
+    let worker;
     const end = (/** @type {{rewritten: Rewritten | null} | null} */ answer) => {
-      worker.terminate();
+      worker?.terminate();
       resolve(answer);
     };
+    try {
+      worker = new Worker(new URL("./rewrite-worker.js", import.meta.url), { type: "module" });
+    } catch {
+      // Browsers refuse the file of another origin.
+      return end(null);
+    }
     worker.onmessage = ({ data }) => end(data);
     worker.onerror = (event) => {
       event.preventDefault();
@@ -83,11 +95,13 @@ export function rewriteHere(module, bytes) {
     const [at, out] = [room(bytes.length) >>> 0, room(MADE_BYTES) >>> 0];
     if (at && out) {
       new Uint8Array(memory.buffer).set(bytes, at);
-      if (rewrite(at, bytes.length, out)) {
+      const answer = rewrite(at, bytes.length, out);
+      if (answer) {
         const [from = 0, size = 0, , moved = 0, count = 0] = new Uint32Array(memory.buffer, out, 5);
         rewritten = {
           bytes: new Uint8Array(memory.buffer).slice(from, from + size),
           moved: new Uint32Array(memory.buffer, moved, 2 * count).slice(),
+          starts: answer === 2,
         };
         release(from);
         release(moved);

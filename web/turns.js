@@ -10,7 +10,7 @@
  *
  * Invariants: no frame of JavaScript stands between guest and `pause`, which the shim therefore calls itself; a program that
  * has ended is ended by a trap, which it cannot catch; a module's start function runs before the shim is there, and
- * is counted only. What cannot be rewritten runs as it is.
+ * is counted only. What cannot be rewritten has no turns (programs.js says where it runs).
  */
 
 import { turn } from "./engine-wasm.js";
@@ -35,13 +35,22 @@ export const SHIM =
   "00ac2400 0b";
 
 /**
- * Has a runner's programs take turns, and makes it quick to rewrite the first one: hosts compile functions when they are
- * first called, which takes longer than a small program does.
+ * The turns that a runner's programs take.
+ * @param {import("./process.js").Runner} runner
+ * @param {import("./interp.js").EngineSource} [source] of rewrite.wasm
+ */
+export function turnsOf(runner, source) {
+  return (runner.turns ??= new Turns(runner, source));
+}
+
+/**
+ * The same, and makes it quick to rewrite the first program: hosts compile functions when they are first called, which takes
+ * longer than a small program does.
  * @param {import("./process.js").Runner} runner
  * @param {import("./interp.js").EngineSource} [source]
  */
 export async function warm(runner, source) {
-  runner.turns ??= new Turns(runner, source);
+  turnsOf(runner, source);
   await addChecks(bytesOf(SHIM), source);
 }
 
@@ -66,32 +75,13 @@ function bytesOf(hex) {
   return Uint8Array.from(hex.match(/\w\w/g) ?? [], (byte) => parseInt(byte, 16));
 }
 
-const START_SECTION = 8;
-
-/** Whether a valid module has a start function. @param {Uint8Array} bytes */
-function hasStart(bytes) {
-  for (let at = 8; at < bytes.length;) {
-    const id = bytes[at++];
-    let size = 0;
-    for (let shift = 0, byte = 0x80; byte & 0x80; shift += 7) {
-      byte = Number(bytes[at++]);
-      size += (byte & 0x7f) << shift;
-    }
-    if (id === START_SECTION) return true;
-    at += size;
-  }
-  return false;
-}
-
 /** What the programs of one thread do to let each other have turns. */
-export class Turns {
+class Turns {
   #runner;
   #source;
   #shim = new WebAssembly.Module(bytesOf(SHIM));
-  /** Those with checks, and where their code went. @type {WeakMap<WebAssembly.Module, Uint32Array>} */
+  /** Those with checks. @type {WeakMap<WebAssembly.Module, Omit<import("./rewrite-checks.js").Rewritten, "bytes">>} */
   #checked = new WeakMap();
-  /** Of these, those that begin with what no host can suspend. @type {WeakSet<WebAssembly.Module>} */
-  #starts = new WeakSet();
   /** How many programs wait for one. */
   #waiting = 0;
 
@@ -112,8 +102,7 @@ export class Turns {
   async compile(bytes, compile) {
     const made = await addChecks(bytes, this.#source);
     const module = await compile(made?.bytes ?? bytes);
-    if (made) this.#checked.set(module, made.moved);
-    if (made && hasStart(bytes)) this.#starts.add(module);
+    if (made) this.#checked.set(module, { moved: made.moved, starts: made.starts });
     return module;
   }
 
@@ -123,7 +112,8 @@ export class Turns {
    * @param {object} [recycled] its instances are used again: it is the host's own, and can be asked
    */
   takes(module, recycled) {
-    if (this.#checked.has(module)) return !this.#starts.has(module);
+    const checked = this.#checked.get(module);
+    if (checked) return !checked.starts;
     const exports = recycled ? WebAssembly.Module.exports(module) : [];
     return exports.some(({ name }) => name === "nidus:check");
   }
@@ -134,7 +124,7 @@ export class Turns {
    * @param {NonNullable<import("./process.js").ExitStatus["trap"]>} trap
    */
   locate(module, trap) {
-    const moved = module && this.#checked.get(module);
+    const moved = module && this.#checked.get(module)?.moved;
     // Other modules may be on the stack, but none is below the program's entry.
     const own = /([^ (@]*wasm-function\[)\d+\]:\w+\)?$/.exec(trap.stack)?.[1];
     if (!moved || !own) return;
@@ -185,3 +175,5 @@ export class Turns {
     count.value = BigInt(next);
   }
 }
+
+/** @typedef {Turns} RunnerTurns */

@@ -93,9 +93,9 @@ export function pageStreams(memory, terminal, waiting, post, wake) {
       const part = bytes.subarray(0, OUTPUT_PIECE - size);
       piece.set(part, size);
       size += part.length;
-      const behind = under();
-      if (size >= OUTPUT_PIECE || behind < MESSAGES_BEHIND * MESSAGE_COST) flush();
-      else if (behind < OUTPUT_WINDOW && now - sentAt > FRAME) flush();
+      // The page keeps up, or has shown what it had.
+      const most = now - sentAt > FRAME ? OUTPUT_WINDOW : MESSAGES_BEHIND * MESSAGE_COST;
+      if (size >= OUTPUT_PIECE || under() < most) flush();
       else flushLater();
       return part.length;
     },

@@ -151,7 +151,7 @@ async function loading(report) {
       if (where === "native") continue;
       const host = median(rounds.map((round) => round.validate / (round.host ?? NaN)));
       report.note(
-        `the host's own engine, native code, validates it in 1 / ${digits(host)} of that time`,
+        `the host's own engine, native code on all cores, validates it in 1 / ${digits(host)} of that time`,
       );
       report.ratio(
         `validation: ${digits(validate / 1e6)} MB of code per second`,

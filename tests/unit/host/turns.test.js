@@ -7,7 +7,7 @@ import { Engine } from "../../../node/engine.js";
 import { LARGEST, addChecks } from "../../../web/rewrite-checks.js";
 import { SHIM } from "../../../web/turns.js";
 import { hasJSPI } from "../../../web/process.js";
-import { REWRITER, assemble, boot, cat, failsWith, loops, says } from "./support.js";
+import { REWRITER, assemble, boot, cat, failsWith, loops, loopsAtStart, says } from "./support.js";
 
 const source = () => REWRITER;
 const SHELL = readFileSync(new URL("../../../web/shell.wasm", import.meta.url));
@@ -20,6 +20,11 @@ test("programs get the checks that the engine's rewriter makes, one after the ot
   }
 });
 
+test("of a program it is told whether it has a start function", async () => {
+  assert.equal((await addChecks(await loopsAtStart(), source))?.starts, true);
+  assert.equal((await addChecks(await loops(), source))?.starts, false);
+});
+
 test("what is no module, or too large, or has the rewriter's names, is left as it is", async () => {
   const named = await assemble(`(module (func (export "nidus:check")))`);
   for (const bytes of [
@@ -30,6 +35,36 @@ test("what is no module, or too large, or has the rewriter's names, is left as i
     new Uint8Array(LARGEST + 1),
   ]) {
     assert.equal(await addChecks(bytes, source), null);
+  }
+});
+
+test("a large program is rewritten though the host refuses or cannot start the worker for it", async () => {
+  const large = await assemble(
+    `(module (func (local i32) ${"(local.set 0 (i32.const 1))".repeat(300_000)}) (func (loop (br 0))))`,
+  );
+  const engine = await Engine.create();
+  const expected = new engine.Module(large).rewrite({ checks: true }).bytes;
+  class Refuses {
+    constructor() {
+      throw new Error("another origin");
+    }
+  }
+  class Fails {
+    postMessage() {
+      queueMicrotask(() => this.onerror(new Event("error")));
+    }
+    onerror(/** @type {Event} */ _event) {}
+    terminate() {}
+  }
+  const global = /** @type {{Worker?: unknown}} */ (globalThis);
+  const { Worker } = global;
+  try {
+    for (const each of [Refuses, Fails]) {
+      global.Worker = each;
+      assert.deepEqual((await addChecks(large, source))?.bytes, expected);
+    }
+  } finally {
+    global.Worker = Worker;
   }
 });
 
