@@ -1,10 +1,12 @@
 /**
  * npm run fuzz [-- --seconds N] [NAME...]: builds the libFuzzer targets of tests/fuzz with clang and
- * runs each of them, or the named ones, for 60 seconds; `differential` compares the engine with the
- * host's WebAssembly as long. A finding is kept in build/fuzz/findings and its reproducing command is
- * printed. Seeds that are modules are kept as text and assembled here.
+ * runs each of them, or the named ones, for 60 seconds, as many at once as there are processors;
+ * `differential` compares the engine with the host's WebAssembly as long. A finding is kept in
+ * build/fuzz/findings and its reproducing command is printed. Seeds that are modules are kept as text
+ * and assembled here.
  */
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { basename, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -62,6 +64,50 @@ async function assembled(file, text) {
 }
 
 /**
+ * Runs one target; prints what came of it.
+ * @param {string} target its program
+ * @param {number} seconds
+ * @param {string} findings where inputs that fail are kept
+ * @returns {Promise<boolean>} nothing was found
+ */
+async function fuzzTarget(target, seconds, findings) {
+  const name = target.replace(/.*\/fuzz_/, "");
+  const grown = join(root, "build", "fuzz", "corpus", name);
+  mkdirSync(grown, { recursive: true });
+  const seeds = await seedsOf(name);
+  const limits = [`-max_total_time=${seconds}`, "-timeout=10", "-rss_limit_mb=2048"];
+  const args = [
+    ...limits,
+    `-artifact_prefix=${findings}/${name}-`,
+    "-print_final_stats=1",
+    grown,
+    ...seeds,
+  ];
+  const { status, output } = await run(target, args, { quiet: true, minutes: seconds / 60 + 3 });
+  const runs = /number_of_executed_units: (\d+)/.exec(output)?.[1] ?? "0";
+  if (status === 0 && Number(runs) > 0) {
+    console.log(`fuzz ${name}: ${runs} runs in ${seconds} s, nothing found`);
+    return true;
+  }
+  process.stderr.write(output);
+  const input = /Test unit written to (\S+)/.exec(output)?.[1];
+  const again = input ? ` Again with: ${relative(root, target)} ${relative(root, input)}` : "";
+  console.error(`fuzz ${name}: failed with status ${status}.${again}`);
+  return false;
+}
+
+/**
+ * The engine against the host's WebAssembly, on random modules.
+ * @param {number} seconds
+ * @returns {Promise<boolean>} no difference was found
+ */
+async function compareWithHost(seconds) {
+  const compare = [join("tests", "fuzz", "differential.mjs"), "--seconds", String(seconds)];
+  const { status } = await run(process.execPath, compare, { minutes: seconds / 60 + 3 });
+  return status === 0;
+}
+
+/**
  * Runs the targets; throws when one finds something.
  * @param {number} seconds for each target
  * @param {string[]} names without the prefix fuzz_; all when empty
@@ -85,40 +131,20 @@ export async function fuzz(seconds, names) {
   mkdirSync(findings, { recursive: true });
   /** @type {string[]} */
   const failed = [];
-  for (const target of chosen) {
-    const name = target.replace(/.*\/fuzz_/, "");
-    const grown = join(root, "build", "fuzz", "corpus", name);
-    mkdirSync(grown, { recursive: true });
-    const seeds = await seedsOf(name);
-    const limits = [`-max_total_time=${seconds}`, "-timeout=10", "-rss_limit_mb=2048"];
-    const args = [
-      ...limits,
-      `-artifact_prefix=${findings}/${name}-`,
-      "-print_final_stats=1",
-      grown,
-      ...seeds,
-    ];
-    const { status, output } = await run(target, args, { quiet: true, minutes: seconds / 60 + 3 });
-    const runs = /number_of_executed_units: (\d+)/.exec(output)?.[1] ?? "0";
-    if (status === 0 && Number(runs) > 0) {
-      console.log(`fuzz ${name}: ${runs} runs in ${seconds} s, nothing found`);
-    } else {
-      failed.push(name);
-      process.stderr.write(output);
-      const input = /Test unit written to (\S+)/.exec(output)?.[1];
-      const again = input ? ` Again with: ${relative(root, target)} ${relative(root, input)}` : "";
-      console.error(`fuzz ${name}: failed with status ${status}.${again}`);
-    }
-  }
-  if (differential) {
-    const compare = [join("tests", "fuzz", "differential.mjs"), "--seconds", String(seconds)];
-    const { status } = await run(process.execPath, compare, { minutes: seconds / 60 + 3 });
-    if (status !== 0) failed.push("differential");
-  }
+  const pending = chosen.map((target) => ({
+    name: target.replace(/.*\/fuzz_/, ""),
+    passes: () => fuzzTarget(target, seconds, findings),
+  }));
+  if (differential) pending.push({ name: "differential", passes: () => compareWithHost(seconds) });
+  const count = pending.length;
+  // Each takes one processor, so as many at once as there are.
+  const turns = Array.from({ length: Math.min(count, availableParallelism()) }, async () => {
+    for (let next = pending.shift(); next !== undefined; next = pending.shift())
+      if (!(await next.passes())) failed.push(next.name);
+  });
+  await Promise.all(turns);
   if (failed.length > 0) throw new ScriptError(`Fuzzing found something in: ${failed.join(", ")}.`);
-  console.log(
-    `fuzz: ${chosen.length + Number(differential)} targets, ${seconds} s each, nothing found`,
-  );
+  console.log(`fuzz: ${count} targets, ${seconds} s each, nothing found`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
