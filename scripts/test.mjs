@@ -3,6 +3,7 @@
  * fails does not keep the next from running; the closing lines of all runners are repeated at the end,
  * and the status is 0 only if every one of them passed. A stage that finds no tests has failed.
  */
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { CURRENT_NODE, currentNode } from "./lib/current-node.mjs";
 import { ScriptError, run, script, since } from "./lib/process.mjs";
@@ -31,6 +32,15 @@ async function nodeTest(files, flags = [], node = process.execPath) {
   if (files.length === 0) return { status: 1, output: "no test files found\n" };
   const args = ["--test", "--test-reporter=spec", ...flags, ...files];
   return run(node, args, { minutes: STAGE_MINUTES });
+}
+
+/**
+ * The flag for so many test files at once, where this Node has it; by itself it leaves a processor free.
+ * @param {number} count
+ */
+function atOnce(count) {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  return major > 21 || (major === 20 && minor >= 10) ? [`--test-concurrency=${count}`] : [];
 }
 
 /** @param {string} folder @returns {Promise<Result>} */
@@ -81,7 +91,7 @@ const stages = [
     closing: /^ℹ (tests|pass|fail|skipped) /,
     run: () => {
       const suites = testFiles(["tests"]).filter((file) => !special.has(file.split("/")[1]));
-      return nodeTest(suites);
+      return nodeTest(suites, atOnce(availableParallelism()));
     },
   },
   {
@@ -111,9 +121,7 @@ const stages = [
     run: async () => {
       await buildPlayground();
       // One file after the other: each starts a browser of its own.
-      const [major, minor] = process.versions.node.split(".").map(Number);
-      const serial = major > 21 || (major === 20 && minor >= 10) ? ["--test-concurrency=1"] : [];
-      return nodeTest(testFiles(["tests/browser"]), serial);
+      return nodeTest(testFiles(["tests/browser"]), atOnce(1));
     },
   },
   {
