@@ -12,8 +12,11 @@ import { killRounds } from "../unit/volume/image-kill.js";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "nidus-soak-"));
 try {
-  for (const program of [join(root, "build/native/nidus"), join(root, "node/cli.js")]) {
-    await killRounds({ program, file: join(folder, "volume"), rounds: 200 });
+  for (const [i, program] of [
+    join(root, "build/native/nidus"),
+    join(root, "node/cli.js"),
+  ].entries()) {
+    await killRounds({ program, file: join(folder, `volume-${i}`), rounds: 200 });
     console.log(`${program}: killed 200 times, nothing lost`);
   }
 } finally {
