@@ -47,7 +47,11 @@ static wasi_errno_t take_inode(struct mem_filesystem *fs, const struct log_recor
   struct volume *volume = fs->volume;
   struct mem_inode *inode = volume_find(volume, record->ino);
   bool made = !inode;
-  if (inode && inode->base.type == WASI_FILETYPE_REGULAR_FILE) chunks_unwanted(inode);
+  if (inode && inode->base.type == WASI_FILETYPE_REGULAR_FILE) {
+    chunks_unwanted(inode);
+    /* A checkpoint tells anew which chunks there are; of a file that it does not tell of, take_gone keeps them. */
+    if (volume->restarted && !inode->seen && !content_is_inline(inode)) content_cut(inode, 0);
+  }
   wasi_errno_t error = record_decode(fs, record->ino, record->bytes, record->length, &inode);
   if (error) return error;
   inode->seen = inode->stored = true;
@@ -165,7 +169,6 @@ static void restart(struct volume *volume) {
   volume->restarted = true;
   EACH_INODE(volume, inode) {
     inode->seen = false;
-    if (inode->base.type == WASI_FILETYPE_REGULAR_FILE && !content_is_inline(inode)) content_cut(inode, 0);
     if (inode->base.type != WASI_FILETYPE_DIRECTORY) continue;
     for (uint32_t i = 0; i < inode->directory.used; i++) inode->directory.entries[i].stored = false;
   }

@@ -82,6 +82,40 @@ export async function stored(indexedDB) {
   return tree;
 }
 
+/**
+ * The key of the first segment of the log; another one when the log has started anew.
+ * @param {IDBFactory} indexedDB
+ * @returns {Promise<number>}
+ */
+export async function firstOfLog(indexedDB) {
+  const database = await new Promise((resolve, reject) => {
+    const request = indexedDB.open("nidus:test");
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const keys = await new Promise((resolve, reject) => {
+    const request = database.transaction("log").objectStore("log").getAllKeys();
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  database.close();
+  return keys[0];
+}
+
+/**
+ * Lets a volume write until its log has started anew.
+ * @param {IDBFactory} indexedDB
+ * @param {Awaited<ReturnType<typeof mount>>} writer
+ */
+export async function renewLog(indexedDB, { fs, volume }) {
+  const before = await firstOfLog(indexedDB);
+  for (let i = 0; (await firstOfLog(indexedDB)) === before; i++) {
+    for (let j = 0; j < 30; j++) fs.writeFile(`/home/file${j}`, `${i} `.repeat(1500));
+    await volume.flush();
+    if (i === 100) throw new Error("the log does not start anew");
+  }
+}
+
 /** Locks as browsers have them, for exclusive requests with a signal. */
 export class Locks {
   /** @type {Map<string, Promise<unknown>>} */

@@ -6,7 +6,7 @@ import { openDatabase } from "../../../web/database.js";
 import { createView } from "../../../web/view.js";
 import { createVolume } from "../../../web/volume.js";
 import { boot } from "../host/support.js";
-import { mount, newDatabase } from "./rig.js";
+import { mount, newDatabase, renewLog } from "./rig.js";
 
 /** @param {IDBFactory} db */
 async function view(db) {
@@ -52,18 +52,59 @@ test("a view follows its writer, cannot be written, and keeps what is open", asy
   writer.fs.rm("/home/d", { recursive: true });
   writer.fs.unlink("/home/renamed");
   // The log is made anew now and then, which a view follows, too.
-  for (let i = 0; i < 300; i++) {
-    writer.fs.writeFile("/home/f", "x".repeat(4000));
-    if (i % 10 === 0) await writer.volume.flush();
-  }
-  await writer.volume.flush();
+  await renewLog(db, writer);
   assert.equal(await volume.refresh(), true);
-  assert.deepEqual(sync.readdir("/home"), ["f"]);
-  assert.equal(sync.stat("/home/f").size, 4000);
+  assert.deepEqual(sync.readdir("/home"), writer.fs.readdir("/home"));
+  assert.equal(sync.readFile("/home/file0", "utf8"), writer.fs.readFile("/home/file0", "utf8"));
   sync.close(open);
   assert.equal(kernel.exports.nidus_volume_dirty(2), 0);
   await volume.close();
   await writer.volume.close();
+});
+
+test("of a file that is open when a view learns that it has gone, what it had not read is ESTALE, not zeros", async () => {
+  // Told by the log, and by a new log in which it is not.
+  for (const anew of [false, true]) {
+    const db = newDatabase();
+    const writer = await mount(db);
+    for (const name of ["unread", "begun", "stays"])
+      writer.fs.writeFile(`/home/${name}`, Buffer.alloc(3_000_000, 1));
+    await writer.volume.flush();
+    const { volume, system } = await view(db);
+    const { sync } = system;
+    /** @type {any} */ (system).settle = () => volume.settle();
+    /** @param {number} fd */
+    const piece = async (fd) => {
+      for (;;)
+        try {
+          return sync.read(fd);
+        } catch (error) {
+          if (/** @type {any} */ (error).code !== "EAGAIN") throw error;
+          await volume.settle();
+        }
+    };
+    /** @param {number} fd */
+    const onlyOnes = async (fd) => {
+      for (let bytes; (bytes = await piece(fd)).length > 0;)
+        assert.deepEqual([...new Set(bytes)], [1]);
+    };
+    const [unread, begun, stays] = /** @type {[number, number, number]} */ (
+      ["unread", "begun", "stays"].map((name) => sync.open(`/home/${name}`))
+    );
+    assert.equal((await piece(begun))[0], 1);
+
+    writer.fs.writeFile("/home/new", Buffer.alloc(3_000_000, 2));
+    writer.fs.rename("/home/new", "/home/unread");
+    writer.fs.unlink("/home/begun");
+    await writer.volume.flush();
+    if (anew) await renewLog(db, writer);
+    assert.equal(await volume.refresh(), true);
+    await assert.rejects(piece(unread), { code: "ESTALE" });
+    await assert.rejects(onlyOnes(begun), { code: "ESTALE" });
+    await onlyOnes(stays);
+    await volume.close();
+    await writer.volume.close();
+  }
 });
 
 test("a reader that asks for a chunk after a flush gets the state of that flush", async () => {
