@@ -59,8 +59,9 @@ export function createPageVolume(path, { access, ...source }, ask) {
   /** @type {VolumeMethods} */
   const methods = {
     check: (options) => ask("volume", path, "check", options),
-    persist: async () => (await navigator.storage?.persist()) ?? false,
-    estimate: async () => (await navigator.storage?.estimate()) ?? {},
+    // Early versions of Safari have one without the other.
+    persist: async () => (await navigator.storage?.persist?.()) ?? false,
+    estimate: async () => (await navigator.storage?.estimate?.()) ?? {},
     async takeOver({ signal } = {}) {
       if (!settings.readonly) return;
       await lock(true, signal);

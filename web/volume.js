@@ -18,6 +18,7 @@ import {
   RECORD_LENGTH,
   WANTS_ROOM,
 } from "./abi.js";
+import { NidusError } from "./errors.js";
 import { RETRY_LONGEST, WRITE_BEHIND } from "./limits.js";
 
 const EIO = 29;
@@ -27,14 +28,15 @@ const LOST = /EBUSY|ENOTSUP/;
 const REWRITE = 2;
 
 /** @typedef {import("./kernel.js").Kernel} Kernel */
-/** @typedef {import("./errors.js").NidusError} NidusError */
 /**
  * What a flush changes, to be done in this order: the log starts anew, segments are appended to it, the chunks of files
- * from an index on are deleted, chunks are put. Keys are inode number and index.
+ * from an index on are deleted, and those that a check found to belong to nothing, chunks are put. Keys are inode number
+ * and index.
  * @typedef {object} Cut
  * @property {boolean} restart
  * @property {Uint8Array<ArrayBuffer>[]} segments
  * @property {[ino: number, from: number][]} cuts
+ * @property {[ino: number, index: number][]} [strays]
  * @property {{key: [ino: number, index: number], bytes: Uint8Array<ArrayBuffer>}[]} chunks
  */
 /**
@@ -47,7 +49,6 @@ const REWRITE = 2;
  * @property {(ino: number, first: number, count: number) => Promise<(Uint8Array | undefined)[] | null>} chunks null:
  *   the log has more than it has answered
  * @property {() => Promise<[ino: number, index: number][]>} [keys] of all chunks
- * @property {(keys: [ino: number, index: number][]) => Promise<void>} [delete] these chunks
  * @property {(() => void) | null} [onchange] told when its writer has written; set by a view
  * @property {() => void} close
  */
@@ -71,7 +72,7 @@ export function createVolume(store, reason, on = () => {}) {
   let whole = false;
   /** @type {NidusError | null} why nothing of it is stored any more */
   let lost = null;
-  /** @type {Promise<void> | null} the flush under way */
+  /** @type {Promise<unknown> | null} the flush or check under way */
   let running = null;
   /** @type {Promise<void> | null} the one that starts when it ends, shared by all who ask */
   let next = null;
@@ -82,11 +83,21 @@ export function createVolume(store, reason, on = () => {}) {
   let delay = WRITE_BEHIND;
 
   /**
-   * Throws what a failure of the store means, in the kernel's words.
-   * @type {(thrown: Error) => never}
+   * What a failure means, in the kernel's words.
+   * @param {Error} thrown
    */
+  const explain = (thrown) => {
+    try {
+      if (!(thrown instanceof NidusError))
+        kernel.ask("nidus_volume_failure", [store.name, thrown.name, String(thrown)]);
+      return /** @type {NidusError} */ (thrown);
+    } catch (error) {
+      return /** @type {NidusError} */ (error);
+    }
+  };
+  /** @type {(thrown: Error) => never} */
   const refuse = (thrown) => {
-    throw kernel.ask("nidus_volume_failure", [store.name, thrown.name, String(thrown)]);
+    throw explain(thrown);
   };
 
   /** Flushes what will have changed by then. */
@@ -127,13 +138,15 @@ export function createVolume(store, reason, on = () => {}) {
    * @param {number} repair
    */
   const compare = async (repair) =>
-    kernel.compareChunks(mount, (await store.keys?.()) ?? [], repair);
+    // What the page keeps is in memory, too: there is nothing to compare.
+    store.keys ? kernel.compareChunks(mount, await store.keys().catch(refuse), repair) : [];
 
-  const write = async () => {
+  /** @param {[ino: number, index: number][]} [strays] */
+  const write = async (strays = []) => {
     clearTimeout(timer);
     if (!open && !lost) return;
     const k = kernel.exports;
-    if (k.nidus_volume_dirty(mount) === 0) return schedule();
+    if (k.nidus_volume_dirty(mount) + strays.length === 0) return schedule();
     /** @type {NidusError | null} */
     let error = null;
     let loss = false;
@@ -142,12 +155,11 @@ export function createVolume(store, reason, on = () => {}) {
       // this thread busy from now on.
       const cut = takeCut();
       if (lost) throw lost;
-      await store.write(cut).catch((thrown) => {
-        loss = thrown.name === "LossError";
-        return refuse(thrown);
-      });
+      await store.write({ ...cut, strays });
     } catch (thrown) {
-      error = /** @type {NidusError} */ (thrown);
+      const why = /** @type {Error} */ (thrown);
+      loss = why.name === "LossError";
+      error = explain(why);
     }
     // Whoever waits in fd_sync is told, too.
     k.nidus_flush_end(mount, error ? (error.errno ?? EIO) : 0);
@@ -156,7 +168,7 @@ export function createVolume(store, reason, on = () => {}) {
     if (loss) {
       await compare(REWRITE)
         .then(({ length }) => refuse(new DOMException(String(length), "LossError")))
-        .catch((thrown) => (error = thrown));
+        .catch((thrown) => (error = explain(thrown)));
     }
     delay = error ? Math.min(delay * 2, RETRY_LONGEST) : WRITE_BEHIND;
     if (error && LOST.test(error.code)) {
@@ -176,7 +188,7 @@ export function createVolume(store, reason, on = () => {}) {
    * @returns {Promise<void>}
    */
   const flush = () => {
-    if (!running) return (running = write().finally(() => (running = null)));
+    if (!running) return alone(write);
     next ??= running
       .catch(() => {}) // Whoever asked for that one is told.
       .then(() => {
@@ -184,6 +196,18 @@ export function createVolume(store, reason, on = () => {}) {
         return flush();
       });
     return next;
+  };
+
+  /**
+   * No flush runs while this does.
+   * @template T
+   * @param {() => Promise<T>} act
+   * @returns {Promise<T>}
+   */
+  const alone = (act) => {
+    const acting = act().finally(() => (running = null));
+    running = acting;
+    return acting;
   };
 
   /**
@@ -275,14 +299,18 @@ export function createVolume(store, reason, on = () => {}) {
      * @returns {Promise<{kind: "missing" | "stray", ino: number, index: number}[]>}
      */
     async check({ repair = false } = {}) {
-      await flush();
-      const findings = await compare(Number(repair));
-      if (repair && findings.length > 0) {
-        await flush();
-        const strays = findings.filter(({ kind }) => kind === "stray");
-        await store.delete?.(strays.map(({ ino, index }) => [ino, index])).catch(refuse);
-      }
-      return findings;
+      while (running) await running.catch(() => {});
+      // Between the list of chunks and the comparison nothing may be stored, nor between that and the repair: what is
+      // stored meanwhile would be taken for missing or stray.
+      return alone(async () => {
+        await write();
+        const findings = await compare(Number(repair));
+        if (repair && findings.length > 0) {
+          const strays = findings.filter(({ kind }) => kind === "stray");
+          await write(strays.map(({ ino, index }) => [ino, index]));
+        }
+        return findings;
+      });
     },
 
     /** For views (view.js). */

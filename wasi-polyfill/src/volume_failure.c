@@ -26,6 +26,10 @@ int32_t volume_failure(const char *bytes, uint32_t length, struct reply *reply) 
     return reply_refuse(reply, WASI_EBUSY, "mount", "", "Volume \"", volume,
                         "\" is open in a tab with an older version of Nidus: close that one, then reload this page.");
   }
+  if (strcmp(name, "TimeoutError") == 0) {
+    return reply_refuse(reply, WASI_EIO, "mount", "", "The browser's database does not answer, so volume \"", volume,
+                        "\" cannot be opened: close the other tabs of this site, then reload this page.");
+  }
   static const char loss[] = "LossError: "; /* how many are lost */
   if (strlen(text) >= sizeof loss && memcmp(text, loss, sizeof loss - 1) == 0) {
     return reply_refuse(reply, WASI_EIO, "flush", "", "The browser has lost what it had stored of volume \"", volume,
