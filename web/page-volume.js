@@ -12,6 +12,7 @@ import { lockVolume } from "./volume-lock.js";
  *   default), wait until that one is gone, or see what it writes and write nothing
  * @property {number} [maxBytes] the most it may hold; beyond it programs see `ENOSPC`
  * @property {number} [memory] so many bytes of its files stay in memory at most
+ * @property {boolean} [repair] if it is damaged, keep what of it can be read, instead of refusing it
  */
 
 /**
@@ -40,7 +41,7 @@ import { lockVolume } from "./volume-lock.js";
 /**
  * A volume, and what its system does with it.
  * @param {string} path
- * @param {VolumeSource & {image?: string | WebAssembly.Module}} source
+ * @param {VolumeSource & {image?: string | WebAssembly.Module, salvage?: string | WebAssembly.Module}} source
  * @param {(verb: string, ...args: unknown[]) => Promise<any>} ask its worker
  */
 export function createPageVolume(path, { access, ...source }, ask) {
@@ -85,6 +86,11 @@ export function createPageVolume(path, { access, ...source }, ask) {
     lock: async (signal) => settings.readonly || lock(access === "wait", signal),
     unlock: () => unlock(),
     /** @returns {import("./protocol.js").VolumeSettings} */
-    settings: () => ({ ...settings, kept }),
+    settings: () => {
+      const now = { ...settings, kept };
+      // Asked for once, not of the worker that may take this one's place.
+      settings.repair = false;
+      return now;
+    },
   };
 }

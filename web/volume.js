@@ -61,8 +61,9 @@ const REWRITE = 2;
  * @param {Store} store
  * @param {string | null} reason why files do not outlive the page; null when they do
  * @param {Listener} [on]
+ * @param {string} [repaired] the log that the store answers is not its own, but what was salvaged of that, as this says
  */
-export function createVolume(store, reason, on = () => {}) {
+export function createVolume(store, reason, on = () => {}, repaired) {
   /** @type {Kernel} from `load` on */
   let kernel;
   let mount = -1;
@@ -219,7 +220,7 @@ export function createVolume(store, reason, on = () => {}) {
     for (const segment of segments) {
       if (kernel.call("nidus_load", [segment], mount)[0] < 0) break;
     }
-    kernel.ask("nidus_load_end", [], mount, maxBytes);
+    kernel.ask("nidus_load_end", [store.name], mount, maxBytes);
     return segments.length > 0;
   };
 
@@ -269,7 +270,12 @@ export function createVolume(store, reason, on = () => {}) {
 
   return {
     /** Whether files outlive the page. */
-    state: () => ({ persistent: reason === null, reason, readonly: false }),
+    state: () => ({
+      persistent: reason === null,
+      reason,
+      readonly: false,
+      ...(repaired && { repaired }),
+    }),
 
     /**
      * Fills the persistent mount `at` of a kernel with what is stored, and from then on stores what
@@ -286,8 +292,11 @@ export function createVolume(store, reason, on = () => {}) {
       maxBytes = /** @type {number} */ (most);
       whole = all;
       await take(view);
+      // The first flush then puts it in the place of the store's own, which is there until that is done.
+      if (repaired) await compare(REWRITE);
       await fill();
       if (!view) begin();
+      if (repaired) await flush();
     },
 
     flush,

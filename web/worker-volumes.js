@@ -44,17 +44,36 @@ export async function openVolume(system, settings, post) {
   const view = readonly && reason === null;
   // Where programs cannot wait for them, all contents are in memory from the start.
   const whole = reason !== null || !system.runner.patient;
-  const stored = view
-    ? (await import("./view.js")).createView(createVolume, store, tell)
-    : createVolume(store, reason, tell);
-  const mount = await system.mount(path, {
-    type: "volume",
-    flush: stored.flush,
-    settle: stored.settle,
-    flags: Number(view),
-    memory: whole ? undefined : memory,
+  const { repair = false, salvage } = settings;
+  /** @type {Uint8Array[]} its log, kept for who wants it repaired */
+  let log = [];
+  const { open } = store;
+  if (repair && !view) store.open = async (asView) => (log = await open(asView));
+  /** @param {string} [repaired] */
+  const attempt = async (repaired) => {
+    const stored = view
+      ? (await import("./view.js")).createView(createVolume, store, tell)
+      : createVolume(store, reason, tell, repaired);
+    const mount = await system.mount(path, {
+      type: "volume",
+      flush: stored.flush,
+      settle: stored.settle,
+      flags: Number(view),
+      memory: whole ? undefined : memory,
+    });
+    volume = stored;
+    try {
+      await stored.load(system.kernel, mount, maxBytes, whole);
+    } catch (error) {
+      system.unmount(mount);
+      throw error;
+    }
+    return stored;
+  };
+  return attempt().catch(async (error) => {
+    if (!repair || view || error.code !== "EIO" || log.length === 0) throw error;
+    const { segments, told } = await (await import("./salvage.js")).salvage(log, salvage);
+    store.open = async () => segments;
+    return attempt(told);
   });
-  volume = stored;
-  await stored.load(system.kernel, mount, maxBytes, whole);
-  return stored;
 }

@@ -383,7 +383,8 @@ test("a volume that lost a part of its log is refused, not shown without it", as
   await change(db, "log", (log) => log.delete(2));
   await assert.rejects(mount(db), {
     code: "EIO",
-    message: /The volume is damaged .*: use another name/,
+    message:
+      /^Volume "test" is damaged: .*boot with repair: true to keep what can be read, or use another name\.$/,
   });
 });
 
