@@ -274,7 +274,7 @@ export async function openDatabase(factory, name) {
  * @param {IDBOpenDBRequest} request
  * @returns {Promise<IDBDatabase>}
  */
-function answered(request) {
+export function answered(request) {
   /** @type {ReturnType<typeof setTimeout>} */
   let timer;
   const gaveUp = new Promise((_, reject) => {

@@ -371,6 +371,10 @@ export class Nidus {
     /** The one at /home. */
     this.volume = /** @type {PageVolume} */ (this.volumes["/home"]);
 
+    const alone = managed.filter((each) => each.alone).map(({ from }) => from);
+    const twice = alone.find((from, i) => alone.indexOf(from) < i);
+    if (twice) throw new NidusError("EINVAL", `Volume "${twice}" is given for two paths: say one.`);
+
     const lock = async () => {
       // All pages in one order, so that no two wait for each other.
       const order = [...managed].sort((a, b) => (a.from < b.from ? -1 : 1));

@@ -57,23 +57,29 @@ export function createPageVolume(path, { access, ...source }, ask) {
     if (from !== "mem") unlock = await lockVolume(navigator.locks, name, wait, signal);
   };
 
+  /** @type {VolumeMethods["takeOver"]} */
+  const takeOver = async ({ signal } = {}) => {
+    if (!settings.readonly) return;
+    await lock(true, signal);
+    try {
+      Object.assign(volume, await ask("volume", path, "takeOver"));
+      settings.readonly = false;
+    } catch (error) {
+      unlock();
+      throw error;
+    }
+  };
+  /** @type {Promise<void> | undefined} */
+  let taking;
+
   /** @type {VolumeMethods} */
   const methods = {
     check: (options) => ask("volume", path, "check", options),
     // Early versions of Safari have one without the other.
     persist: async () => (await navigator.storage?.persist?.()) ?? false,
     estimate: async () => (await navigator.storage?.estimate?.()) ?? {},
-    async takeOver({ signal } = {}) {
-      if (!settings.readonly) return;
-      await lock(true, signal);
-      try {
-        Object.assign(volume, await ask("volume", path, "takeOver"));
-        settings.readonly = false;
-      } catch (error) {
-        unlock();
-        throw error;
-      }
-    },
+    // Whoever asked twice would wait for himself.
+    takeOver: (options) => (taking ??= takeOver(options).finally(() => (taking = undefined))),
   };
   /** @type {PageVolume} Its own fields are what can be sent and compared. */
   const volume = Object.create(methods);
@@ -81,6 +87,8 @@ export function createPageVolume(path, { access, ...source }, ask) {
     volume,
     path,
     from,
+    /** Nobody else may have it. */
+    alone: from !== "mem" && access !== "readonly",
     keep,
     /** Waits for the right to write, or is refused it. @param {AbortSignal} [signal] */
     lock: async (signal) => settings.readonly || lock(access === "wait", signal),

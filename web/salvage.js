@@ -1,6 +1,6 @@
 /**
  * What can still be read of a volume whose log contradicts itself: salvage.wasm (wasi-polyfill/src/volume_salvage.c) makes
- * the log of a tree of it. Loaded for who asks to repair such a volume, and never otherwise.
+ * the log of a tree of it. Loaded for who asks to repair volumes, and the module only if one needs it.
  */
 
 import { compileAsset } from "./assets.js";
@@ -50,4 +50,25 @@ export async function salvage(log, source = new URL("./salvage.wasm", import.met
     `the log contradicted itself: parts of it that could not be used: ${salvager.unusable()}; ` +
     `files and folders that are in lost+found now: ${salvager.moved()}`;
   return { segments, told };
+}
+
+/**
+ * Mounts a volume; if its log contradicts itself, what can be read of that.
+ * @template T
+ * @param {import("./volume.js").Store} store
+ * @param {(repaired?: string) => Promise<T>} attempt mounts the log that the store answers: its own, or as `repaired` tells
+ * @param {import("./assets.js").ModuleSource} [source] of salvage.wasm
+ * @returns {Promise<T>}
+ */
+export async function repairing(store, attempt, source) {
+  /** @type {Uint8Array[]} */
+  let log = [];
+  const { open } = store;
+  store.open = async (view) => (log = await open(view));
+  return attempt().catch(async (error) => {
+    if (error.code !== "EIO" || log.length === 0) throw error;
+    const { segments, told } = await salvage(log, source);
+    store.open = async () => segments;
+    return attempt(told);
+  });
 }

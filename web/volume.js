@@ -245,7 +245,12 @@ export function createVolume(store, reason, on = () => {}, repaired) {
     const chunks = await store.chunks(ino, first, count).catch(() => null);
     for (let i = 0; i < count; i++) {
       const bytes = chunks?.[i] ?? new Uint8Array();
-      kernel.call("nidus_chunk", [bytes], mount, ino, first + i, chunks ? 0 : EIO);
+      try {
+        kernel.call("nidus_chunk", [bytes], mount, ino, first + i, chunks ? 0 : EIO);
+      } catch {
+        // The kernel has no memory for it: whoever waits must not wait for ever.
+        kernel.exports.nidus_chunk(0, 0, mount, ino, first + i, EIO);
+      }
     }
   };
 

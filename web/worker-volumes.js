@@ -44,11 +44,6 @@ export async function openVolume(system, settings, post) {
   const view = readonly && reason === null;
   // Where programs cannot wait for them, all contents are in memory from the start.
   const whole = reason !== null || !system.runner.patient;
-  const { repair = false, salvage } = settings;
-  /** @type {Uint8Array[]} its log, kept for who wants it repaired */
-  let log = [];
-  const { open } = store;
-  if (repair && !view) store.open = async (asView) => (log = await open(asView));
   /** @param {string} [repaired] */
   const attempt = async (repaired) => {
     const stored = view
@@ -70,10 +65,7 @@ export async function openVolume(system, settings, post) {
     }
     return stored;
   };
-  return attempt().catch(async (error) => {
-    if (!repair || view || error.code !== "EIO" || log.length === 0) throw error;
-    const { segments, told } = await (await import("./salvage.js")).salvage(log, salvage);
-    store.open = async () => segments;
-    return attempt(told);
-  });
+  const { repair, salvage } = settings;
+  if (!repair || view) return attempt();
+  return (await import("./salvage.js")).repairing(store, attempt, salvage);
 }
