@@ -64,10 +64,13 @@ async function openDevice(name) {
 }
 
 /**
- * Any text may be the name of a volume; of files, not every text.
+ * Any text in Unicode may be the name of a volume; of files, not every text.
  * @param {string} name
  */
 function fileName(name) {
+  if (/\p{Surrogate}/u.test(name)) {
+    throw new NidusError("EINVAL", `"opfs:${name}" has half a character: give it another name.`);
+  }
   const encoded = encodeURIComponent(name);
   return /^\.+$/.test(encoded) ? encoded.replaceAll(".", "%2E") : encoded;
 }
