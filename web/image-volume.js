@@ -39,6 +39,9 @@ const SEGMENT = 2;
 const CUT = 3;
 const CHUNK = 4;
 
+/** To `nidus_volume_check`: what of the store is missing is stored anew from memory. */
+const REWRITE = 2;
+
 /**
  * The image as the kernel's store.
  * @param {import("./kernel.js").Kernel} kernel
@@ -156,7 +159,7 @@ export async function mountImage(system, path, module, device, name, options = {
     throw error;
   }
   mounted.kept = false;
-  const { failure, findings, check, keys } = opened;
+  const { failure, findings, check, keys, putCut, commit } = opened;
   const { exports } = kernel;
   const was = repair ? "was" : "is";
   if (findings & FOUND_SUPERBLOCK) {
@@ -212,15 +215,44 @@ export async function mountImage(system, path, module, device, name, options = {
   };
 
   /**
-   * What is damaged, or missing although a file has it; with `mend`, zeros and holes take their places.
+   * Deletes what belongs to no file: all chunks of an inode from an index on.
+   * @param {{kind: string, ino: number, index: number}[]} findings
+   */
+  const deleteStrays = (findings) => {
+    const strays = new Set(
+      findings.filter(({ kind }) => kind === "stray").map(({ ino, index }) => String([ino, index])),
+    );
+    /** @type {Map<number, number>} */
+    const from = new Map();
+    for (const [ino, index] of keys()) {
+      if (!strays.has(String([ino, index]))) from.delete(ino);
+      else if (!from.has(ino)) from.set(ino, index);
+    }
+    for (const [ino, index] of from) putCut(ino, index);
+    const result = commit(false);
+    if (result < 0) throw failure(result, "fsck");
+  };
+
+  /**
+   * What is damaged, or missing although a file has it; with `mend`, what of it is in memory is stored anew, zeros and holes
+   * take the places of the rest, and what belongs to no file is deleted.
    * @param {boolean} mend
    * @returns {{kind: "damaged" | "missing" | "stray", ino: number, index: number}[]}
    */
   const compare = (mend) => {
     flush();
-    const damaged = check(mend ? REPAIR : flags & READ_ONLY);
+    const damaged = check(flags & READ_ONLY);
+    if (mend && damaged.length > 0) {
+      const bad = new Set(damaged.map(String));
+      const good = keys().filter((key) => !bad.has(String(key)));
+      kernel.compareChunks(mount, good, REWRITE, "fsck");
+      flush();
+    }
+    // Also where no chunk is: a superblock may be.
+    if (mend) check(REPAIR);
     const differences = kernel.compareChunks(mount, keys(), Number(mend), "fsck");
     if (mend && differences.some(({ kind }) => kind === "missing")) flush();
+    if (mend && differences.some(({ kind }) => kind === "stray")) deleteStrays(differences);
     return [
       ...damaged.map(([ino, index]) => ({ kind: /** @type {const} */ ("damaged"), ino, index })),
       ...differences,
