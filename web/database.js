@@ -185,16 +185,17 @@ export async function openDatabase(factory, name) {
     name,
     onchange: null,
 
-    async open(asView) {
+    async open(asView, range) {
       let [mount, end, when] = [0, last, time];
       const log = await transact(asView ? "readonly" : "readwrite", {}, async (store) => {
         const meta = store("meta");
         const behind = IDBKeyRange.lowerBound(last, true);
-        const [numbers, keys, segments] = await Promise.all([
+        const [numbers, keys, segments, ...chunks] = await Promise.all([
           // An early database has a text there, too; numbers come before texts, and the highest last.
           result(meta.getAllKeys(IDBKeyRange.upperBound(Infinity))),
           result(store("log").getAllKeys(behind)),
           result(store("log").getAll(behind)),
+          ...(range ? getChunks(store("chunk"), ...range) : []),
         ]);
         mount = Number(numbers.at(-1) ?? 0);
         end = Number(keys.at(-1) ?? last);
@@ -204,7 +205,7 @@ export async function openDatabase(factory, name) {
           meta.add((when = Date.now()), ++mount);
           meta.delete(IDBKeyRange.upperBound(mount - MOUNTS));
         }
-        return segments;
+        return Object.assign(segments, { chunks });
       });
       [number, time, last, stored, view] = [mount, when, end, end, asView];
       return log;
@@ -242,10 +243,11 @@ export async function openDatabase(factory, name) {
             ? store("log").count(IDBKeyRange.lowerBound(last, true))
             : store("meta").count(IDBKeyRange.bound(number + 1, Infinity)),
         );
-        const chunk = store("chunk");
-        const found = Array.from({ length: count }, (_, i) => result(chunk.get([ino, first + i])));
         // Together, for all of them fail if one does.
-        const [more, ...chunks] = await Promise.all([later, ...found]);
+        const [more, ...chunks] = await Promise.all([
+          later,
+          ...getChunks(store("chunk"), ino, first, count),
+        ]);
         if (more === 0) return chunks;
         if (view) return null;
         throw new DOMException("", "ConstraintError");
@@ -293,6 +295,16 @@ export function answered(request) {
     clearTimeout(timer),
   );
 }
+
+/**
+ * @param {IDBObjectStore} chunk
+ * @param {number} ino
+ * @param {number} first
+ * @param {number} count
+ * @returns {Promise<Uint8Array | undefined>[]}
+ */
+const getChunks = (chunk, ino, first, count) =>
+  Array.from({ length: count }, (_, i) => result(chunk.get([ino, first + i])));
 
 /** @param {IDBTransaction} tx */
 function abort(tx) {

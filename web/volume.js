@@ -39,15 +39,16 @@ const REWRITE = 2;
  * @property {[ino: number, index: number][]} [strays]
  * @property {{key: [ino: number, index: number], bytes: Uint8Array<ArrayBuffer>}[]} chunks
  */
+/** @typedef {[ino: number, first: number, count: number]} Range */
+/** @typedef {(Uint8Array | undefined)[]} Chunks */
 /**
  * @typedef {object} Store
  * @property {string} name for messages
- * @property {(view: boolean) => Promise<Uint8Array[]>} open answers what the log has that it has not answered yet, and
- *   makes this its writer, or a view of it
+ * @property {(view: boolean, range?: Range) => Promise<Uint8Array[] & {chunks?: Chunks}>} open answers what the log has that
+ *   it has not answered yet, and makes this its writer, or a view of it; with `range`, its chunks as they are then
  * @property {(cut: Cut) => Promise<void>} write all of it or nothing; begins before it returns. A `LossError`: the store
  *   has lost its log, and takes only a cut that restarts it
- * @property {(ino: number, first: number, count: number) => Promise<(Uint8Array | undefined)[] | null>} chunks null:
- *   the log has more than it has answered
+ * @property {(...range: Range) => Promise<Chunks | null>} chunks null: the log has more than it has answered
  * @property {() => Promise<[ino: number, index: number][]>} [keys] of all chunks
  * @property {(() => void) | null} [onchange] told when its writer has written; set by a view
  * @property {() => void} close
@@ -212,16 +213,17 @@ export function createVolume(store, reason, on = () => {}, repaired) {
   };
 
   /**
-   * Takes in what the log has more than was taken; answers whether that is anything.
+   * Takes in what the log has more than was taken, and answers it.
    * @param {boolean} view whether to be no more than a view
+   * @param {Range} [range] of chunks to be answered with it
    */
-  const take = async (view) => {
-    const segments = await store.open(view).catch(refuse);
+  const take = async (view, range) => {
+    const segments = await store.open(view, range).catch(refuse);
     for (const segment of segments) {
       if (kernel.call("nidus_load", [segment], mount)[0] < 0) break;
     }
     kernel.ask("nidus_load_end", [store.name], mount, maxBytes);
-    return segments.length > 0;
+    return segments;
   };
 
   /** Gets all contents, where all are to be in memory. */
