@@ -21,6 +21,9 @@ export const archiveBytes = () => assetBytes("archive.wasm");
 /** Volumes in one file. */
 export const imageBytes = () => assetBytes("image.wasm");
 
+/** What brings a damaged volume back to a tree. */
+export const salvageBytes = () => assetBytes("salvage.wasm");
+
 /** The shell and the small commands. */
 export const shellBytes = () => assetBytes("shell.wasm");
 

@@ -4,7 +4,7 @@
  */
 
 import { mountImage } from "../web/image-volume.js";
-import { imageBytes } from "./assets.js";
+import { imageBytes, salvageBytes } from "./assets.js";
 import { openBlockFile } from "./block-file.js";
 
 /** @typedef {Awaited<ReturnType<typeof mountImage>>} ImageVolume */
@@ -24,7 +24,10 @@ export async function mountImageFile(system, path, file, options = {}) {
   const { readOnly = false, repair = false } = options;
   const module = await WebAssembly.compile(imageBytes());
   const device = openBlockFile(file, { create: !readOnly && !repair, readOnly });
-  const volume = await mountImage(system, path, module, device, file, options);
+  const volume = await mountImage(system, path, module, device, file, {
+    salvage: salvageBytes,
+    ...options,
+  });
   if (open.size === 0) process.on("exit", storeAll);
   open.add(volume);
   return {

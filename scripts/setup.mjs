@@ -5,7 +5,7 @@
  *   system packages   gcc, cmake, ninja, emscripten, clang, chromium, firefox (Debian 12 or 13)
  *   npm packages      npm ci
  *   native build      build/native: the libraries, the program `nidus`, the C tests
- *   wasm build        build/wasm: kernel.wasm, kernel.shared.wasm, archive.wasm, toolchain.wasm, image.wasm, engine.wasm,
+ *   wasm build        build/wasm: kernel.wasm, kernel.shared.wasm, archive.wasm, toolchain.wasm, image.wasm, salvage.wasm, engine.wasm,
  *                     copied to web/
  *   guests            web/shell.wasm, the shell and the small commands, and web/pthread.tar, what cc -pthread needs: by
  *                     Nidus's own cc
@@ -77,6 +77,7 @@ export const modules = [
   "web/archive.wasm",
   "web/toolchain.wasm",
   "web/image.wasm",
+  "web/salvage.wasm",
   "web/engine.wasm",
   "web/rewrite.wasm",
 ];

@@ -20,7 +20,7 @@
  * which changes nothing then, and those numbers are never used for anything else.
  */
 
-import { LOCK_PATIENCE, MOUNTS } from "./limits.js";
+import { LOCK_PATIENCE, MOUNTS, OPEN_PATIENCE } from "./limits.js";
 
 const SCHEMA = 2;
 const ALL = ["log", "chunk", "meta"];
@@ -45,6 +45,9 @@ export const openStore = (name) => openDatabase(indexedDB, name);
 export async function openDatabase(factory, name) {
   /** @type {IDBDatabase | null} null: the connection was lost */
   let db = null;
+  /** @type {Promise<IDBDatabase> | null} the one that is being opened, shared by all who need it */
+  let opening = null;
+  let closed = false;
   /** Which mount of the database this is; 0 before it is read. */
   let number = 0;
   /** What its entry in `meta` says, so that no other database is taken for it. */
@@ -59,6 +62,7 @@ export async function openDatabase(factory, name) {
   /** @type {Migration | undefined} from schema 1, once it is needed */
   let migrate;
 
+  /** @returns {Promise<IDBDatabase>} */
   const connect = async () => {
     const request = factory.open(`nidus:${name}`, SCHEMA);
     let older = false;
@@ -78,7 +82,7 @@ export async function openDatabase(factory, name) {
     /** @type {IDBDatabase} */
     let opened;
     try {
-      opened = await Promise.race([result(request), blocked(request)]);
+      opened = await answered(request);
     } catch (error) {
       if (gone) throw new DOMException("", "ConstraintError");
       if (!older || migrate) throw error;
@@ -90,25 +94,39 @@ export async function openDatabase(factory, name) {
       opened.close();
       if (db === opened) db = null;
     };
-    if (number > 0) {
-      // After a lost connection, it must still be the one that was mounted.
-      const tx = opened.transaction(["log", "meta"]);
-      const [mounted, newest] = await Promise.all([
-        result(tx.objectStore("meta").get(number)),
-        result(tx.objectStore("log").count(IDBKeyRange.lowerBound(stored))),
-      ]);
-      if (mounted !== time) {
-        lose();
-        throw new DOMException("", "ConstraintError");
-      }
-      if (newest === 0 && stored > 0) lossy = true;
-    }
+    // Before anything is waited for: a request of another page that nobody heard would wait for this one for ever.
     opened.onclose = lose;
     opened.onversionchange = ({ newVersion }) => {
       if (newVersion === null) deleted = true;
       lose();
     };
+    try {
+      if (closed) throw new DOMException("", "AbortError");
+      if (number > 0) await recognize(opened);
+    } catch (error) {
+      lose();
+      throw error;
+    }
     return (db = opened);
+  };
+
+  /**
+   * After a lost connection, it must still be the one that was mounted.
+   * @param {IDBDatabase} opened
+   */
+  const recognize = async (opened) => {
+    const tx = opened.transaction(["log", "meta"]);
+    const [mounted, newest] = await Promise.all([
+      result(tx.objectStore("meta").get(number)),
+      result(tx.objectStore("log").count(IDBKeyRange.lowerBound(stored))),
+    ]);
+    if (mounted !== time) throw new DOMException("", "ConstraintError");
+    if (newest === 0 && stored > 0) lossy = true;
+  };
+
+  const connected = () => {
+    opening ??= connect().finally(() => (opening = null));
+    return opening;
   };
 
   /**
@@ -121,7 +139,7 @@ export async function openDatabase(factory, name) {
    * @returns {Promise<T>}
    */
   const attempt = async (mode, options, use) => {
-    const tx = (db ?? (await connect())).transaction(ALL, mode, options);
+    const tx = (db ?? (await connected())).transaction(ALL, mode, options);
     const completed = new Promise((resolve, reject) => {
       tx.oncomplete = resolve;
       tx.onabort = () => reject(tx.error ?? new Error("the transaction was aborted"));
@@ -155,7 +173,7 @@ export async function openDatabase(factory, name) {
       return attempt(mode, options, use);
     });
 
-  await connect();
+  await connected();
   /** Other tabs' views are told here. */
   const channel = new BroadcastChannel(`nidus:${name}`);
   channel.onmessage = () => store.onchange?.();
@@ -167,16 +185,17 @@ export async function openDatabase(factory, name) {
     name,
     onchange: null,
 
-    async open(asView) {
+    async open(asView, range) {
       let [mount, end, when] = [0, last, time];
       const log = await transact(asView ? "readonly" : "readwrite", {}, async (store) => {
         const meta = store("meta");
         const behind = IDBKeyRange.lowerBound(last, true);
-        const [numbers, keys, segments] = await Promise.all([
+        const [numbers, keys, segments, ...chunks] = await Promise.all([
           // An early database has a text there, too; numbers come before texts, and the highest last.
           result(meta.getAllKeys(IDBKeyRange.upperBound(Infinity))),
           result(store("log").getAllKeys(behind)),
           result(store("log").getAll(behind)),
+          ...(range ? getChunks(store("chunk"), ...range) : []),
         ]);
         mount = Number(numbers.at(-1) ?? 0);
         end = Number(keys.at(-1) ?? last);
@@ -186,14 +205,14 @@ export async function openDatabase(factory, name) {
           meta.add((when = Date.now()), ++mount);
           meta.delete(IDBKeyRange.upperBound(mount - MOUNTS));
         }
-        return segments;
+        return Object.assign(segments, { chunks });
       });
       [number, time, last, stored, view] = [mount, when, end, end, asView];
       return log;
     },
 
     // With all that can be asked of durability.
-    async write({ restart, segments, cuts, chunks }) {
+    async write({ restart, segments, cuts, strays = [], chunks }) {
       const before = last;
       last += segments.length;
       await transact("readwrite", { durability: "strict" }, async (store, commit) => {
@@ -207,6 +226,7 @@ export async function openDatabase(factory, name) {
         segments.forEach((segment, i) => log.put(segment, before + 1 + i));
         // A list comes after all numbers.
         for (const [ino, from] of cuts) chunk.delete(IDBKeyRange.bound([ino, from], [ino, []]));
+        for (const key of strays) chunk.delete(key);
         for (const { key, bytes } of chunks) chunk.put(bytes, key);
         commit();
       });
@@ -223,10 +243,11 @@ export async function openDatabase(factory, name) {
             ? store("log").count(IDBKeyRange.lowerBound(last, true))
             : store("meta").count(IDBKeyRange.bound(number + 1, Infinity)),
         );
-        const chunk = store("chunk");
-        const found = Array.from({ length: count }, (_, i) => result(chunk.get([ino, first + i])));
         // Together, for all of them fail if one does.
-        const [more, ...chunks] = await Promise.all([later, ...found]);
+        const [more, ...chunks] = await Promise.all([
+          later,
+          ...getChunks(store("chunk"), ino, first, count),
+        ]);
         if (more === 0) return chunks;
         if (view) return null;
         throw new DOMException("", "ConstraintError");
@@ -240,14 +261,8 @@ export async function openDatabase(factory, name) {
           /** @type {[number, number][]} */ (await result(store("chunk").getAllKeys())),
       ),
 
-    delete: (keys) =>
-      transact("readwrite", {}, async (store) => {
-        store("meta").add(0, number + 1);
-        store("meta").delete(number + 1);
-        for (const key of keys) store("chunk").delete(key);
-      }),
-
     close() {
+      closed = true;
       channel.close();
       close();
     },
@@ -256,21 +271,40 @@ export async function openDatabase(factory, name) {
 }
 
 /**
- * Rejects when another page keeps a database of an earlier layout open, and does not close it when asked to.
+ * The database that was asked for. Rejects when another page keeps one of an earlier layout open, and does not close it
+ * when asked to; and when nothing at all is answered, which Safari is known for.
  * @param {IDBOpenDBRequest} request
- * @returns {Promise<never>}
+ * @returns {Promise<IDBDatabase>}
  */
-const blocked = (request) =>
-  new Promise((_, reject) => {
-    request.onblocked = () =>
-      setTimeout(() => {
-        if (request.readyState === "done") return;
-        // When it is opened after all, nobody waits for it any more.
-        request.onupgradeneeded = () => request.transaction?.abort();
-        request.onsuccess = () => request.result.close();
-        reject(new DOMException("", "BlockedError"));
-      }, LOCK_PATIENCE);
+export function answered(request) {
+  /** @type {ReturnType<typeof setTimeout>} */
+  let timer;
+  const gaveUp = new Promise((_, reject) => {
+    const giveUp = (/** @type {string} */ name) => {
+      // A layout that is being changed takes its time.
+      if (request.readyState === "done" || request.transaction) return;
+      // When it is opened after all, nobody waits for it any more.
+      request.onupgradeneeded = () => request.transaction?.abort();
+      request.onsuccess = () => request.result.close();
+      reject(new DOMException("", name));
+    };
+    timer = setTimeout(giveUp, OPEN_PATIENCE, "TimeoutError");
+    request.onblocked = () => setTimeout(giveUp, LOCK_PATIENCE, "BlockedError");
   });
+  return Promise.race([result(request), /** @type {Promise<never>} */ (gaveUp)]).finally(() =>
+    clearTimeout(timer),
+  );
+}
+
+/**
+ * @param {IDBObjectStore} chunk
+ * @param {number} ino
+ * @param {number} first
+ * @param {number} count
+ * @returns {Promise<Uint8Array | undefined>[]}
+ */
+const getChunks = (chunk, ino, first, count) =>
+  Array.from({ length: count }, (_, i) => result(chunk.get([ino, first + i])));
 
 /** @param {IDBTransaction} tx */
 function abort(tx) {

@@ -16,6 +16,7 @@
  * which of its changes (path_store.h). What was put is noted when the transaction is complete.
  */
 
+import { answered } from "./database.js";
 import { NidusError } from "./errors.js";
 import { createSync } from "./fs.js";
 import { FILE, FOLDER, LINK, createMerge, isAsStored, isCovered } from "./idbfs-merge.js";
@@ -228,7 +229,7 @@ async function openDatabase(factory, name) {
         `delete the database.`,
     );
   };
-  const db = await result(request).catch((error) => {
+  const db = await answered(request).catch((error) => {
     if (error.name === "VersionError")
       refuse(`has a version above ${VERSION}, which IDBFS does not have`);
     throw error;

@@ -21,6 +21,7 @@ import { RETRY_LONGEST, WRITE_BEHIND } from "./limits.js";
  * @typedef {object} ImageOptions
  * @property {boolean} [readOnly] nothing of it is changed
  * @property {boolean} [repair] give up what is damaged, instead of refusing all of it
+ * @property {() => import("./assets.js").ModuleSource} [salvage] salvage.wasm, for that; left out: the package's own file
  * @property {number} [memory] bytes of contents that are kept in memory
  * @property {number} [maxBytes] the most it may hold; beyond it programs see `ENOSPC`
  */
@@ -38,16 +39,20 @@ const SEGMENT = 2;
 const CUT = 3;
 const CHUNK = 4;
 
+/** To `nidus_volume_check`: what of the store is missing is stored anew from memory. */
+const REWRITE = 2;
+
 /**
  * The image as the kernel's store.
  * @param {import("./kernel.js").Kernel} kernel
  * @param {import("./image-module.js").Image} image
  * @param {import("./image-module.js").BlockDevice} device
- * @param {{mount: number}} mounted its number, when that is known
+ * @param {{mount: number, kept: boolean}} mounted its number, when that is known; whether the image stays open when it
+ *   cannot be mounted
+ * @param {Uint8Array[]} segments its log
  * @returns {import("./host.js").HostStore}
  */
-function createStore(kernel, image, device, mounted) {
-  const segments = image.log();
+function createStore(kernel, image, device, mounted, segments) {
   /**
    * @param {number} i
    * @returns {boolean} the log restarts
@@ -90,10 +95,22 @@ function createStore(kernel, image, device, mounted) {
       return image.commit(restart);
     },
     close() {
+      if (mounted.kept) return 0;
       image.close();
       return device.close();
     },
   };
+}
+
+/**
+ * Gives an image another log. The one that was there counts until this one is stored.
+ * @param {import("./image-module.js").Image} image
+ * @param {Uint8Array[]} segments
+ */
+function putLog(image, segments) {
+  for (const segment of segments) image.putSegment(segment);
+  const result = image.commit(true);
+  if (result < 0) throw image.failure(result, "repair");
 }
 
 /**
@@ -110,28 +127,48 @@ export async function mountImage(system, path, module, device, name, options = {
   const { kernel, host } = system;
   const { readOnly = false, repair = false, memory = MEMORY, maxBytes } = options;
   const flags = (readOnly ? READ_ONLY : 0) | (repair ? REPAIR : 0);
-  const mounted = { mount: -1 };
+  const mounted = { mount: -1, kept: true };
+  /** @type {string[]} what was not as it should be */
+  const found = [];
   /** @type {import("./image-module.js").Image | undefined} */
-  let image;
-  /** @type {import("./host.js").HostStore} */
-  let store;
+  let opened;
   try {
-    image = await openImage(module, device, name, flags);
-    store = createStore(kernel, image, device, mounted);
+    const image = (opened = await openImage(module, device, name, flags));
+    /** @param {Uint8Array[]} segments */
+    const mountLog = (segments) => {
+      const store = createStore(kernel, image, device, mounted, segments);
+      const numbers = [host.addStore(store), Number(readOnly), memory];
+      [mounted.mount] = kernel.ask("nidus_mount_store", [path], ...numbers);
+    };
+    const log = image.log();
+    try {
+      mountLog([...log]);
+    } catch (error) {
+      if (/** @type {NidusError} */ (error).errno !== -IO) throw error;
+      if (!repair || readOnly) throw image.failure(IO, "mount");
+      const { salvage } = await import("./salvage.js");
+      const { segments, told } = await salvage(log, options.salvage?.());
+      mountLog([...segments]);
+      found.push(told);
+      putLog(image, segments);
+    }
   } catch (error) {
-    image?.close();
+    if (mounted.mount >= 0) system.unmount(mounted.mount);
+    opened?.close();
     device.close();
     throw error;
   }
-  const { failure, findings, check, keys } = image;
+  mounted.kept = false;
+  const { failure, findings, check, keys, putCut, commit } = opened;
   const { exports } = kernel;
-  try {
-    const numbers = [host.addStore(store), Number(readOnly), memory];
-    [mounted.mount] = kernel.ask("nidus_mount_store", [path], ...numbers);
-  } catch (error) {
-    const { errno = 0 } = /** @type {NidusError} */ (error);
-    throw errno === -IO ? failure(IO, "mount") : error;
+  const was = repair ? "was" : "is";
+  if (findings & FOUND_SUPERBLOCK) {
+    found.push(`one of the two superblocks ${was} damaged; the other one tells all`);
   }
+  if (findings & FOUND_LOG) {
+    found.push("the log was damaged; what was stored after that place is lost");
+  }
+  if (findings & FOUND_PLACES) found.push("contents of files lay one upon the other");
   const { mount } = mounted;
   if (maxBytes !== undefined) exports.nidus_mount_limit?.(mount, maxBytes);
 
@@ -178,15 +215,44 @@ export async function mountImage(system, path, module, device, name, options = {
   };
 
   /**
-   * What is damaged, or missing although a file has it; with `mend`, zeros and holes take their places.
+   * Deletes what belongs to no file: all chunks of an inode from an index on.
+   * @param {{kind: string, ino: number, index: number}[]} findings
+   */
+  const deleteStrays = (findings) => {
+    const strays = new Set(
+      findings.filter(({ kind }) => kind === "stray").map(({ ino, index }) => String([ino, index])),
+    );
+    /** @type {Map<number, number>} */
+    const from = new Map();
+    for (const [ino, index] of keys()) {
+      if (!strays.has(String([ino, index]))) from.delete(ino);
+      else if (!from.has(ino)) from.set(ino, index);
+    }
+    for (const [ino, index] of from) putCut(ino, index);
+    const result = commit(false);
+    if (result < 0) throw failure(result, "fsck");
+  };
+
+  /**
+   * What is damaged, or missing although a file has it; with `mend`, what of it is in memory is stored anew, zeros and holes
+   * take the places of the rest, and what belongs to no file is deleted.
    * @param {boolean} mend
    * @returns {{kind: "damaged" | "missing" | "stray", ino: number, index: number}[]}
    */
   const compare = (mend) => {
     flush();
-    const damaged = check(mend ? REPAIR : flags & READ_ONLY);
+    const damaged = check(flags & READ_ONLY);
+    if (mend && damaged.length > 0) {
+      const bad = new Set(damaged.map(String));
+      const good = keys().filter((key) => !bad.has(String(key)));
+      kernel.compareChunks(mount, good, REWRITE, "fsck");
+      flush();
+    }
+    // Also where no chunk is: a superblock may be.
+    if (mend) check(REPAIR);
     const differences = kernel.compareChunks(mount, keys(), Number(mend), "fsck");
     if (mend && differences.some(({ kind }) => kind === "missing")) flush();
+    if (mend && differences.some(({ kind }) => kind === "stray")) deleteStrays(differences);
     return [
       ...damaged.map(([ino, index]) => ({ kind: /** @type {const} */ ("damaged"), ino, index })),
       ...differences,
@@ -201,33 +267,29 @@ export async function mountImage(system, path, module, device, name, options = {
   return {
     mount,
     /** Whether files outlive the page. */
-    state: () => ({ persistent: true, reason: null, readonly: readOnly }),
+    state: () => ({
+      persistent: true,
+      reason: null,
+      readonly: readOnly,
+      ...(repair && found.length > 0 && { repaired: found.join("; ") }),
+    }),
     flush,
     /** One sentence for each thing that is wrong with it; with `repair`, that was. */
     async check() {
-      const was = repair ? "was" : "is";
-      const sentences = [];
-      if (findings & FOUND_SUPERBLOCK) {
-        sentences.push(`one of the two superblocks ${was} damaged; the other one tells all`);
-      }
-      if (findings & FOUND_LOG) {
-        sentences.push("the log was damaged; what was stored after that place is lost");
-      }
-      if (findings & FOUND_PLACES) sentences.push("contents of files lay one upon the other");
       // Chunks that nothing asks for do no harm.
-      const found = compare(repair).filter(({ kind }) => kind !== "stray");
-      if (found.length === 0) return sentences;
+      const differences = compare(repair).filter(({ kind }) => kind !== "stray");
+      if (differences.length === 0) return found;
       const { describeChunks } = await import("./image-check.js");
       /** @type {(which: string, what: string) => string[]} */
       const describe = (which, what) =>
         describeChunks(
           system.sync,
           path,
-          found.filter(({ kind }) => kind === which).map(({ ino, index }) => [ino, index]),
+          differences.filter(({ kind }) => kind === which).map(({ ino, index }) => [ino, index]),
           what,
         );
       return [
-        ...sentences,
+        ...found,
         ...describe("damaged", repair ? "were damaged; they are zeros now" : "are damaged"),
         ...describe("missing", repair ? "were missing; they are a hole now" : "are missing"),
       ];

@@ -55,6 +55,8 @@ export const WRITE_BEHIND = 500;
 export const RETRY_LONGEST = 30_000;
 /** A volume's lock just given back by a page that goes away becomes free within this time. */
 export const LOCK_PATIENCE = 1000;
+/** A browser's database that has not been opened within this time will not be. */
+export const OPEN_PATIENCE = 30_000;
 /** The file of an opfs volume that a worker had which was ended, in the middle of computing perhaps, becomes free within this time. */
 export const HANDLE_PATIENCE = 20_000;
 /** Numbers of a volume's mounts that are remembered: a writer overtaken so often would not be noticed. */

@@ -47,7 +47,7 @@ export { NidusError };
  * @property {Record<string, string>} [env] of every process, instead of `HOME`, `PATH`, `TERM` and `LANG`
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal] gives up booting
- * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, sharedKernel?: URL | string | WebAssembly.Module, processWorker?: URL | string, pthread?: URL | string, archive?: URL | string | WebAssembly.Module, image?: URL | string | WebAssembly.Module, rewrite?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
+ * @property {{worker?: WorkerSource, kernel?: URL | string | WebAssembly.Module, sharedKernel?: URL | string | WebAssembly.Module, processWorker?: URL | string, pthread?: URL | string, archive?: URL | string | WebAssembly.Module, image?: URL | string | WebAssembly.Module, salvage?: URL | string | WebAssembly.Module, rewrite?: URL | string | WebAssembly.Module, toolchain?: URL | string | WebAssembly.Module}} [assets]
  *   addresses of the package's own files, where a bundler or server moved them
  * @property {string | URL | {compiler: URL | string | WebAssembly.Module, resources: URL | string | Blob}} [toolchain]
  *   where `llvm.core.wasm` and `llvm-resources.tar` of `@yowasp/clang` are served (the folder they lie
@@ -127,6 +127,7 @@ export class Nidus {
       access,
       maxBytes,
       memory,
+      repair,
     } = options;
     // An address has neither of the two.
     const folder = String(toolchain).replace(/\/?$/, "/llvm");
@@ -357,8 +358,9 @@ export class Nidus {
     const managed = Object.entries({ "/home": options.volume ?? "mem", ...options.volumes }).map(
       ([path, source]) => {
         const own = typeof source === "string" ? { from: source } : source;
-        const image = /** @type {any} */ (sent(assets?.image));
-        return createPageVolume(path, { access, maxBytes, memory, image, ...own }, ask);
+        const [image, salvage] = [assets?.image, assets?.salvage].map(sent);
+        const given = { access, maxBytes, memory, repair, image, salvage, ...own };
+        return createPageVolume(path, given, ask);
       },
     );
     /**
@@ -368,6 +370,10 @@ export class Nidus {
     this.volumes = Object.fromEntries(managed.map(({ path, volume }) => [path, volume]));
     /** The one at /home. */
     this.volume = /** @type {PageVolume} */ (this.volumes["/home"]);
+
+    const alone = managed.filter((each) => each.alone).map(({ from }) => from);
+    const twice = alone.find((from, i) => alone.indexOf(from) < i);
+    if (twice) throw new NidusError("EINVAL", `Volume "${twice}" is given for two paths: say one.`);
 
     const lock = async () => {
       // All pages in one order, so that no two wait for each other.

@@ -26,7 +26,7 @@ const TRY_AGAIN = 50;
  * @param {import("./volume.js").Listener} [tell]
  */
 export async function mount(system, name, settings, tell) {
-  const { path, readonly, maxBytes, memory = MEMORY, image } = settings;
+  const { path, readonly, maxBytes, memory = MEMORY, image, repair, salvage } = settings;
   if (readonly) {
     throw new NidusError(
       "ENOTSUP",
@@ -36,7 +36,12 @@ export async function mount(system, name, settings, tell) {
   const address = image ?? new URL("./image.wasm", import.meta.url).href;
   const module = await compileAsset(address, "image.wasm");
   const opened = await openDevice(name);
-  const options = { maxBytes, memory };
+  const options = {
+    maxBytes,
+    memory,
+    repair,
+    salvage: salvage === undefined ? undefined : () => salvage,
+  };
   const volume = await mountImage(system, path, module, opened, `opfs:${name}`, options, tell);
   return {
     ...volume,
@@ -59,10 +64,13 @@ async function openDevice(name) {
 }
 
 /**
- * Any text may be the name of a volume; of files, not every text.
+ * Any text in Unicode may be the name of a volume; of files, not every text.
  * @param {string} name
  */
 function fileName(name) {
+  if (/\p{Surrogate}/u.test(name)) {
+    throw new NidusError("EINVAL", `"opfs:${name}" has half a character: give it another name.`);
+  }
   const encoded = encodeURIComponent(name);
   return /^\.+$/.test(encoded) ? encoded.replaceAll(".", "%2E") : encoded;
 }

@@ -12,6 +12,7 @@ import { lockVolume } from "./volume-lock.js";
  *   default), wait until that one is gone, or see what it writes and write nothing
  * @property {number} [maxBytes] the most it may hold; beyond it programs see `ENOSPC`
  * @property {number} [memory] so many bytes of its files stay in memory at most
+ * @property {boolean} [repair] if it is damaged, keep what of it can be read, instead of refusing it
  */
 
 /**
@@ -40,7 +41,7 @@ import { lockVolume } from "./volume-lock.js";
 /**
  * A volume, and what its system does with it.
  * @param {string} path
- * @param {VolumeSource & {image?: string | WebAssembly.Module}} source
+ * @param {VolumeSource & {image?: string | WebAssembly.Module, salvage?: string | WebAssembly.Module}} source
  * @param {(verb: string, ...args: unknown[]) => Promise<any>} ask its worker
  */
 export function createPageVolume(path, { access, ...source }, ask) {
@@ -56,22 +57,29 @@ export function createPageVolume(path, { access, ...source }, ask) {
     if (from !== "mem") unlock = await lockVolume(navigator.locks, name, wait, signal);
   };
 
+  /** @type {VolumeMethods["takeOver"]} */
+  const takeOver = async ({ signal } = {}) => {
+    if (!settings.readonly) return;
+    await lock(true, signal);
+    try {
+      Object.assign(volume, await ask("volume", path, "takeOver"));
+      settings.readonly = false;
+    } catch (error) {
+      unlock();
+      throw error;
+    }
+  };
+  /** @type {Promise<void> | undefined} */
+  let taking;
+
   /** @type {VolumeMethods} */
   const methods = {
     check: (options) => ask("volume", path, "check", options),
-    persist: async () => (await navigator.storage?.persist()) ?? false,
-    estimate: async () => (await navigator.storage?.estimate()) ?? {},
-    async takeOver({ signal } = {}) {
-      if (!settings.readonly) return;
-      await lock(true, signal);
-      try {
-        Object.assign(volume, await ask("volume", path, "takeOver"));
-        settings.readonly = false;
-      } catch (error) {
-        unlock();
-        throw error;
-      }
-    },
+    // Early versions of Safari have one without the other.
+    persist: async () => (await navigator.storage?.persist?.()) ?? false,
+    estimate: async () => (await navigator.storage?.estimate?.()) ?? {},
+    // Whoever asked twice would wait for himself.
+    takeOver: (options) => (taking ??= takeOver(options).finally(() => (taking = undefined))),
   };
   /** @type {PageVolume} Its own fields are what can be sent and compared. */
   const volume = Object.create(methods);
@@ -79,11 +87,18 @@ export function createPageVolume(path, { access, ...source }, ask) {
     volume,
     path,
     from,
+    /** Nobody else may have it. */
+    alone: from !== "mem" && access !== "readonly",
     keep,
     /** Waits for the right to write, or is refused it. @param {AbortSignal} [signal] */
     lock: async (signal) => settings.readonly || lock(access === "wait", signal),
     unlock: () => unlock(),
     /** @returns {import("./protocol.js").VolumeSettings} */
-    settings: () => ({ ...settings, kept }),
+    settings: () => {
+      const now = { ...settings, kept };
+      // Asked for once, not of the worker that may take this one's place.
+      settings.repair = false;
+      return now;
+    },
   };
 }

@@ -31,6 +31,7 @@
  * @property {boolean} persistent
  * @property {string | null} reason why not
  * @property {boolean} readonly it is a view: another page or worker may write
+ * @property {string} [repaired] what `repair` found damaged when it was mounted, and made of it
  */
 
 /**
@@ -41,7 +42,9 @@
  * @property {number} [maxBytes] the most it may hold
  * @property {number} [memory] bytes of it that are kept in memory, if more is stored
  * @property {import("./kept-volume.js").Kept} kept what the page keeps of a volume in memory
+ * @property {boolean} [repair] keep what can be read of one that is damaged, instead of refusing it
  * @property {string | WebAssembly.Module} [image] where image.wasm is, for kinds that need it
+ * @property {string | WebAssembly.Module} [salvage] where salvage.wasm is, for a repair
  */
 
 /** @typedef {{phase: "download" | "compile" | "mount", file: string, loaded: number, total: number}} Progress */

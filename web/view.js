@@ -24,6 +24,8 @@ export function createView(createVolume, store, on) {
   let taken = 0;
   /** @type {Promise<unknown>} what is being read of the log, one after the other */
   let reading = Promise.resolve();
+  /** How many of these have not begun: they will read all that is told now. */
+  let due = 0;
   /** @type {Promise<unknown>} the contents that are to be in memory come */
   let filling = Promise.resolve();
 
@@ -33,21 +35,34 @@ export function createView(createVolume, store, on) {
       const at = taken;
       const found = await store.chunks(...range);
       if (found && at === taken) return found;
-      if (!found) await read();
+      // A writer that stores without a pause would be ahead each time: what it has stored comes with the chunks.
+      const { chunks } = await read(true, range);
+      if (chunks) return chunks;
     }
   };
   const volume = createVolume({ ...store, chunks }, null, on);
   const { take, fill, begin } = volume.inside;
 
-  /** Answers whether there was more. @param {boolean} [asView] only while it is one */
-  const read = (asView = true) => {
-    const turn = reading.then(async () => {
-      if ((asView && !view) || !(await take(view))) return false;
-      taken++;
-      // Not before what is to be in memory is there.
-      filling = fill().then(() => on("refresh", null));
-      return true;
-    });
+  /**
+   * Answers what more there was.
+   * @param {boolean} [asView] only while it is one
+   * @param {import("./volume.js").Range} [range] of chunks to be answered with it
+   */
+  const read = (asView = true, range) => {
+    /** @returns {ReturnType<typeof take>} */
+    const act = async () => {
+      due--;
+      if (asView && !view) return [];
+      const news = await take(view, range);
+      if (news.length > 0) {
+        taken++;
+        // Not before what is to be in memory is there.
+        filling = fill().then(() => on("refresh", null));
+      }
+      return news;
+    };
+    due++;
+    const turn = reading.then(act);
     reading = turn.catch(() => {});
     return turn;
   };
@@ -65,12 +80,14 @@ export function createView(createVolume, store, on) {
       let behind = false;
       store.onchange = () => (behind = true);
       await volume.load(of, at, most, all, true);
-      store.onchange = () => void read().catch((error) => on("refresh", error));
+      store.onchange = () => {
+        if (due === 0) read().catch((error) => on("refresh", error));
+      };
       if (behind) store.onchange();
     },
 
     /** Brings it up to date; answers whether its writer had stored more. */
-    refresh: () => read(),
+    refresh: async () => (await read()).length > 0,
 
     /** @type {typeof volume.check} A view is not repaired. */
     check: (options) => volume.check(view ? {} : options),

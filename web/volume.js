@@ -18,6 +18,7 @@ import {
   RECORD_LENGTH,
   WANTS_ROOM,
 } from "./abi.js";
+import { NidusError } from "./errors.js";
 import { RETRY_LONGEST, WRITE_BEHIND } from "./limits.js";
 
 const EIO = 29;
@@ -27,27 +28,28 @@ const LOST = /EBUSY|ENOTSUP/;
 const REWRITE = 2;
 
 /** @typedef {import("./kernel.js").Kernel} Kernel */
-/** @typedef {import("./errors.js").NidusError} NidusError */
 /**
  * What a flush changes, to be done in this order: the log starts anew, segments are appended to it, the chunks of files
- * from an index on are deleted, chunks are put. Keys are inode number and index.
+ * from an index on are deleted, and those that a check found to belong to nothing, chunks are put. Keys are inode number
+ * and index.
  * @typedef {object} Cut
  * @property {boolean} restart
  * @property {Uint8Array<ArrayBuffer>[]} segments
  * @property {[ino: number, from: number][]} cuts
+ * @property {[ino: number, index: number][]} [strays]
  * @property {{key: [ino: number, index: number], bytes: Uint8Array<ArrayBuffer>}[]} chunks
  */
+/** @typedef {[ino: number, first: number, count: number]} Range */
+/** @typedef {(Uint8Array | undefined)[]} Chunks */
 /**
  * @typedef {object} Store
  * @property {string} name for messages
- * @property {(view: boolean) => Promise<Uint8Array[]>} open answers what the log has that it has not answered yet, and
- *   makes this its writer, or a view of it
+ * @property {(view: boolean, range?: Range) => Promise<Uint8Array[] & {chunks?: Chunks}>} open answers what the log has that
+ *   it has not answered yet, and makes this its writer, or a view of it; with `range`, its chunks as they are then
  * @property {(cut: Cut) => Promise<void>} write all of it or nothing; begins before it returns. A `LossError`: the store
  *   has lost its log, and takes only a cut that restarts it
- * @property {(ino: number, first: number, count: number) => Promise<(Uint8Array | undefined)[] | null>} chunks null:
- *   the log has more than it has answered
+ * @property {(...range: Range) => Promise<Chunks | null>} chunks null: the log has more than it has answered
  * @property {() => Promise<[ino: number, index: number][]>} [keys] of all chunks
- * @property {(keys: [ino: number, index: number][]) => Promise<void>} [delete] these chunks
  * @property {(() => void) | null} [onchange] told when its writer has written; set by a view
  * @property {() => void} close
  */
@@ -60,8 +62,9 @@ const REWRITE = 2;
  * @param {Store} store
  * @param {string | null} reason why files do not outlive the page; null when they do
  * @param {Listener} [on]
+ * @param {string} [repaired] the log that the store answers is not its own, but what was salvaged of that, as this says
  */
-export function createVolume(store, reason, on = () => {}) {
+export function createVolume(store, reason, on = () => {}, repaired) {
   /** @type {Kernel} from `load` on */
   let kernel;
   let mount = -1;
@@ -71,7 +74,7 @@ export function createVolume(store, reason, on = () => {}) {
   let whole = false;
   /** @type {NidusError | null} why nothing of it is stored any more */
   let lost = null;
-  /** @type {Promise<void> | null} the flush under way */
+  /** @type {Promise<unknown> | null} the flush or check under way */
   let running = null;
   /** @type {Promise<void> | null} the one that starts when it ends, shared by all who ask */
   let next = null;
@@ -82,11 +85,21 @@ export function createVolume(store, reason, on = () => {}) {
   let delay = WRITE_BEHIND;
 
   /**
-   * Throws what a failure of the store means, in the kernel's words.
-   * @type {(thrown: Error) => never}
+   * What a failure means, in the kernel's words.
+   * @param {Error} thrown
    */
+  const explain = (thrown) => {
+    try {
+      if (!(thrown instanceof NidusError))
+        kernel.ask("nidus_volume_failure", [store.name, thrown.name, String(thrown)]);
+      return /** @type {NidusError} */ (thrown);
+    } catch (error) {
+      return /** @type {NidusError} */ (error);
+    }
+  };
+  /** @type {(thrown: Error) => never} */
   const refuse = (thrown) => {
-    throw kernel.ask("nidus_volume_failure", [store.name, thrown.name, String(thrown)]);
+    throw explain(thrown);
   };
 
   /** Flushes what will have changed by then. */
@@ -127,13 +140,15 @@ export function createVolume(store, reason, on = () => {}) {
    * @param {number} repair
    */
   const compare = async (repair) =>
-    kernel.compareChunks(mount, (await store.keys?.()) ?? [], repair);
+    // What the page keeps is in memory, too: there is nothing to compare.
+    store.keys ? kernel.compareChunks(mount, await store.keys().catch(refuse), repair) : [];
 
-  const write = async () => {
+  /** @param {[ino: number, index: number][]} [strays] */
+  const write = async (strays = []) => {
     clearTimeout(timer);
     if (!open && !lost) return;
     const k = kernel.exports;
-    if (k.nidus_volume_dirty(mount) === 0) return schedule();
+    if (k.nidus_volume_dirty(mount) + strays.length === 0) return schedule();
     /** @type {NidusError | null} */
     let error = null;
     let loss = false;
@@ -142,12 +157,11 @@ export function createVolume(store, reason, on = () => {}) {
       // this thread busy from now on.
       const cut = takeCut();
       if (lost) throw lost;
-      await store.write(cut).catch((thrown) => {
-        loss = thrown.name === "LossError";
-        return refuse(thrown);
-      });
+      await store.write({ ...cut, strays });
     } catch (thrown) {
-      error = /** @type {NidusError} */ (thrown);
+      const why = /** @type {Error} */ (thrown);
+      loss = why.name === "LossError";
+      error = explain(why);
     }
     // Whoever waits in fd_sync is told, too.
     k.nidus_flush_end(mount, error ? (error.errno ?? EIO) : 0);
@@ -156,7 +170,7 @@ export function createVolume(store, reason, on = () => {}) {
     if (loss) {
       await compare(REWRITE)
         .then(({ length }) => refuse(new DOMException(String(length), "LossError")))
-        .catch((thrown) => (error = thrown));
+        .catch((thrown) => (error = explain(thrown)));
     }
     delay = error ? Math.min(delay * 2, RETRY_LONGEST) : WRITE_BEHIND;
     if (error && LOST.test(error.code)) {
@@ -176,7 +190,7 @@ export function createVolume(store, reason, on = () => {}) {
    * @returns {Promise<void>}
    */
   const flush = () => {
-    if (!running) return (running = write().finally(() => (running = null)));
+    if (!running) return alone(write);
     next ??= running
       .catch(() => {}) // Whoever asked for that one is told.
       .then(() => {
@@ -187,16 +201,29 @@ export function createVolume(store, reason, on = () => {}) {
   };
 
   /**
-   * Takes in what the log has more than was taken; answers whether that is anything.
-   * @param {boolean} view whether to be no more than a view
+   * No flush runs while this does.
+   * @template T
+   * @param {() => Promise<T>} act
+   * @returns {Promise<T>}
    */
-  const take = async (view) => {
-    const segments = await store.open(view).catch(refuse);
+  const alone = (act) => {
+    const acting = act().finally(() => (running = null));
+    running = acting;
+    return acting;
+  };
+
+  /**
+   * Takes in what the log has more than was taken, and answers it.
+   * @param {boolean} view whether to be no more than a view
+   * @param {Range} [range] of chunks to be answered with it
+   */
+  const take = async (view, range) => {
+    const segments = await store.open(view, range).catch(refuse);
     for (const segment of segments) {
       if (kernel.call("nidus_load", [segment], mount)[0] < 0) break;
     }
-    kernel.ask("nidus_load_end", [], mount, maxBytes);
-    return segments.length > 0;
+    kernel.ask("nidus_load_end", [store.name], mount, maxBytes);
+    return segments;
   };
 
   /** Gets all contents, where all are to be in memory. */
@@ -220,7 +247,12 @@ export function createVolume(store, reason, on = () => {}) {
     const chunks = await store.chunks(ino, first, count).catch(() => null);
     for (let i = 0; i < count; i++) {
       const bytes = chunks?.[i] ?? new Uint8Array();
-      kernel.call("nidus_chunk", [bytes], mount, ino, first + i, chunks ? 0 : EIO);
+      try {
+        kernel.call("nidus_chunk", [bytes], mount, ino, first + i, chunks ? 0 : EIO);
+      } catch {
+        // The kernel has no memory for it: whoever waits must not wait for ever.
+        kernel.exports.nidus_chunk(0, 0, mount, ino, first + i, EIO);
+      }
     }
   };
 
@@ -245,7 +277,12 @@ export function createVolume(store, reason, on = () => {}) {
 
   return {
     /** Whether files outlive the page. */
-    state: () => ({ persistent: reason === null, reason, readonly: false }),
+    state: () => ({
+      persistent: reason === null,
+      reason,
+      readonly: false,
+      ...(repaired && { repaired }),
+    }),
 
     /**
      * Fills the persistent mount `at` of a kernel with what is stored, and from then on stores what
@@ -262,8 +299,11 @@ export function createVolume(store, reason, on = () => {}) {
       maxBytes = /** @type {number} */ (most);
       whole = all;
       await take(view);
+      // The first flush then puts it in the place of the store's own, which is there until that is done.
+      if (repaired) await compare(REWRITE);
       await fill();
       if (!view) begin();
+      if (repaired) await flush();
     },
 
     flush,
@@ -275,14 +315,18 @@ export function createVolume(store, reason, on = () => {}) {
      * @returns {Promise<{kind: "missing" | "stray", ino: number, index: number}[]>}
      */
     async check({ repair = false } = {}) {
-      await flush();
-      const findings = await compare(Number(repair));
-      if (repair && findings.length > 0) {
-        await flush();
-        const strays = findings.filter(({ kind }) => kind === "stray");
-        await store.delete?.(strays.map(({ ino, index }) => [ino, index])).catch(refuse);
-      }
-      return findings;
+      while (running) await running.catch(() => {});
+      // Between the list of chunks and the comparison nothing may be stored, nor between that and the repair: what is
+      // stored meanwhile would be taken for missing or stray.
+      return alone(async () => {
+        await write();
+        const findings = await compare(Number(repair));
+        if (repair && findings.length > 0) {
+          const strays = findings.filter(({ kind }) => kind === "stray");
+          await write(strays.map(({ ino, index }) => [ino, index]));
+        }
+        return findings;
+      });
     },
 
     /** For views (view.js). */

@@ -36,7 +36,7 @@ export async function openVolume(system, settings, post) {
     } catch (error) {
       if (error instanceof NidusError) throw error;
       const { name: thrown } = /** @type {DOMException} */ (error);
-      if (/^(Version|Blocked)Error$/.test(thrown))
+      if (/^(Version|Blocked|Timeout)Error$/.test(thrown))
         system.kernel.ask("nidus_volume_failure", [name, thrown]);
       reason = `the browser denies storage (${error})`;
     }
@@ -44,17 +44,28 @@ export async function openVolume(system, settings, post) {
   const view = readonly && reason === null;
   // Where programs cannot wait for them, all contents are in memory from the start.
   const whole = reason !== null || !system.runner.patient;
-  const stored = view
-    ? (await import("./view.js")).createView(createVolume, store, tell)
-    : createVolume(store, reason, tell);
-  const mount = await system.mount(path, {
-    type: "volume",
-    flush: stored.flush,
-    settle: stored.settle,
-    flags: Number(view),
-    memory: whole ? undefined : memory,
-  });
-  volume = stored;
-  await stored.load(system.kernel, mount, maxBytes, whole);
-  return stored;
+  /** @param {string} [repaired] */
+  const attempt = async (repaired) => {
+    const stored = view
+      ? (await import("./view.js")).createView(createVolume, store, tell)
+      : createVolume(store, reason, tell, repaired);
+    const mount = await system.mount(path, {
+      type: "volume",
+      flush: stored.flush,
+      settle: stored.settle,
+      flags: Number(view),
+      memory: whole ? undefined : memory,
+    });
+    volume = stored;
+    try {
+      await stored.load(system.kernel, mount, maxBytes, whole);
+    } catch (error) {
+      system.unmount(mount);
+      throw error;
+    }
+    return stored;
+  };
+  const { repair, salvage } = settings;
+  if (!repair || view) return attempt();
+  return (await import("./salvage.js")).repairing(store, attempt, salvage);
 }

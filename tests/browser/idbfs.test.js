@@ -175,6 +175,50 @@ test("changes of both sides meet, whoever goes first", LIMIT, async (t) => {
 });
 
 test(
+  "empty folders, what removes them, modes and times go both ways while both are open",
+  LIMIT,
+  async (t) => {
+    const { does, tree, sync, page } = await start(t, false);
+    const stored = () =>
+      page.evaluate(`new Promise((resolve) => {
+      indexedDB.open("${POINT}").onsuccess = ({ target: { result } }) => {
+        const found = {};
+        result.transaction("FILE_DATA").objectStore("FILE_DATA").openCursor().onsuccess =
+          ({ target: { result: cursor } }) => {
+            if (!cursor) return resolve(found);
+            found[cursor.key] = [Number(cursor.value.timestamp), cursor.value.mode];
+            cursor.continue();
+          };
+      };
+    })`);
+    await does("guest", "mkdir /data/ours\nmkdir /data/both\nwrite /data/f text");
+    await page.evaluate(`system.fs.utimes("/data/f", 1e9, 1_000_000_000.125)`);
+    await page.evaluate(`system.fs.chmod("/data/both", 0o700)`);
+    await sync("flush");
+    assert.deepEqual((await stored())[`${POINT}/f`], [1_000_000_000_125, 0o100644]);
+    assert.equal((await stored())[`${POINT}/both`][1], 0o40700);
+    await sync("load");
+    assert.equal(await tree("peer"), await tree("guest"));
+    await does(
+      "peer",
+      `rmdir ${POINT}/ours\nmkdir ${POINT}/theirs\nchmod 600 ${POINT}/f\nwrite ${POINT}/f longer`,
+    );
+    await sync("save");
+    await does("guest", "rmdir /data/both");
+    await sync("flush");
+    await sync("load");
+    assert.equal(await tree("peer"), await tree("guest"));
+    assert.deepEqual(await page.evaluate(`system.fs.readdir("/data")`), ["f", "theirs"]);
+    const [time, mode] = (await stored())[`${POINT}/f`];
+    assert.equal(mode, 0o100600);
+    assert.deepEqual(
+      await page.evaluate(`system.fs.stat("/data/f").then((s) => [s.mtimeMs, s.mode])`),
+      [time, mode],
+    );
+  },
+);
+
+test(
   "our flush keeps what another program stored meanwhile; IDBFS's would have deleted it",
   LIMIT,
   async (t) => {

@@ -76,6 +76,7 @@ describe("the packed package", () => {
       "archive.wasm",
       "toolchain.wasm",
       "image.wasm",
+      "salvage.wasm",
       "engine.wasm",
       "rewrite.wasm",
     ])

@@ -12,6 +12,7 @@ export const FILES = Object.entries({
   "archive.wasm": 15_000,
   "toolchain.wasm": 47_000,
   "image.wasm": 20_000,
+  "salvage.wasm": 13_000,
   "shell.wasm": 220_000,
   "pthread.tar": 40_000,
   "engine.wasm": 320_000,
@@ -34,10 +35,10 @@ export const PARTS = [
 ];
 
 /**
- * Loaded by who has a volume of the layout before this one, once; and kinds of volumes that only those pages load
- * which ask for them (web/volume-kinds.js).
+ * Loaded by who has a volume of the layout before this one, once, and by who repairs one; and kinds of volumes that
+ * only those pages load which ask for them (web/volume-kinds.js).
  */
-const RARE = ["./volume-migrate.js", "./idbfs.js", "./opfs.js"];
+const RARE = ["./volume-migrate.js", "./salvage.js", "./idbfs.js", "./opfs.js"];
 
 /**
  * The host's JavaScript, minified: `boot`, what a page loads to boot, shared parts once; `later`, what it loads

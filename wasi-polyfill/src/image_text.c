@@ -10,13 +10,15 @@ const char *image_says(uint32_t findings, wasi_errno_t error) {
     return "the volume $ is damaged at its beginning, which says where all else lies, or was cut short: restore a copy of it";
   }
   if (error == WASI_EIO && findings) {
-    return "the volume $ is damaged: a part of what was stored can not be read; nidus fsck --repair keeps the rest";
+    return "the volume $ is damaged: a part of what was stored can not be read; nidus fsck --repair, or on a page "
+           "repair: true, keeps the rest";
   }
   switch (error) {
     case WASI_ENOSPC:
       return "there is no room for what changed in volume $: delete files or free disk space";
     case WASI_EIO:
-      return "the volume $ can not be read or written, or contradicts itself: nidus fsck --repair keeps what can be read";
+      return "the volume $ can not be read or written, or contradicts itself: nidus fsck --repair, or on a page "
+             "repair: true, keeps what can be read";
     case WASI_EBUSY:
       return "the volume $ is in use: another process has it open";
     default:

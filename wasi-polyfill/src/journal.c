@@ -304,7 +304,11 @@ wasi_errno_t flush_begin(struct mem_filesystem *fs) {
   if (!volume->dirty && !volume->gone) log.flags = 0;
   struct log_writer measure = log;
   log_write(&measure, fs);
-  if (!cut_reserve(volume, &measure)) return WASI_ENOMEM;
+  if (!cut_reserve(volume, &measure)) {
+    /* Who waits for this flush is told, as if it had begun. */
+    volume->failed = ++volume->begun;
+    return volume->failure = WASI_ENOMEM;
+  }
   log.bytes = volume->log_bytes;
   log.segments = (struct volume_segment *)(uintptr_t)volume->cut.segments;
   log_write(&log, fs);

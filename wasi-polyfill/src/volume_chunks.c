@@ -226,13 +226,17 @@ int32_t nidus_chunk(struct nidus_system *system, uint32_t mount, uint64_t ino, u
                     uint32_t length, wasi_errno_t error) {
   struct mem_filesystem *fs = volume_at(system, mount);
   struct mem_inode *inode = fs ? volume_find(fs->volume, ino) : NULL;
-  struct want *want = inode ? want_of(fs->volume, inode, index) : NULL;
-  if (!want) return 0; /* nobody needs it any more */
+  if (!inode || inode->base.type != WASI_FILETYPE_REGULAR_FILE) return 0;
+  struct want *want = want_of(fs->volume, inode, index);
+  /* Nobody needs it any more. To a view come chunks of the state that it shows, though it has forgotten, taking that
+   * in, who waits for them: so who reads what is always written anew has it at last. */
+  if (!want && !fs->volume->view) return 0;
   uintptr_t *slot = content_slot(inode, index);
   if (slot && *slot == SLOT_STORED) {
     if (!error) error = chunk_arrived(inode, index, bytes, length);
-    if (error) *slot = SLOT_FAILED;
+    if (error && want) *slot = SLOT_FAILED;
   }
+  if (!want) return 0;
   /* They are given in order. */
   uint32_t done = (uint32_t)(index - want->first) + 1;
   want->first += done;

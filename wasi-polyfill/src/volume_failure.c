@@ -26,6 +26,10 @@ int32_t volume_failure(const char *bytes, uint32_t length, struct reply *reply) 
     return reply_refuse(reply, WASI_EBUSY, "mount", "", "Volume \"", volume,
                         "\" is open in a tab with an older version of Nidus: close that one, then reload this page.");
   }
+  if (strcmp(name, "TimeoutError") == 0) {
+    return reply_refuse(reply, WASI_EIO, "mount", "", "The browser's database does not answer, so volume \"", volume,
+                        "\" cannot be opened: close the other tabs of this site, then reload this page.");
+  }
   static const char loss[] = "LossError: "; /* how many are lost */
   if (strlen(text) >= sizeof loss && memcmp(text, loss, sizeof loss - 1) == 0) {
     return reply_refuse(reply, WASI_EIO, "flush", "", "The browser has lost what it had stored of volume \"", volume,
@@ -36,11 +40,18 @@ int32_t volume_failure(const char *bytes, uint32_t length, struct reply *reply) 
     return reply_refuse(reply, WASI_ENOTSUP, "mount", "", "volume \"", volume,
                         "\" was written by a newer version of Nidus: update this page");
   }
-  return reply_refuse(reply, WASI_EIO, "flush", "", "Volume \"", volume, "\" could not be stored: ", text);
+  return reply_refuse(reply, WASI_EIO, "flush", "", "Volume \"", volume, "\" could not be read or stored: ", text);
 }
 
-int32_t volume_damaged(wasi_errno_t error, struct reply *reply) {
-  char number[3] = {(char)('0' + error / 10 % 10), (char)('0' + error % 10), 0};
-  return reply_refuse(reply, WASI_EIO, "mount", "", "The volume is damaged (error ", number,
-                      "): use another name, or delete the site's data.");
+int32_t volume_damaged(wasi_errno_t error, const char *bytes, uint32_t length, struct reply *reply) {
+  struct strings strings;
+  (void)strings_start(&strings, bytes, length);
+  const char *volume = strings_next(&strings);
+  if (error == WASI_ENOMEM) {
+    return reply_refuse(reply, error, "mount", "", "There is not enough memory to read volume \"", volume,
+                        "\", which is as it was: close other tabs and programs, then try again.");
+  }
+  return reply_refuse(reply, WASI_EIO, "mount", "", "Volume \"", volume,
+                      "\" is damaged: what it says of its files contradicts itself. It is left as it is; boot with "
+                      "repair: true to keep what can be read, or use another name.");
 }

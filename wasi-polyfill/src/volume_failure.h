@@ -11,7 +11,7 @@
 /* Strings: the volume's name, the name of what its store threw, and what that says. */
 int32_t volume_failure(const char *bytes, uint32_t length, struct reply *reply);
 
-/* The kernel refused what was stored, for `error`. */
-int32_t volume_damaged(wasi_errno_t error, struct reply *reply);
+/* The kernel refused what was stored, for `error`. The volume's name is the string. */
+int32_t volume_damaged(wasi_errno_t error, const char *bytes, uint32_t length, struct reply *reply);
 
 #endif

@@ -237,9 +237,9 @@ wasi_errno_t volume_take_segment(struct mem_filesystem *fs, const void *bytes, u
     volume->loading = true;
     journal_clean(volume, mem_of(fs->base.root)); /* a new volume's would be */
   }
-  if (volume->refused) return WASI_EIO;
+  if (volume->refused) return volume->refused;
   wasi_errno_t error = take_segment(fs, bytes, length);
-  if (error) volume->refused = true;
+  if (error) volume->refused = error == WASI_ENOMEM ? error : WASI_EIO;
   return error;
 }
 
@@ -311,14 +311,13 @@ void volume_discard(struct mem_filesystem *fs) {
 wasi_errno_t volume_take_end(struct mem_filesystem *fs) {
   struct volume *volume = fs->volume;
   volume->loaded = true;
-  if (volume->refused && !volume->loading) return WASI_EIO;
+  if (volume->refused && !volume->loading) return volume->refused;
   if (!volume->loading) return WASI_ESUCCESS; /* it is new, or nothing is */
-  bool whole = !volume->refused && !volume->within && tree_is_whole(fs);
-  volume->refused = !whole;
-  if (!whole) {
+  if (!volume->refused && (volume->within || !tree_is_whole(fs))) volume->refused = WASI_EIO;
+  if (volume->refused) {
     volume_discard(fs);
     volume->loading = false;
-    return WASI_EIO;
+    return volume->refused;
   }
   /* From here on it is noted that inodes without a name go. */
   volume->loading = false;

@@ -10,7 +10,6 @@
  */
 #include "volume_salvage.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -218,9 +217,16 @@ static uint32_t lost_and_found(struct work *work) {
   return last;
 }
 
+/* Its name there: "#" and its number. */
 static void adopt(struct work *work, uint32_t i) {
   struct link *link = add_link(work, lost_and_found(work), i);
-  link->length = (uint32_t)snprintf(link->own, sizeof link->own, "#%llu", (unsigned long long)work->nodes[i].ino);
+  char digits[20], *at = digits + sizeof digits;
+  uint64_t number = work->nodes[i].ino;
+  do *--at = (char)('0' + number % 10);
+  while (number /= 10);
+  link->length = 1 + (uint32_t)(digits + sizeof digits - at);
+  link->own[0] = '#';
+  memcpy(link->own + 1, at, link->length - 1);
   work->nodes[i].reached = true;
   work->out->moved++;
 }

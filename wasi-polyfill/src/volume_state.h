@@ -77,7 +77,7 @@ struct volume {
   /* Taking in a log (volume_load.c). */
   bool loading;  /* from the mount, or the beginning of a refresh, to nidus_load_end */
   bool loaded;   /* nidus_load_end has accepted it once */
-  bool refused;
+  wasi_errno_t refused; /* EIO, it contradicts itself, or ENOMEM; 0: it does not */
   bool view;     /* somebody else writes; refreshed by more segments */
   bool within;   /* a transaction of which more segments are to come */
   bool restarted; /* what is not seen in this log is gone */

@@ -478,11 +478,10 @@ EXPORT("nidus_load") int32_t export_load(const void *bytes, uint32_t length, uin
 
 EXPORT("nidus_load_end")
 int32_t export_load_end(const char *strings, uint32_t length, uint32_t mount, double bytes) {
-  (void)strings, (void)length;
   struct reply reply = {0};
   int32_t end = nidus_load_end(the_system, mount);
   (void)nidus_mount_limit(the_system, mount, limit_of(bytes));
-  return reply_give(&reply, end < 0 ? volume_damaged((wasi_errno_t)-end, &reply) : end);
+  return reply_give(&reply, end < 0 ? volume_damaged((wasi_errno_t)-end, strings, length, &reply) : end);
 }
 
 EXPORT("nidus_paths_dirty") int32_t export_paths_dirty(uint32_t mount) {

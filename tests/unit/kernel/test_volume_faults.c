@@ -141,6 +141,10 @@ static void flushing_without_memory(struct guest *guest) {
     /* The first time it is a whole log, the second time only what changed. */
     for (int round = 0; round < 2; round++) {
       uint64_t stored = round ? stored_digest(&store) : 0;
+      uint32_t fd;
+      OK(do_open(&own, BOX, "large", 0, ALL_RIGHTS, 0, &fd));
+      own.unblock = NULL;
+      EXPECT(NIDUS_WOULD_BLOCK, guest_call(&own, SYS_fd_sync, fd));
       failed = false;
       fail_after = n;
       int32_t result = nidus_flush_begin(own.system, store.mount);
@@ -148,6 +152,10 @@ static void flushing_without_memory(struct guest *guest) {
       require(result >= 0 || (failed && result == -WASI_ENOMEM));
       if (round) require(stored_digest(&store) == stored);
       if (result >= 0) nidus_flush_end(own.system, store.mount, WASI_EIO);
+      /* Who waits for it hears of it, also when it could not begin. */
+      EXPECT(result >= 0 ? WASI_EIO : WASI_ENOMEM, guest_call(&own, SYS_fd_sync, fd));
+      store_serves(&own, &store);
+      OK(do_close(&own, fd));
       store_flush(&own, &store, true);
       require(stored_digest(&store) == digest_of(&own));
       if (round == 0) change_tree(&own);

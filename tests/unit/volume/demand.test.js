@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openDatabase } from "../../../web/database.js";
+import { NidusError } from "../../../web/errors.js";
 import { createVolume } from "../../../web/volume.js";
 import { boot, cat } from "../host/support.js";
-import { newDatabase } from "./rig.js";
+import { mount, newDatabase } from "./rig.js";
 
 const MIB = 1024 * 1024;
 
@@ -95,6 +96,36 @@ test("a program that is not in memory is started, and waits for the file that it
   assert.equal((await process.exit).code, 0);
   assert.ok(reads() >= 48);
   assert.ok(text.equals(await system.fs.readFile("/home/out")));
+  await volume.close();
+});
+
+test("a chunk that the kernel has no memory for is an error of who waits for it, once, and nobody waits for ever", async () => {
+  const db = newDatabase();
+  const first = await mount(db);
+  first.fs.writeFile("/home/f", Buffer.alloc(300_000, 65));
+  await first.volume.close();
+  const { volume, kernel, fs } = await mount(db, undefined, { memory: 1024 * 1024 });
+  assert.throws(() => fs.readFile("/home/f"), { code: "EAGAIN" });
+  const { alloc } = kernel;
+  kernel.alloc = () => {
+    throw NidusError.fromErrno(48, "alloc");
+  };
+  await volume.settle();
+  kernel.alloc = alloc;
+  let errors = 0;
+  for (let bytes; !bytes;) {
+    try {
+      bytes = Buffer.from(fs.readFile("/home/f"));
+      assert.ok(bytes.equals(Buffer.alloc(300_000, 65)));
+    } catch (error) {
+      const { code } = /** @type {NidusError} */ (error);
+      const coming = volume.settle();
+      if (code === "EIO") errors++;
+      else assert.ok(coming, code);
+      await coming;
+    }
+  }
+  assert.ok(errors > 0);
   await volume.close();
 });
 

@@ -579,7 +579,7 @@ test("a connection that has died without a word fails one flush and is not used 
   requests[0].result.close();
   await assert.rejects(volume.flush(), {
     code: "EIO",
-    message: /^Volume "\/home\/web_user" could not be stored: InvalidStateError/,
+    message: /^Volume "\/home\/web_user" could not be read or stored: InvalidStateError/,
   });
   await volume.flush();
   assert.deepEqual([requests.length, events.map(([event]) => event)], [2, ["flusherror", "flush"]]);

@@ -153,6 +153,54 @@ test("what is damaged is EIO when it is read, and check() says where", async () 
   volume.close();
 });
 
+test("what is damaged on the device and whole in memory is stored anew from there when it is repaired", async () => {
+  const disk = new MemoryDevice();
+  const { volume, fs } = await disk.mount();
+  const bytes = Buffer.alloc(200_000, 0x33);
+  fs.writeFile("/home/file", bytes);
+  const { ino } = fs.stat("/home/file");
+  volume.flush();
+  const at = Buffer.from(disk.bytes.buffer, 0, disk.length).indexOf(Buffer.alloc(9000, 0x33));
+  disk.bytes[at + 8000] ^= 1;
+  const damaged = volume.compare(true);
+  assert.deepEqual(
+    damaged.map(({ kind, ino }) => [kind, ino]),
+    [["damaged", ino]],
+  );
+  assert.deepEqual(volume.compare(false), []);
+  volume.close();
+  const again = await disk.mount();
+  assert.ok(bytes.equals(Buffer.from(again.fs.readFile("/home/file"))));
+  again.volume.close();
+});
+
+test("chunks that belong to no file are deleted by the repair, and no others", async () => {
+  const disk = new MemoryDevice();
+  const first = await disk.mount();
+  const bytes = Buffer.alloc(200_000, 0x33);
+  first.fs.writeFile("/home/file", bytes);
+  const { ino } = first.fs.stat("/home/file");
+  first.volume.close();
+  const module = await WebAssembly.compile(asset("image.wasm"));
+  const image = await openImage(module, disk.device, "test", 0);
+  const strays = [
+    [ino, 7],
+    [ino, 9],
+    [999, 0],
+    [999, 3],
+  ];
+  for (const [of = 0, index = 0] of strays) image.putChunk(of, index, new Uint8Array(100));
+  assert.equal(image.commit(false), 0);
+  image.close();
+  const { volume, fs } = await disk.mount();
+  const found = strays.map(([ino, index]) => ({ kind: "stray", ino, index }));
+  assert.deepEqual(volume.compare(false), found);
+  assert.deepEqual(volume.compare(true), found);
+  assert.deepEqual(volume.compare(false), []);
+  assert.ok(bytes.equals(Buffer.from(fs.readFile("/home/file"))));
+  volume.close();
+});
+
 test("chunks that the tree has and the file has not are found, and become holes", async () => {
   const disk = new MemoryDevice();
   const first = await disk.mount();

@@ -158,6 +158,43 @@ test(
   },
 );
 
+test(
+  "a view reads to the end what is not all in memory, also while its writer stores without a pause",
+  { timeout: 60_000 },
+  async () => {
+    const db = newDatabase();
+    const writer = await mount(db, undefined, { memory: 1024 * 1024 });
+    const contents = (/** @type {number} */ i) => Buffer.alloc(200_000, i);
+    for (let i = 0; i < 12; i++) {
+      writer.fs.writeFile(`/home/${i}`, contents(i));
+      await writer.volume.flush();
+    }
+    const view = await mount(db, undefined, { view: true, memory: 1024 * 1024 });
+    let reading = true;
+    const writing = (async () => {
+      for (let i = 0; reading; i++) {
+        writer.fs.writeFile("/home/busy", String(i));
+        await writer.volume.flush();
+      }
+    })();
+    for (let i = 0; i < 24; i++) {
+      for (let bytes; !bytes;) {
+        try {
+          bytes = Buffer.from(view.fs.readFile(`/home/${i % 12}`));
+          assert.ok(bytes.equals(contents(i % 12)));
+        } catch (error) {
+          assert.equal(/** @type {any} */ (error).code, "EAGAIN");
+          await view.volume.settle();
+        }
+      }
+    }
+    reading = false;
+    await writing;
+    await view.volume.close();
+    await writer.volume.close();
+  },
+);
+
 test("a view that was told nothing notices when it reads", LIMIT, async (t) => {
   const { BroadcastChannel } = globalThis;
   t.after(() => Object.assign(globalThis, { BroadcastChannel }));

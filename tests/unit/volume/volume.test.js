@@ -173,6 +173,32 @@ test("whichever change of a flush fails, the database keeps the flush before, an
   }
 });
 
+test("a flush that this machine has no memory for is told as every other, and tried again by itself", async () => {
+  const db = newDatabase();
+  /** @type {(string | undefined)[]} */
+  const told = [];
+  let done = () => {};
+  const { volume, kernel, fs } = await mount(db, (event, error) => {
+    // What a worker sends its page.
+    told.push(error ? error.toJSON().message : event);
+    if (!error) done();
+  });
+  fs.writeFile("/home/f", "text");
+  const { u8 } = kernel;
+  kernel.u8 = () => {
+    kernel.u8 = u8;
+    throw new RangeError("Array buffer allocation failed");
+  };
+  const again = new Promise((resolve) => (done = () => resolve(undefined)));
+  await assert.rejects(volume.flush(), { code: "EIO", message: /RangeError: Array buffer/ });
+  const alive = setInterval(() => {}, 100);
+  await again;
+  clearInterval(alive);
+  assert.equal(told.length, 2);
+  await volume.close();
+  assert.deepEqual(await stored(db), { "/home/f": "text" });
+});
+
 test("a failed flush is tried again by itself", async () => {
   const db = newDatabase();
   /** @type {string[]} */
@@ -357,7 +383,8 @@ test("a volume that lost a part of its log is refused, not shown without it", as
   await change(db, "log", (log) => log.delete(2));
   await assert.rejects(mount(db), {
     code: "EIO",
-    message: /The volume is damaged .*: use another name/,
+    message:
+      /^Volume "test" is damaged: .*boot with repair: true to keep what can be read, or use another name\.$/,
   });
 });
 
