@@ -95,6 +95,7 @@ struct nidus_host {
   int32_t (*fs_sync)(void *context, int32_t handle, uint32_t data_only);
   int32_t (*fs_utimes)(void *context, uint32_t mount, const char *path, uint32_t length, uint64_t atime,
                        uint64_t mtime);
+  int32_t (*fs_futimes)(void *context, int32_t handle, uint64_t atime, uint64_t mtime);
   int32_t (*fs_list)(void *context, uint32_t mount, const char *path, uint32_t length, struct nidus_listing *out);
   int32_t (*fs_mkdir)(void *context, uint32_t mount, const char *path, uint32_t length);
   int32_t (*fs_rmdir)(void *context, uint32_t mount, const char *path, uint32_t length);
