@@ -265,7 +265,7 @@ const char *nidus_syscall_signature(uint32_t number);
 wasi_errno_t nidus_syscall(struct nidus_system *system, uint32_t pid, uint32_t number, const uint64_t *arguments);
 
 /* Writes a line about a call that has been made, as strace would, into the `size` bytes of `out`: its length.
- * The line ends in a newline, not in NUL. 512 bytes hold all but the longest paths. */
+ * The line ends in a newline, not in NUL. Where the arguments are too long for it, they are cut, not the result. */
 uint32_t nidus_trace(struct nidus_system *system, uint32_t pid, uint32_t number, const uint64_t *arguments,
                      wasi_errno_t result, char *out, uint32_t size);
 
