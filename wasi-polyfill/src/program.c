@@ -82,7 +82,8 @@ int32_t program_find(struct nidus_system *system, const char *bytes, uint32_t le
   }
   if (limited && tier == PROGRAM_DIRECT) {
     return reply_refuse(reply, WASI_EINVAL, "spawn", command, "EINVAL: ", command,
-                        " cannot have a limit of fuel, memory or time on the direct tier");
+                        " cannot have a limit of fuel, memory or time on the direct tier; "
+                        "leave the tier out, or give interp");
   }
   if (limited) tier = PROGRAM_INTERP;
   if (source == PROGRAM_COMPILED && tier == PROGRAM_INTERP) {

@@ -117,7 +117,10 @@ static void tiers_fit_what_is_given(struct guest *guest) {
   require(program_find(guest->system, BLOCK("/\0p\0\0auto"), PROGRAM_COMPILED, 0, &reply) == PROGRAM_DIRECT);
   require(reply.length == 0);
   int32_t result = program_find(guest->system, BLOCK("/\0p\0\0direct"), PROGRAM_BYTES, 1, &reply);
-  expect_refused(result, &reply, WASI_EINVAL, "EINVAL: p cannot have a limit of fuel, memory or time on the direct tier", "spawn", "p");
+  expect_refused(result, &reply, WASI_EINVAL,
+                 "EINVAL: p cannot have a limit of fuel, memory or time on the direct tier; leave the tier out, or "
+                 "give interp",
+                 "spawn", "p");
   reply = (struct reply){0};
   result = program_find(guest->system, BLOCK("/\0p\0\0auto"), PROGRAM_COMPILED, 1, &reply);
   expect_refused(result, &reply, WASI_EINVAL, "p was compiled for the direct tier; give its bytes or its path", "spawn",
