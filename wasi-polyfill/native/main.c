@@ -16,8 +16,8 @@
 static const char usage[] =
     "nidus run [options] PROGRAM.wasm [ARGUMENT...]   run a WASI program on the interpreter\n"
     "  --dir HOST[::GUEST]    give it a folder of this machine, under the name GUEST\n"
+    "  --env NAME[=VALUE]     set a variable; a name alone hands on the one that nidus has\n"
     "  --volume FILE[::PATH]  give it the volume that lies in FILE, which is made if it is not there, as PATH (/home)\n"
-    "  --env NAME=VALUE       set a variable of its environment\n"
     "  --tier interp|auto     the native program has the interpreter only\n"
     "  --fuel N               stop it after about N instructions\n"
     "  --limit NAME=N         descriptors=N, file-size=BYTES, output=BYTES, memory=BYTES, time=SECONDS\n"
