@@ -192,6 +192,10 @@ export class HostFolders {
         fs.lutimesSync(path, seconds(atime), seconds(mtime));
         this.#times.set(fs.lstatSync(path, { bigint: true }), { atime, mtime });
       },
+      fs_futimes: (handle, atime, mtime) => {
+        fs.futimesSync(handle, seconds(atime), seconds(mtime));
+        this.#times.set(fs.fstatSync(handle, { bigint: true }), { atime, mtime });
+      },
       fs_list: (mount, ptr, len, out) => this.#putListing(this.#path(mount, ptr, len), out),
       fs_mkdir: (mount, ptr, len) => void fs.mkdirSync(this.#path(mount, ptr, len)),
       fs_rmdir: (mount, ptr, len) => fs.rmdirSync(this.#path(mount, ptr, len)),

@@ -485,9 +485,14 @@ export class Runner {
  * @param {unknown} thrown
  */
 export function describeTrap(thrown) {
-  const { message = `the program threw ${String(thrown)}`, stack = "" } =
-    thrown instanceof Error ? thrown : {};
-  return { message, stack: (stack.match(/.*wasm.*/g) ?? []).join("\n") };
+  const {
+    name,
+    message = `the program threw ${String(thrown)}`,
+    stack = "",
+  } = thrown instanceof Error ? thrown : {};
+  // The message is no frame, though it may name a file of wasm.
+  const frames = stack.replace(`${name}: ${message}`, "");
+  return { message, stack: (frames.match(/.*wasm.*/g) ?? []).join("\n") };
 }
 
 /**

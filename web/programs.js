@@ -31,7 +31,7 @@ const NO_MODULE = -1;
 /** @typedef {Command | WebAssembly.Module} Program what may be registered under a name */
 /**
  * @typedef {object} Shape what a module imports and exports, whoever read it
- * @property {{module: string, name: string, kind: string}[]} imports
+ * @property {{module: string, name: string, kind: string, params?: any[]}[]} imports
  * @property {{name: string, kind: string}[]} exports
  */
 
@@ -203,7 +203,11 @@ function keep(modules, key, compile) {
  */
 function inspect(kernel, name, { imports, exports }) {
   const strings = [name];
-  for (const each of imports) strings.push(each.module, each.name, each.kind);
+  for (const { module, name: called, kind, params } of imports) {
+    // The engine, other than the host, compares none with what the kernel's functions take.
+    const typed = params ? `${kind} ${params.map((long) => (long ? "I" : "i")).join("")}` : kind;
+    strings.push(module, called, typed);
+  }
   for (const each of exports) strings.push(each.name, each.kind);
   const [needs, entry = ""] = kernel.ask("nidus_program_check", strings, imports.length);
   return { entry, needs };

@@ -228,7 +228,8 @@ export class BaseWASI {
     }
     mustBeObject(instance, "instance");
     mustBeObject(instance.exports, "instance.exports");
-    const memory = mustBeMemory(options.memory ?? instance.exports.memory);
+    const { memory: own } = instance.exports;
+    const memory = mustBeMemory(options.memory === undefined ? own : options.memory);
     const { kernel } = this.#realm;
     const { slots, pid } = this.#held;
     slots.push(...bridge(this.#realm, memory));

@@ -142,7 +142,7 @@ static enum nidus_code allocate_objects(struct nidus_instance *instance, struct 
         code = memory_create(store, &module->memories.items[i], &instance->memories[i]);
         if (code == NIDUS_ERROR_LIMIT)
             return error_set(error, code, 0,
-                             "Memory of %l pages is larger than the engine's limit.",
+                             "Its memory begins with %l pages, more than its limit allows.",
                              module->memories.items[i].minimum);
         TRY(code);
     }
@@ -162,7 +162,7 @@ static enum nidus_code allocate_objects(struct nidus_instance *instance, struct 
                             value[0].u64, &instance->tables[i]);
         if (code == NIDUS_ERROR_LIMIT)
             return error_set(error, code, 0,
-                             "Table of %l elements is larger than the engine's limit.",
+                             "A table of it begins with %l elements, more than its limit allows.",
                              type->limits.minimum);
         TRY(code);
     }

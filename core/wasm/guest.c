@@ -89,7 +89,8 @@ static const char *refuse(struct guest *guest, const struct nidus_error *error)
     json_key(json, '{', "message");
     json_raw(json, "\"");
     json_part(json, error->text, strlen(error->text));
-    if (error->code != NIDUS_ERROR_LINK && error->code != NIDUS_ERROR_TRAP) {
+    bool somewhere = error->code != NIDUS_ERROR_LIMIT || error->offset > 0; /* in the module's bytes */
+    if (error->code != NIDUS_ERROR_LINK && error->code != NIDUS_ERROR_TRAP && somewhere) {
         json_raw(json, " (at byte ");
         json_number(json, (uint32_t)error->offset, 10);
         json_raw(json, ")");

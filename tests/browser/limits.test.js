@@ -81,7 +81,7 @@ for (const { mode, isolated } of MODES) {
       assert.deepEqual(await refused, {
         code: "EINVAL",
         message:
-          "EINVAL: /home/spins cannot have a limit of fuel, memory or time on the direct tier",
+          "EINVAL: /home/spins cannot have a limit of fuel, memory or time on the direct tier; leave the tier out, or give interp",
       });
     }
   });

@@ -1,9 +1,11 @@
 /*
- * fuzz_syscalls.c: the input is a list of system calls with arguments of every kind, and of flushes of the
- * journaled volume that they work on, two connected sockets, a pipe, and a socket that listens. No call may do more
- * than answer; afterwards the tree must be one, and the host has been given back each connection, once.
+ * fuzz_syscalls.c: the input is a list of system calls with arguments of every kind, which two processes make on a
+ * journaled volume, connected sockets and pipes of one's own and between both, a socket that listens, and a terminal;
+ * and of what happens to them meanwhile: flushes, keys, signals, limits, a change of the snapshot that they speak. No
+ * call may do more than answer, and what a trace tells of it is one line; afterwards the tree must be one, and the host
+ * has been given back each connection, once.
  *
- *   one operation:  number of the call (past the last: poke guest memory, or flush), then its arguments
+ *   one operation:  number of the call (past the last: what happens besides), then its arguments
  *   one argument:   a byte: below 64 that value, below 128 an address from the table, below 192 a power of
  *                   two give or take one, from 192 on the next bytes of the input themselves
  */
@@ -59,6 +61,28 @@ static int32_t shut_down(void *context, uint32_t stream, uint32_t how) {
   return 0;
 }
 
+/* ---- the host's terminal ---- */
+
+enum { TERMINAL = 50, KEYS = 64 };
+static uint8_t keys[KEYS];
+static uint32_t typed;
+
+static int32_t read_keys(void *context, uint32_t stream, void *bytes, uint32_t length) {
+  (void)context;
+  if (stream != TERMINAL) return 0;
+  if (typed == 0) return -(int32_t)NIDUS_WOULD_BLOCK;
+  uint32_t count = length < typed ? length : typed;
+  memcpy(bytes, keys, count);
+  memmove(keys, keys + count, typed - count);
+  typed -= count;
+  return (int32_t)count;
+}
+
+static int32_t is_ready(void *context, uint32_t stream) {
+  (void)context;
+  return NIDUS_STREAM_CAN_WRITE | (stream != TERMINAL || typed > 0 ? NIDUS_STREAM_CAN_READ : 0);
+}
+
 /* Descriptors 5 to 9. */
 static void give_sockets(struct guest *guest) {
   asked = accepted = 0;
@@ -67,6 +91,26 @@ static void give_sockets(struct guest *guest) {
   require(nidus_fd_pair(guest->system, guest->pid, 5, guest->pid, 6) == 0);
   require(nidus_fd_pipe(guest->system, guest->pid, 7, guest->pid, 8) == 0);
   require(nidus_fd_stream(guest->system, guest->pid, 9, 1, NIDUS_STREAM_LISTENER) == 0);
+}
+
+/* A second process, with a folder, and descriptors 10 to 12 of both: a pipe and sockets from one to the other, and a
+ * terminal. */
+static uint32_t give_partner(struct guest *guest) {
+  int32_t pid = nidus_process_create(guest->system, "two", 4, 1, "A=1", 4, 1);
+  require(pid > 0);
+  uint32_t partner = (uint32_t)pid;
+  typed = 0;
+  guest->host.stream_read = read_keys;
+  guest->host.stream_ready = is_ready;
+  for (uint32_t fd = 0; fd < 3; fd++) require(nidus_fd_stream(guest->system, partner, fd, fd, 3) >= 0);
+  require(nidus_process_memory(guest->system, partner, guest_memory(guest)) >= 0);
+  require(nidus_fd_preopen(guest->system, partner, "/box", 4, ".", 1, NIDUS_PREOPEN_CLIMB) == 3);
+  require(nidus_fd_pipe(guest->system, guest->pid, 10, partner, 10) == 0);
+  require(nidus_fd_pair(guest->system, guest->pid, 11, partner, 11) == 0);
+  require(nidus_tty_open(guest->system, TERMINAL, 80, 24) == 0);
+  require(nidus_fd_tty(guest->system, guest->pid, 12, TERMINAL) == 0);
+  require(nidus_fd_tty(guest->system, partner, 12, TERMINAL) == 0);
+  return partner;
 }
 
 static void prepare_memory(struct guest *guest) {
@@ -93,7 +137,42 @@ static void call(struct guest *guest, struct input *input, uint32_t number) {
     arguments[2] %= ALLOCATE_LIMIT;
   }
   if (number == SYS_poll_oneoff) arguments[2] %= 100;
-  (void)guest_syscall(guest, number, arguments);
+  wasi_errno_t result = guest_syscall(guest, number, arguments);
+  if (result == NIDUS_WOULD_BLOCK) return;
+  char line[700];
+  uint32_t size = (uint32_t)(sizeof line - number % 3 * 300);
+  uint32_t length = nidus_trace(guest->system, guest->pid, number, arguments, result, line, size);
+  require(length > 0 && length <= size && line[length - 1] == '\n' && !memchr(line, '\n', length - 1));
+}
+
+static void end(struct guest *guest, uint32_t pid) {
+  nidus_process_end(guest->system, pid, 0);
+  require(nidus_process_reap(guest->system, pid) == 0);
+}
+
+/* What happens to a process from outside. */
+static void happen(struct guest *guest, struct input *input, uint32_t *partner) {
+  uint8_t what = next_byte(input);
+  uint32_t self = guest->pid;
+  switch (what % 6) {
+    case 0:
+    case 1: /* the other one's turn */
+      guest->pid = *partner;
+      *partner = self;
+      break;
+    case 2:
+      while (typed < KEYS && what-- > 128) keys[typed++] = next_byte(input);
+      nidus_tty_input(guest->system);
+      break;
+    case 3:
+      (void)nidus_process_limit(guest->system, self, 1 + next_byte(input) % 5, next_argument(input));
+      break;
+    case 4:
+      (void)nidus_process_snapshot0(guest->system, self, what & 64);
+      break;
+    default:
+      (void)nidus_process_signal(guest->system, self, next_byte(input) % 40);
+  }
 }
 
 static void other(struct guest *guest, struct input *input, uint32_t mount, bool *flushing) {
@@ -130,20 +209,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   guest_preopen(&guest, "/box", 0);
   require(nidus_fd_preopen(guest.system, guest.pid, "/tmp", 4, "tmp", 3, NIDUS_PREOPEN_CLIMB) == 4);
   give_sockets(&guest);
+  uint32_t partner = give_partner(&guest);
   prepare_memory(&guest);
   for (int i = 0; i < OPERATIONS && input.at < input.end; i++) {
-    uint32_t number = next_byte(&input) % (SYS_COUNT + 4);
+    uint32_t number = next_byte(&input) % (SYS_COUNT + 6);
     if (number < SYS_COUNT) {
       call(&guest, &input, number);
-    } else {
+    } else if (number < SYS_COUNT + 3) {
       other(&guest, &input, (uint32_t)mount, &flushing);
+    } else {
+      happen(&guest, &input, &partner);
     }
   }
-  if (nidus_process_exit_code(guest.system, guest.pid) < 0) {
-    int32_t fd = nidus_fd_preopen(guest.system, guest.pid, "/box", 4, "", 0, 0);
-    require(fd >= 3);
-    guest_inspect(&guest, (uint32_t)fd, true);
-  }
+  /* One without limits, which looks at the tree when both are gone. */
+  end(&guest, partner);
+  end(&guest, guest.pid);
+  int32_t last = nidus_process_create(guest.system, "last", 5, 1, "", 0, 0);
+  require(last > 0);
+  guest.pid = (uint32_t)last;
+  require(nidus_process_memory(guest.system, guest.pid, guest_memory(&guest)) >= 0);
+  int32_t fd = nidus_fd_preopen(guest.system, guest.pid, "/box", 4, "", 0, 0);
+  require(fd >= 0);
+  guest_inspect(&guest, (uint32_t)fd, true);
   guest_stop(&guest);
   for (uint32_t i = 0; i < accepted; i++) require(closed[i]);
   return 0;

@@ -137,6 +137,25 @@ test("instances are checked as node:wasi checks them", () => {
       assert.deepEqual(got, expected);
     }
   }
+  // Of node:wasi only newer Nodes have it.
+  const Classes = "finalizeBindings" in Oracle.prototype ? [Oracle, WASI] : [WASI];
+  for (const Class of Classes) {
+    const bind = (/** @type {any[]} */ ...args) =>
+      outcome(() =>
+        /** @type {any} */ (new Class({ version: "preview1" })).finalizeBindings(...args),
+      );
+    assert.deepEqual(bind({ exports: { memory } }), { value: undefined });
+    assert.deepEqual(bind({ exports: {} }, { memory }), { value: undefined });
+    for (const args of [
+      [],
+      [null],
+      [{}],
+      [{ exports: {} }],
+      [{ exports: { memory } }, { memory: 5 }],
+    ])
+      assert.equal(bind(...args).code, "ERR_INVALID_ARG_TYPE");
+    assert.equal(bind({ exports: { memory } }, { memory: null }).code, "ERR_INVALID_ARG_TYPE");
+  }
   const wasi = new WASI({ version: "preview1" });
   wasi.finalizeBindings({ exports: {} }, { memory });
   assert.equal(outcome(() => wasi.start({ exports: { memory } })).code, "ERR_WASI_ALREADY_STARTED");

@@ -219,14 +219,23 @@ static int32_t fs_fstat(void *context, int32_t handle, struct nidus_stat *out) {
   return 0;
 }
 
+/* No more than lies between the offset and the last one: the system refuses all of what would go beyond. */
+static size_t reachable(uint32_t length, uint64_t offset) {
+  return length < INT64_MAX - offset ? length : INT64_MAX - offset;
+}
+
 static int32_t fs_read(void *context, int32_t handle, void *bytes, uint32_t length, uint64_t offset) {
-  (void)context;
-  return answer((int)pread(handle, bytes, length, (off_t)offset));
+  ssize_t count = pread(handle, bytes, reachable(length, offset), (off_t)offset);
+  if (count >= 0 || errno != ESPIPE) return answer((int)count);
+  return posix_host_read(context, handle, bytes, length);
 }
 
 static int32_t fs_write(void *context, int32_t handle, const void *bytes, uint32_t length, uint64_t offset) {
-  (void)context;
-  return answer((int)pwrite(handle, bytes, length, (off_t)offset));
+  size_t most = reachable(length, offset);
+  if (most == 0 && length > 0) return -WASI_EFBIG;
+  ssize_t count = pwrite(handle, bytes, most, (off_t)offset);
+  if (count >= 0 || errno != ESPIPE) return answer((int)count);
+  return posix_host_write(context, handle, bytes, length);
 }
 
 static int32_t fs_truncate(void *context, int32_t handle, uint64_t size) {
@@ -239,13 +248,22 @@ static int32_t fs_sync(void *context, int32_t handle, uint32_t data_only) {
   return answer(data_only ? fdatasync(handle) : fsync(handle));
 }
 
+static struct timespec timespec_of(uint64_t nanoseconds) {
+  return (struct timespec){.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)};
+}
+
+static int32_t fs_futimes(void *context, int32_t handle, uint64_t atime, uint64_t mtime) {
+  (void)context;
+  const struct timespec times[2] = {timespec_of(atime), timespec_of(mtime)};
+  return answer(futimens(handle, times));
+}
+
 static int32_t fs_utimes(void *context, uint32_t mount, const char *path, uint32_t length, uint64_t atime,
                          uint64_t mtime) {
   struct place place;
   int32_t error = place_find(context, mount, path, length, &place);
   if (error) return error;
-  struct timespec times[2] = {{.tv_sec = (time_t)(atime / 1000000000), .tv_nsec = (long)(atime % 1000000000)},
-                              {.tv_sec = (time_t)(mtime / 1000000000), .tv_nsec = (long)(mtime % 1000000000)}};
+  const struct timespec times[2] = {timespec_of(atime), timespec_of(mtime)};
   return place_leave(context, mount, &place, utimensat(place.parent, place.name, times, AT_SYMLINK_NOFOLLOW));
 }
 
@@ -404,6 +422,7 @@ void posix_host_init(struct posix_host *posix) {
                                     .fs_truncate = fs_truncate,
                                     .fs_sync = fs_sync,
                                     .fs_utimes = fs_utimes,
+                                    .fs_futimes = fs_futimes,
                                     .fs_list = fs_list,
                                     .fs_mkdir = fs_mkdir,
                                     .fs_rmdir = fs_rmdir,

@@ -69,7 +69,11 @@ void posix_host_wait(struct posix_host *posix, int64_t deadline);
 
 wasi_errno_t posix_errno(int error);
 
-/* host_streams.c's part of the two above. */
+/* A file that has no offsets, opened so that it does not block: a count, or a negated errno. */
+int32_t posix_host_read(struct posix_host *posix, int fd, void *bytes, uint32_t length);
+int32_t posix_host_write(struct posix_host *posix, int fd, const void *bytes, uint32_t length);
+
+/* host_streams.c's part of the first two above. */
 void posix_streams_init(struct posix_host *posix);
 void posix_streams_close(struct posix_host *posix);
 

@@ -67,6 +67,22 @@ static int32_t moved(struct posix_host *posix, int fd, short events, ssize_t cou
   return -(int32_t)NIDUS_WOULD_BLOCK;
 }
 
+/* ---- files of folders that have no offsets, such as FIFOs; opened so that they do not block ---- */
+
+int32_t posix_host_read(struct posix_host *posix, int fd, void *bytes, uint32_t length) {
+  ssize_t count = read(fd, bytes, length);
+  /* Before the first writer has come, a FIFO is no more at its end than empty. */
+  if (count == 0 && length > 0 && !ready_for(fd, POLLIN)) {
+    errno = EAGAIN;
+    count = -1;
+  }
+  return moved(posix, fd, POLLIN, count);
+}
+
+int32_t posix_host_write(struct posix_host *posix, int fd, const void *bytes, uint32_t length) {
+  return moved(posix, fd, POLLOUT, write(fd, bytes, length));
+}
+
 static int32_t stream_read(void *context, uint32_t stream, void *bytes, uint32_t length) {
   struct posix_host *posix = context;
   int fd = fd_of(posix, stream);

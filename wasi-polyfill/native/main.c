@@ -1,6 +1,7 @@
 /*
  * main.c: the native `nidus`: runs a WASI program on the interpreter, with host folders.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,8 @@
 static const char usage[] =
     "nidus run [options] PROGRAM.wasm [ARGUMENT...]   run a WASI program on the interpreter\n"
     "  --dir HOST[::GUEST]    give it a folder of this machine, under the name GUEST\n"
+    "  --env NAME[=VALUE]     set a variable; a name alone hands on the one that nidus has\n"
     "  --volume FILE[::PATH]  give it the volume that lies in FILE, which is made if it is not there, as PATH (/home)\n"
-    "  --env NAME=VALUE       set a variable of its environment\n"
     "  --tier interp|auto     the native program has the interpreter only\n"
     "  --fuel N               stop it after about N instructions\n"
     "  --limit NAME=N         descriptors=N, file-size=BYTES, output=BYTES, memory=BYTES, time=SECONDS\n"
@@ -225,8 +226,21 @@ static int inspect_file(const char *path) {
   return status;
 }
 
+/* A standard descriptor that is closed is taken, by what answers EBADF for it: the next file that is opened, a volume or
+ * one of the program's, would get its number, and be written over by what goes there. */
+static bool take_closed_descriptors(void) {
+  for (int fd = 0; fd < 3; fd++) {
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) return false;
+  }
+  return true;
+}
+
 int main(int argc, char **argv) {
   const char *command = argc > 1 ? argv[1] : "";
+  if (!take_closed_descriptors()) {
+    fputs("nidus: a standard stream is closed, and there is no /dev/null to put in its place\n", stderr);
+    return STATUS_CANNOT_RUN;
+  }
   if (strcmp(command, "run") == 0) return run(argc - 2, argv + 2);
   if (strcmp(command, "fsck") == 0) return volumes_check(argc - 2, argv + 2);
   if (strcmp(command, "inspect") == 0) {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+extern char **environ;
+
 static bool complain(const char *sentence, const char *about) {
   fprintf(stderr, "nidus run: ");
   fprintf(stderr, sentence, about);
@@ -51,6 +53,25 @@ static bool take_limit(struct options *options, const char *value) {
   return complain("--limit takes descriptors=N, file-size=BYTES, output=BYTES, memory=BYTES or time=SECONDS, not %s", value);
 }
 
+/* The last one of a name counts. */
+static void set_variable(struct options *options, const char *variable, size_t name_length) {
+  int i = 0;
+  while (i < options->env_count && strncmp(options->env[i], variable, name_length + 1) != 0) i++;
+  options->env[i] = variable;
+  if (i == options->env_count) options->env_count++;
+}
+
+/* NAME=VALUE; a name alone hands on what nidus itself has, if it has it. */
+static bool take_variable(struct options *options, const char *value) {
+  size_t length = strcspn(value, "=");
+  if (length == 0) return complain("--env %s lacks a name: NAME=VALUE", value);
+  for (char **own = environ; !value[length] && own && *own; own++) {
+    if (strncmp(*own, value, length) == 0 && (*own)[length] == '=') set_variable(options, *own, length);
+  }
+  if (value[length]) set_variable(options, value, length);
+  return true;
+}
+
 static bool take_option(struct options *options, const char *name, size_t length, const char *value) {
   if (length == 5 && memcmp(name, "--dir", 5) == 0) {
     options->dirs[options->dir_count++] = value;
@@ -60,11 +81,7 @@ static bool take_option(struct options *options, const char *name, size_t length
     options->volumes[options->volume_count++] = value;
     return true;
   }
-  if (length == 5 && memcmp(name, "--env", 5) == 0) {
-    if (!strchr(value, '=')) return complain("--env takes NAME=VALUE, not %s", value);
-    options->env[options->env_count++] = value;
-    return true;
-  }
+  if (length == 5 && memcmp(name, "--env", 5) == 0) return take_variable(options, value);
   if (length == 8 && memcmp(name, "--listen", 8) == 0) {
     options->listens[options->listen_count++] = value;
     return true;

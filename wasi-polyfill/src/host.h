@@ -30,6 +30,7 @@ HOST_IMPORT("fs_truncate") int32_t import_fs_truncate(int32_t handle, uint64_t s
 HOST_IMPORT("fs_sync") int32_t import_fs_sync(int32_t handle, uint32_t data_only);
 HOST_IMPORT("fs_utimes")
 int32_t import_fs_utimes(uint32_t mount, const char *path, uint32_t length, uint64_t atime, uint64_t mtime);
+HOST_IMPORT("fs_futimes") int32_t import_fs_futimes(int32_t handle, uint64_t atime, uint64_t mtime);
 HOST_IMPORT("fs_list")
 int32_t import_fs_list(uint32_t mount, const char *path, uint32_t length, struct nidus_listing *out);
 HOST_IMPORT("fs_mkdir") int32_t import_fs_mkdir(uint32_t mount, const char *path, uint32_t length);

@@ -329,7 +329,7 @@ static wasi_errno_t host_read(struct description *description, struct transfer *
   for (uint32_t run; (run = transfer_run(transfer)) > 0;) {
     uint32_t length = run < BOUNCE_SIZE ? run : BOUNCE_SIZE;
     int32_t result = host_fs(system, read, description->host_handle, system->bounce, length, offset);
-    if (result < 0) return host_errno(result);
+    if (result < 0) return transfer->done > 0 ? WASI_ESUCCESS : host_errno(result);
     uint32_t have = (uint32_t)result <= length ? (uint32_t)result : length;
     if (have == 0 || !transfer_to_guest(transfer, system->bounce, have)) break;
     offset += have;
@@ -348,7 +348,7 @@ static wasi_errno_t host_write(struct description *description, struct transfer 
     if (result > 0) written += (uint32_t)result <= gathered ? (uint32_t)result : gathered;
     if (result >= 0 && (uint32_t)result == gathered) continue;
     transfer->done = written;
-    return result < 0 ? host_errno(result) : WASI_ESUCCESS;
+    return result < 0 && written == 0 ? host_errno(result) : WASI_ESUCCESS;
   }
   if (offset + written > description->inode->size) description->inode->size = offset + written;
   return WASI_ESUCCESS;
@@ -364,8 +364,12 @@ static wasi_errno_t host_sync(struct description *description, bool data_only, u
   return host_errno(host_fs(system_of(description->inode), sync, description->host_handle, data_only));
 }
 
+/* Of what is open through its handle: its name may be gone, or another file's. */
 static wasi_errno_t host_set_times(struct inode *inode, uint64_t atime, uint64_t mtime) {
   struct host_path path;
+  const struct description *open = host_of(inode)->open;
+  if (open) return host_errno(host_fs(system_of(inode), futimes, open->host_handle, atime, mtime));
+  if (inode->nlink == 0 && inode->type == WASI_FILETYPE_DIRECTORY) return inode_put_times(inode, atime, mtime);
   wasi_errno_t error = path_of(&path, host_of(inode), no_name);
   return error ? error
                : host_errno(host_fs(system_of(inode), utimes, mount_of(inode), PATH_BYTES(path), atime, mtime));

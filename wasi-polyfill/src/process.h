@@ -43,7 +43,8 @@ typedef uint32_t (*guest_write_function)(uint32_t guest, const void *kernel, uin
 
 /* What a system call that is being restarted left of itself. */
 struct call_state {
-  uint64_t flush_awaited; /* the flush that an fd_sync waits for; 0 when none */
+  uint64_t flush_awaited; /* the flush that an fd_sync, or a synchronous write, waits for; 0 when none */
+  uint32_t written;       /* bytes that such a write has written, and which are not stored yet */
   uint64_t poll_started;  /* monotonic: when the poll_oneoff that is being restarted began */
   int64_t read_deadline;  /* when a read of a terminal waits no longer (VTIME), or NIDUS_NO_DEADLINE */
   bool polling;

@@ -82,7 +82,8 @@ int32_t program_find(struct nidus_system *system, const char *bytes, uint32_t le
   }
   if (limited && tier == PROGRAM_DIRECT) {
     return reply_refuse(reply, WASI_EINVAL, "spawn", command, "EINVAL: ", command,
-                        " cannot have a limit of fuel, memory or time on the direct tier");
+                        " cannot have a limit of fuel, memory or time on the direct tier; "
+                        "leave the tier out, or give interp");
   }
   if (limited) tier = PROGRAM_INTERP;
   if (source == PROGRAM_COMPILED && tier == PROGRAM_INTERP) {
@@ -97,22 +98,31 @@ int32_t program_find(struct nidus_system *system, const char *bytes, uint32_t le
 
 /* ---- modules ---- */
 
-/* The snapshot before preview 1 has the same functions. */
-static bool is_system_call(const char *module, const char *name) {
+/* The snapshot before preview 1 has the same functions. NULL: there is none; else its parameters. */
+static const char *system_call(const char *module, const char *name) {
   if (strcmp(module, "wasi_unstable") == 0) module = nidus_syscall_module(0);
   for (uint32_t i = 0; i < nidus_syscall_count(); i++) {
-    if (strcmp(nidus_syscall_name(i), name) == 0) return strcmp(nidus_syscall_module(i), module) == 0;
+    if (strcmp(nidus_syscall_name(i), name) != 0) continue;
+    return strcmp(nidus_syscall_module(i), module) == 0 ? nidus_syscall_signature(i) : NULL;
   }
-  return false;
+  return NULL;
+}
+
+/* The host compares types of functions itself. For the interpreter the kind has the parameters behind it: "function iI". */
+static const char function_kind[] = "function";
+static bool is_function(const char *kind) { return strncmp(kind, function_kind, sizeof function_kind - 1) == 0; }
+static bool has_parameters(const char *kind, const char *parameters) {
+  const char *own = kind + sizeof function_kind - 1;
+  return *own == 0 || strcmp(own + 1, parameters) == 0;
 }
 
 static bool is_thread_spawn(const char *module, const char *name, const char *kind) {
-  return strcmp(module, "wasi") == 0 && strcmp(name, "thread-spawn") == 0 && strcmp(kind, "function") == 0;
+  return strcmp(module, "wasi") == 0 && strcmp(name, "thread-spawn") == 0 && is_function(kind);
 }
 
 /* Ends a thread from within, which wasi-threads has nothing for. */
 static bool is_thread_exit(const char *module, const char *name, const char *kind) {
-  return strcmp(module, "nidus_process") == 0 && strcmp(name, "thread_exit") == 0 && strcmp(kind, "function") == 0;
+  return strcmp(module, "nidus_process") == 0 && strcmp(name, "thread_exit") == 0 && is_function(kind);
 }
 
 /* wasi-threads: a program that makes threads, or might. */
@@ -154,9 +164,14 @@ int32_t program_check(const char *bytes, uint32_t length, uint32_t imports, stru
                           "), which only programs with threads may, as env.memory; build it with cc -pthread, or "
                           "without --import-memory");
     }
-    if (strcmp(kind, "function") != 0 || !is_system_call(module, name)) {
-      return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports ", module, ".", name, " (", kind,
-                          "), which Nidus does not provide; build it for wasm32-wasi");
+    const char *parameters = system_call(module, name);
+    if (is_function(kind) && parameters && !has_parameters(kind, parameters)) {
+      return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports ", module, ".", name,
+                          " with other parameters than it has; build it for wasm32-wasi");
+    }
+    if (!is_function(kind) || !parameters) {
+      return reply_refuse(reply, WASI_ENOEXEC, "spawn", program, program, " imports ", module, ".", name, " (",
+                          is_function(kind) ? function_kind : kind, "), which Nidus does not provide; build it for wasm32-wasi");
     }
     if (strcmp(name, "poll_oneoff") == 0) needs |= PROGRAM_POLLS;
     static const char *const reads[] = {"fd_read", "sock_recv", "sock_accept"};

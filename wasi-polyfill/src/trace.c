@@ -12,8 +12,9 @@
 
 #include "handlers.h"
 
-/* The most bytes of a buffer, and the most vectors, that a line shows. */
-enum { SHOWN_BYTES = 48, SHOWN_VECTORS = 8 };
+/* The most bytes of a buffer and of a path, and the most vectors or subscriptions, that a line shows; and what arguments
+ * leave of a line for the result, however long they are. */
+enum { SHOWN_BYTES = 48, SHOWN_PATH = 512, SHOWN_VECTORS = 8, RESULT_ROOM = 400 };
 
 /*
  * d  number              x  hexadecimal          X  rights, 64 bits     O  signed 64 bits
@@ -21,8 +22,11 @@ enum { SHOWN_BYTES = 48, SHOWN_VECTORS = 8 };
  * w  vectors to write: pointer and count         r  vectors to fill: pointer and count
  * l  lookup flags        o  open flags           f  descriptor flags    t  time flags
  * c  clock               h  whence               @  an address
+ * a  advice              g  signal               i  flags of sock_recv  y  flags of sock_shutdown
+ * q  subscriptions: pointer, that of the events, and count
  * After the blank, what the call gave back:
  * u  *u32   U  *u64   T  text of *u32 bytes in the buffer   R  bytes of the vectors, *u32 of them
+ * F  fdstat   S  filestat   L  length of a prestat   N  name of a preopen   Q  *u32 events
  */
 static const char *const formats[] = {
 #define ROW(name, format) format,
@@ -33,19 +37,19 @@ static const char *const formats[] = {
   ROW(environ_sizes_get, " uu")                  \
   ROW(clock_res_get, "c U")                      \
   ROW(clock_time_get, "cO U")                    \
-  ROW(fd_advise, "dOOd")                         \
+  ROW(fd_advise, "dOOa")                         \
   ROW(fd_allocate, "dOO")                        \
   ROW(fd_close, "d")                             \
   ROW(fd_datasync, "d")                          \
-  ROW(fd_fdstat_get, "d@")                       \
+  ROW(fd_fdstat_get, "d F")                      \
   ROW(fd_fdstat_set_flags, "df")                 \
   ROW(fd_fdstat_set_rights, "dXX")               \
-  ROW(fd_filestat_get, "d@")                     \
+  ROW(fd_filestat_get, "d S")                    \
   ROW(fd_filestat_set_size, "dO")                \
   ROW(fd_filestat_set_times, "dOOt")             \
   ROW(fd_pread, "drO R")                         \
-  ROW(fd_prestat_get, "d@")                      \
-  ROW(fd_prestat_dir_name, "dp")                 \
+  ROW(fd_prestat_get, "d L")                     \
+  ROW(fd_prestat_dir_name, "db N")               \
   ROW(fd_pwrite, "dwO u")                        \
   ROW(fd_read, "dr R")                           \
   ROW(fd_readdir, "dbO u")                       \
@@ -55,7 +59,7 @@ static const char *const formats[] = {
   ROW(fd_tell, "d U")                            \
   ROW(fd_write, "dw u")                          \
   ROW(path_create_directory, "dp")               \
-  ROW(path_filestat_get, "dlp@")                 \
+  ROW(path_filestat_get, "dlp S")                \
   ROW(path_filestat_set_times, "dlpOOt")         \
   ROW(path_link, "dlpdp")                        \
   ROW(path_open, "dlpoXXf u")                    \
@@ -64,18 +68,18 @@ static const char *const formats[] = {
   ROW(path_rename, "dpdp")                       \
   ROW(path_symlink, "pdp")                       \
   ROW(path_unlink_file, "dp")                    \
-  ROW(poll_oneoff, "@@d u")                      \
+  ROW(poll_oneoff, "q Q")                        \
   ROW(proc_exit, "d")                            \
-  ROW(proc_raise, "d")                           \
+  ROW(proc_raise, "g")                           \
   ROW(sched_yield, "")                           \
   ROW(random_get, "b")                           \
   ROW(sock_accept, "df u")                       \
-  ROW(sock_recv, "drx R@")                       \
+  ROW(sock_recv, "dri R@")                       \
   ROW(sock_send, "dwx u")                        \
-  ROW(sock_shutdown, "dx")                       \
+  ROW(sock_shutdown, "dy")                       \
   ROW(proc_spawn, "@ u")                         \
   ROW(proc_wait, "dx uu")                        \
-  ROW(proc_kill, "dd")                           \
+  ROW(proc_kill, "dg")                           \
   ROW(proc_getpid, " uu")                        \
   ROW(proc_getpgid, "d u")                       \
   ROW(proc_setpgid, "dd")                        \
@@ -151,15 +155,26 @@ static void put_signed(struct line *line, int64_t value) {
   put_number(line, value < 0 ? (uint64_t)0 - (uint64_t)value : (uint64_t)value, 10);
 }
 
+/* The bytes that begin a character beyond ASCII, or 0: UTF-8, and no control character, which a terminal might obey. */
+static uint32_t character(const uint8_t *bytes, uint32_t length) {
+  uint32_t count = bytes[0] >= 0xF0 ? 4 : bytes[0] >= 0xE0 ? 3 : 2;
+  bool whole = count <= length && utf8_is_valid((const char *)bytes, count);
+  return whole && !(bytes[0] == 0xC2 && bytes[1] < 0xA0) ? count : 0;
+}
+
 /* The inside of a C string. UTF-8 is left as it is. */
 static void put_escaped(struct line *line, const uint8_t *bytes, uint32_t length) {
   for (uint32_t i = 0; i < length; i++) {
     uint8_t c = bytes[i];
     char named = c == '\n' ? 'n' : c == '\t' ? 't' : c == '\r' ? 'r' : c == '"' || c == '\\' ? (char)c : 0;
-    if (named) {
+    uint32_t count = c >= 0x80 ? character(bytes + i, length - i) : 0;
+    if (count > 0) {
+      for (uint32_t k = 0; k < count; k++) put(line, (char)bytes[i + k]);
+      i += count - 1;
+    } else if (named) {
       put(line, '\\');
       put(line, named);
-    } else if (c < 0x20 || c == 0x7F) {
+    } else if (c < 0x20 || c >= 0x7F) {
       put_text(line, "\\x");
       put(line, "0123456789abcdef"[c >> 4]);
       put(line, "0123456789abcdef"[c & 15]);
@@ -171,8 +186,8 @@ static void put_escaped(struct line *line, const uint8_t *bytes, uint32_t length
 
 /* A string of guest memory, cut where it is long; its address when it can not be read. */
 static void put_string(struct line *line, struct process *process, uint32_t at, uint32_t length) {
-  uint8_t bytes[PATH_LIMIT];
-  uint32_t shown = length < sizeof bytes ? length : SHOWN_BYTES;
+  uint8_t bytes[SHOWN_PATH];
+  uint32_t shown = length < sizeof bytes ? length : (uint32_t)sizeof bytes;
   if (!guest_read(process, bytes, at, shown)) {
     put_hex(line, at);
     return;
@@ -184,7 +199,11 @@ static void put_string(struct line *line, struct process *process, uint32_t at, 
 
 /* The first bytes of vectors in guest memory, at most `length` of them. */
 static void put_vectors(struct line *line, struct process *process, uint32_t vectors, uint32_t count, uint64_t length) {
-  uint32_t shown = 0;
+  uint32_t shown = 0, first[2];
+  if (count > 0 && !guest_read(process, first, vectors, sizeof first)) {
+    put_hex(line, vectors);
+    return;
+  }
   put(line, '"');
   for (uint32_t i = 0; i < count && i < SHOWN_VECTORS && shown < SHOWN_BYTES && shown < length; i++) {
     uint32_t vector[2];
@@ -243,15 +262,87 @@ static void put_choice(struct line *line, uint64_t value, const char *names) {
   put_number(line, value, 10);
 }
 
-/* An errno's name, and in parentheses what it means. */
-static void put_errno(struct line *line, wasi_errno_t error) {
+/* An errno's name; and, if wanted, in parentheses what it means. */
+static void put_errno(struct line *line, wasi_errno_t error, bool meaning) {
   uint32_t length;
   const char *at = nidus_errno_texts(&length), *end = at + length;
   while (error > 0 && at < end) error -= *at++ == '\n';
   for (; at < end && *at != ':'; at++) put(line, *at);
+  if (!meaning) return;
   put_text(line, " (");
   for (at += 2; at < end && *at != '\n'; at++) put(line, *at);
   put(line, ')');
+}
+
+static const char fdflag_names[] = "APPEND DSYNC NONBLOCK RSYNC SYNC ";
+static const char clock_names[] = "REALTIME MONOTONIC PROCESS_CPUTIME THREAD_CPUTIME ";
+static const char event_names[] = "CLOCK READ WRITE ";
+
+static void put_filetype(struct line *line, uint8_t type) {
+  put_choice(line, type, "UNKNOWN BLOCK_DEVICE CHARACTER_DEVICE DIRECTORY REGULAR_FILE SOCKET_DGRAM SOCKET_STREAM "
+                         "SYMBOLIC_LINK ");
+}
+
+/* The structures are drawn beside the calls that read and write them: wasi_fd.c, wasi_process.c. */
+static void put_structure(struct line *line, const struct process *process, char letter, const uint8_t bytes[64]) {
+  uint64_t numbers[8];
+  uint16_t flags;
+  uint32_t word;
+  memcpy(numbers, bytes, sizeof numbers);
+  memcpy(&flags, bytes + 2, sizeof flags);
+  memcpy(&word, bytes + (letter == 'L' ? 4 : 20), sizeof word);
+  if (letter == 'L') {
+    put_number(line, word, 10);
+    return;
+  }
+  put(line, '{');
+  put_filetype(line, letter == 'F' ? bytes[0] : bytes[16]);
+  put_text(line, ", ");
+  if (letter == 'F') {
+    put_flags(line, flags, fdflag_names);
+    put_text(line, ", ");
+    put_hex(line, numbers[1]);
+    put_text(line, ", ");
+    put_hex(line, numbers[2]);
+  } else {
+    put_text(line, "size ");
+    put_number(line, numbers[process->snapshot0 ? 3 : 4], 10);
+    put_text(line, ", links ");
+    put_number(line, process->snapshot0 ? word : numbers[3], 10);
+  }
+  put(line, '}');
+}
+
+/* Subscriptions of poll_oneoff, or its events; the address where they cannot be read. */
+static void put_list(struct line *line, struct process *process, uint32_t at, uint32_t count, bool events) {
+  uint32_t size = events ? 32 : process->snapshot0 ? 56 : 48;
+  for (uint32_t i = 0; i < count; i++, at += size) {
+    uint8_t bytes[48];
+    if (!guest_read(process, bytes, at, events ? 32 : 48)) {
+      put_hex(line, at);
+      return;
+    }
+    put_text(line, i == 0 ? "[" : ", ");
+    if (i == SHOWN_VECTORS) {
+      put_text(line, "...");
+      break;
+    }
+    uint8_t type = bytes[events ? 10 : 8];
+    uint16_t error;
+    memcpy(&error, bytes + 8, sizeof error);
+    uint64_t timeout;
+    uint32_t target, later = process->snapshot0 && type == WASI_EVENTTYPE_CLOCK ? 8 : 0;
+    memcpy(&target, bytes + 16 + later, sizeof target);
+    memcpy(&timeout, bytes + 24 + later, sizeof timeout);
+    bool clock = !events && type == WASI_EVENTTYPE_CLOCK;
+    if (clock) put_choice(line, target, clock_names);
+    else put_choice(line, type, event_names);
+    if (events && !error) continue;
+    put(line, ' ');
+    if (events) put_errno(line, error, false);
+    else put_number(line, clock ? timeout : target, 10);
+  }
+  put_text(line, count > 0 ? "]" : "[]");
 }
 
 struct call {
@@ -281,6 +372,15 @@ static void put_argument(struct line *line, struct call *call, char letter) {
       put_number(line, length, 10);
       return;
     }
+    case 'q': {
+      uint32_t count = (uint32_t)call->arguments[call->at + 1];
+      call->vectors = call->at; /* the events */
+      call->at += 2;
+      put_list(line, call->process, low, count, false);
+      put_text(line, ", ");
+      put_number(line, count, 10);
+      return;
+    }
     case 'X':
     case 'x':
     case '@':
@@ -296,13 +396,26 @@ static void put_argument(struct line *line, struct call *call, char letter) {
       put_flags(line, low, "CREAT DIRECTORY EXCL TRUNC ");
       return;
     case 'f':
-      put_flags(line, low, "APPEND DSYNC NONBLOCK RSYNC SYNC ");
+      put_flags(line, low, fdflag_names);
       return;
     case 't':
       put_flags(line, low, "ATIM ATIM_NOW MTIM MTIM_NOW ");
       return;
     case 'c':
-      put_choice(line, low, "REALTIME MONOTONIC PROCESS_CPUTIME THREAD_CPUTIME ");
+      put_choice(line, low, clock_names);
+      return;
+    case 'a':
+      put_choice(line, low, "NORMAL SEQUENTIAL RANDOM WILLNEED DONTNEED NOREUSE ");
+      return;
+    case 'g':
+      put_choice(line, low, "0 HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM CHLD CONT STOP TSTP "
+                            "TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH POLL PWR SYS ");
+      return;
+    case 'i':
+      put_flags(line, low, "PEEK WAITALL ");
+      return;
+    case 'y':
+      put_flags(line, low, "RD WR ");
       return;
     case 'h':
       put_choice(line, low, call->process->snapshot0 ? "CUR END SET " : "SET CUR END ");
@@ -312,15 +425,39 @@ static void put_argument(struct line *line, struct call *call, char letter) {
   }
 }
 
+static void put_preopen(struct line *line, struct process *process, uint32_t fd) {
+  struct descriptor *descriptor;
+  if (descriptor_get(process, fd, 0, &descriptor) || !descriptor->description->preopen) return;
+  put_text(line, " \"");
+  put_escaped(line, (const uint8_t *)descriptor->description->preopen, descriptor->description->preopen_length);
+  put(line, '"');
+}
+
 /* What the call left at the address that is the next argument. */
 static void put_result(struct line *line, struct call *call, char letter) {
+  if (letter == 'N') {
+    put_preopen(line, call->process, (uint32_t)call->arguments[0]);
+    return;
+  }
   uint32_t at = (uint32_t)call->arguments[call->at++];
   uint64_t value = 0;
-  if (letter == '@' || !guest_read(call->process, &value, at, letter == 'U' ? 8 : 4)) return;
+  uint8_t bytes[64] = {0};
+  bool structure = letter == 'F' || letter == 'S' || letter == 'L';
+  uint32_t size = letter == 'S' ? (call->process->snapshot0 ? 56 : 64) : letter == 'F' ? 24 : 8;
+  if (letter == '@' || !guest_read(call->process, bytes, at, structure || letter == 'U' ? size : 4)) return;
+  memcpy(&value, bytes, sizeof value);
   put(line, ' ');
+  if (structure) {
+    put_structure(line, call->process, letter, bytes);
+    return;
+  }
   put_number(line, value, 10);
   if (letter == 'u' || letter == 'U') return;
   put(line, ' ');
+  if (letter == 'Q') {
+    put_list(line, call->process, (uint32_t)call->arguments[call->vectors], (uint32_t)value, true);
+    return;
+  }
   uint32_t buffer = (uint32_t)call->arguments[call->vectors];
   uint32_t count = (uint32_t)call->arguments[call->vectors + 1];
   if (letter == 'T') put_string(line, call->process, buffer, value < count ? (uint32_t)value : count);
@@ -334,18 +471,22 @@ uint32_t nidus_trace(struct nidus_system *system, uint32_t pid, uint32_t number,
   struct line line = {.bytes = out, .room = size - 1};
   struct call call = {.process = process, .arguments = arguments};
   const char *format = formats[number];
+  uint32_t kept = line.room > 2 * RESULT_ROOM ? RESULT_ROOM : 0;
+  line.room -= kept;
   put_text(&line, nidus_syscall_name(number));
   put(&line, '(');
   for (; *format && *format != ' '; format++) {
     if (call.at > 0) put_text(&line, ", ");
     put_argument(&line, &call, *format);
   }
-  put(&line, ')');
+  bool cut = line.length == line.room;
+  line.room += kept;
+  put_text(&line, cut ? "...)" : ")");
   if (process->exit_code < 0 || number != CALL_proc_exit) {
     put_text(&line, " =");
     if (result) {
       put(&line, ' ');
-      put_errno(&line, result);
+      put_errno(&line, result, true);
     } else if (*format == ' ') {
       while (*++format) put_result(&line, &call, *format);
     } else {

@@ -52,10 +52,13 @@ wasi_errno_t wasi_fd_close(struct process *process, uint32_t fd) { return descri
 static wasi_errno_t sync_descriptor(struct process *process, uint32_t fd, uint64_t rights, bool data_only) {
   struct descriptor *descriptor;
   wasi_errno_t error = descriptor_get(process, fd, 0, &descriptor);
-  if (error) return error;
-  if (!(descriptor->rights_base & rights)) return WASI_ENOTCAPABLE;
+  if (!error && !(descriptor->rights_base & rights)) error = WASI_ENOTCAPABLE;
+  if (!error && !descriptor->description->inode->ops->sync) error = WASI_EINVAL;
+  if (error) {
+    process->call.flush_awaited = 0; /* another thread may have closed it while this one waited */
+    return error;
+  }
   struct description *description = descriptor->description;
-  if (!description->inode->ops->sync) return WASI_EINVAL;
   error = description->inode->ops->sync(description, data_only, &process->call.flush_awaited);
   return error == NIDUS_WOULD_BLOCK ? process_block(process, NIDUS_WAIT_FLUSH, NIDUS_NO_DEADLINE) : error;
 }

@@ -55,6 +55,39 @@ static wasi_errno_t keep_file_size(struct process *process, struct transfer *tra
   return WASI_ESUCCESS;
 }
 
+/* The end of a write. What goes to a file that was opened with dsync or sync is stored when the call answers; made
+ * again while it waits for that, it does not write again, since `call.written` says what it has written. */
+static wasi_errno_t write_end(struct process *process, const struct descriptor *descriptor, struct transfer *transfer,
+                              wasi_errno_t error, uint32_t nwritten_out) {
+  struct description *description = descriptor->description;
+  uint32_t synchronous = description->fdflags & (WASI_FDFLAG_DSYNC | WASI_FDFLAG_SYNC);
+  process->call.written = 0;
+  if (synchronous && transfer->done > 0 && has_offset(description)) {
+    bool data_only = !(synchronous & WASI_FDFLAG_SYNC);
+    error = description->inode->ops->sync(description, data_only, &process->call.flush_awaited);
+    if (error == NIDUS_WOULD_BLOCK) {
+      process->call.written = transfer->done;
+      return process_block(process, NIDUS_WAIT_FLUSH, NIDUS_NO_DEADLINE);
+    }
+    if (error) return error;
+  }
+  return wasi_transfer_end(process, transfer, error, nwritten_out);
+}
+
+/* What every write begins with. *again: it has written, and waits for that to be stored. */
+static wasi_errno_t write_start(struct process *process, uint32_t fd, uint32_t iovs, uint32_t iovs_len,
+                                struct descriptor **descriptor, struct transfer *transfer, bool *again) {
+  wasi_errno_t error = descriptor_for(process, fd, NIDUS_ACCESS_WRITE, descriptor);
+  if (!error) error = transfer_start(transfer, process, iovs, iovs_len);
+  *again = !error && process->call.written > 0;
+  if (*again) transfer->done = process->call.written;
+  if (error && process->call.written > 0) { /* another thread has closed it meanwhile */
+    process->call.written = 0;
+    process->call.flush_awaited = 0;
+  }
+  return error;
+}
+
 wasi_errno_t wasi_fd_read(struct process *process, uint32_t fd, uint32_t iovs, uint32_t iovs_len,
                           uint32_t nread_out) {
   struct descriptor *descriptor;
@@ -74,9 +107,10 @@ wasi_errno_t wasi_fd_write(struct process *process, uint32_t fd, uint32_t iovs, 
                            uint32_t nwritten_out) {
   struct descriptor *descriptor;
   struct transfer transfer;
-  wasi_errno_t error = descriptor_for(process, fd, NIDUS_ACCESS_WRITE, &descriptor);
-  if (!error) error = transfer_start(&transfer, process, iovs, iovs_len);
+  bool again;
+  wasi_errno_t error = write_start(process, fd, iovs, iovs_len, &descriptor, &transfer, &again);
   if (error) return error;
+  if (again) return write_end(process, descriptor, &transfer, error, nwritten_out);
   struct description *description = descriptor->description;
   struct inode *inode = description->inode;
   uint64_t offset = description->offset;
@@ -97,7 +131,7 @@ wasi_errno_t wasi_fd_write(struct process *process, uint32_t fd, uint32_t iovs, 
     if (process->exit_code >= 0) return NIDUS_WOULD_BLOCK; /* to a call that is never made again */
   }
   if (has_offset(description) && transfer.done > 0) description->offset = offset + transfer.done;
-  return wasi_transfer_end(process, &transfer, error, nwritten_out);
+  return write_end(process, descriptor, &transfer, error, nwritten_out);
 }
 
 static wasi_errno_t positioned(const struct descriptor *descriptor, uint64_t offset) {
@@ -123,15 +157,16 @@ wasi_errno_t wasi_fd_pwrite(struct process *process, uint32_t fd, uint32_t iovs,
                             uint32_t nwritten_out) {
   struct descriptor *descriptor;
   struct transfer transfer;
-  wasi_errno_t error = descriptor_for(process, fd, NIDUS_ACCESS_WRITE, &descriptor);
-  if (!error) error = positioned(descriptor, offset);
-  if (!error) error = transfer_start(&transfer, process, iovs, iovs_len);
+  bool again;
+  wasi_errno_t error = write_start(process, fd, iovs, iovs_len, &descriptor, &transfer, &again);
   if (error) return error;
-  error = keep_file_size(process, &transfer, offset);
+  if (again) return write_end(process, descriptor, &transfer, error, nwritten_out);
+  error = positioned(descriptor, offset);
+  if (!error) error = keep_file_size(process, &transfer, offset);
   if (error) return error;
   error = descriptor->description->inode->ops->write(descriptor->description, &transfer, offset);
   if (error == NIDUS_WOULD_BLOCK) return wasi_file_blocked(process, descriptor->description);
-  return wasi_transfer_end(process, &transfer, error, nwritten_out);
+  return write_end(process, descriptor, &transfer, error, nwritten_out);
 }
 
 /* ---- readdir ---- */

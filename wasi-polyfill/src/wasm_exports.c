@@ -366,11 +366,13 @@ EXPORT("nidus_process_limit_hit") int32_t export_process_limit_hit(uint32_t pid)
   return nidus_process_limit_hit(the_system, pid);
 }
 
+#ifndef NIDUS_SHARED /* of a command that runs one program in one thread */
 EXPORT("nidus_trace")
 uint32_t export_trace(uint32_t pid, uint32_t number, const uint64_t *arguments, uint32_t result, char *out,
                       uint32_t size) {
   return nidus_trace(the_system, pid, number, arguments, result, out, size);
 }
+#endif
 
 EXPORT("nidus_process_exit_code") int32_t export_process_exit_code(uint32_t pid) {
   return nidus_process_exit_code(the_system, pid);

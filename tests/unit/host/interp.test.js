@@ -152,6 +152,23 @@ test("what neither the host nor the engine takes is refused by the host's reason
   assert.match(trap?.message ?? "", /^program cannot be run by the interpreter: .*at byte \d+\)$/);
 });
 
+test("functions that are imported with other parameters than they have are refused", async () => {
+  const system = await boot();
+  for (const [name, type] of [
+    ["fd_write", "(param i64) (result i32)"],
+    ["fd_seek", "(param i32 i32 i32 i32) (result i32)"],
+    ["fd_close", "(result i32)"],
+    ["sched_yield", "(param f64) (result i32)"],
+  ]) {
+    const bytes = await assemble(`(module
+      (import "wasi_snapshot_preview1" "${name}" (func ${type}))
+      (memory (export "memory") 1)
+      (func (export "_start")))`);
+    const { trap } = await system.exec(bytes, [], { tier: "interp" });
+    assert.match(trap?.message ?? "", /imports wasi_snapshot_preview1\.\w+ with other parameters/);
+  }
+});
+
 test("the start function runs first, within the same fuel", async () => {
   const system = await boot();
   const program = (/** @type {string} */ start) =>

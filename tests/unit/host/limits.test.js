@@ -108,6 +108,13 @@ test("limits stop a program or make its calls fail, in the same way on both tier
       input = "",
     ) => run(tier, await bytes, ["--limit", limit], input);
     assert.equal((await limited("memory=655360", GROWS)).status, 8, tier);
+    const none = await limited("memory=65536", GROWS);
+    assert.ok(none.status !== 0 && none.status !== 8);
+    // One sentence, of the program, of what it wants and of what it may have.
+    assert.match(
+      none.stderr,
+      /^nidus: p\.wasm .*(begins with 2 pages|needs 131072 bytes).* limit.*\n$/,
+    );
     const flood = await limited("output=12", FLOODS);
     assert.deepEqual([flood.status, flood.stdout], [152, "line\nline\nli"], tier);
     assert.match(flood.stderr, /it has written as much as it may \(see --limit\)/);

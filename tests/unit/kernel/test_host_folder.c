@@ -187,6 +187,38 @@ static void files_work(struct guest *guest) {
   end(guest, &world);
 }
 
+/* A FIFO parks its reader until there is something, and is at its end when its writers have gone. */
+static void fifos_are_streams(struct guest *guest) {
+  struct world world;
+  uint32_t fd, moved;
+  char text[8];
+  begin(guest, &world);
+  int inside = openat(world.outside, "inside", O_RDONLY | O_DIRECTORY);
+  require(mkfifoat(inside, "fifo", 0600) == 0);
+  EXPECT(WASI_ENXIO, do_open(guest, BOX, "fifo", 0, WASI_RIGHT_FD_WRITE, 0, &fd)); /* nobody would read it */
+  OK(do_open(guest, BOX, "fifo", 0, WASI_RIGHT_FD_READ, 0, &fd));
+  EXPECT(NIDUS_WOULD_BLOCK, do_read(guest, fd, text, sizeof text, &moved));
+  require(nidus_wait_kinds(guest->system, guest->pid) & NIDUS_WAIT_READABLE);
+  int writer = openat(inside, "fifo", O_WRONLY | O_NONBLOCK);
+  EXPECT(NIDUS_WOULD_BLOCK, do_read(guest, fd, text, sizeof text, &moved));
+  require(write(writer, "hello", 5) == 5);
+  OK(do_read(guest, fd, text, 3, &moved));
+  require(moved == 3 && memcmp(text, "hel", 3) == 0);
+  OK(do_read(guest, fd, text, sizeof text, &moved));
+  require(moved == 2 && memcmp(text, "lo", 2) == 0);
+  close(writer);
+  OK(do_read(guest, fd, text, sizeof text, &moved));
+  require(moved == 0);
+  OK(do_close(guest, fd));
+  int reader = openat(inside, "fifo", O_RDONLY | O_NONBLOCK);
+  OK(do_open(guest, BOX, "fifo", 0, WASI_RIGHT_FD_WRITE, 0, &fd));
+  OK(do_write(guest, fd, "there", 5, &moved));
+  require(moved == 5 && read(reader, text, sizeof text) == 5 && memcmp(text, "there", 5) == 0);
+  close(reader);
+  close(inside);
+  end(guest, &world);
+}
+
 static void folders_work(struct guest *guest) {
   struct world world;
   uint32_t folder, file, moved;
@@ -288,6 +320,7 @@ static const struct test tests[] = {
     {"No link of the host leads out of its folder", links_do_not_lead_out},
     {"A folder that becomes a link behind the kernel's back leads nowhere", swapped_folders_do_not_lead_out},
     {"Files of the host are written, read, linked and unlinked while open", files_work},
+    {"FIFOs of the host are streams", fifos_are_streams},
     {"Folders of the host are made, moved, listed and removed", folders_work},
     {"A folder mounted read-only cannot be changed", read_only_is_read_only},
     {"No descriptor of the host is left open", nothing_stays_open},

@@ -117,7 +117,10 @@ static void tiers_fit_what_is_given(struct guest *guest) {
   require(program_find(guest->system, BLOCK("/\0p\0\0auto"), PROGRAM_COMPILED, 0, &reply) == PROGRAM_DIRECT);
   require(reply.length == 0);
   int32_t result = program_find(guest->system, BLOCK("/\0p\0\0direct"), PROGRAM_BYTES, 1, &reply);
-  expect_refused(result, &reply, WASI_EINVAL, "EINVAL: p cannot have a limit of fuel, memory or time on the direct tier", "spawn", "p");
+  expect_refused(result, &reply, WASI_EINVAL,
+                 "EINVAL: p cannot have a limit of fuel, memory or time on the direct tier; leave the tier out, or "
+                 "give interp",
+                 "spawn", "p");
   reply = (struct reply){0};
   result = program_find(guest->system, BLOCK("/\0p\0\0auto"), PROGRAM_COMPILED, 1, &reply);
   expect_refused(result, &reply, WASI_EINVAL, "p was compiled for the direct tier; give its bytes or its path", "spawn",
@@ -145,6 +148,8 @@ static void programs_are_seen_through(struct guest *guest) {
   expect_needs(BLOCK("p" CALL("fd_read") CALL("proc_exit") MEMORY "\0_initialize\0function" START), 2, PROGRAM_READS,
                "_start");
   expect_needs(BLOCK("p" CALL("poll_oneoff") CALL("fd_read") START MEMORY), 2, PROGRAM_READS | PROGRAM_POLLS, "_start");
+  expect_needs(BLOCK("p\0wasi_unstable\0fd_seek\0function iIii" START MEMORY), 1, 0, "_start");
+  expect_needs(BLOCK("p\0wasi_snapshot_preview1\0sched_yield\0function " START MEMORY), 1, 0, "_start");
   expect_needs(BLOCK("p" CALL("fd_sync") START MEMORY), 1, PROGRAM_SYNCS, "_start");
   expect_needs(BLOCK("p" CALL("fd_datasync") START MEMORY), 1, PROGRAM_SYNCS, "_start");
   expect_needs(BLOCK("p" SHARED "\0nidus_process\0thread_exit\0function" BEGIN START MEMORY), 2, PROGRAM_THREADS, "_start");
@@ -168,6 +173,11 @@ static void others_are_refused(struct guest *guest) {
       {BLOCK("p\0env\0run\0function" START MEMORY), 1,
        "p imports env.run (function), which Nidus does not provide; build it for wasm32-wasi"},
       {BLOCK("p" CALL("fd_fly") START MEMORY), 1, "p imports wasi_snapshot_preview1.fd_fly (function)"},
+      {BLOCK("p\0env\0run\0function iI" START MEMORY), 1, "p imports env.run (function), which"},
+      {BLOCK("p\0wasi_snapshot_preview1\0fd_close\0function I" START MEMORY), 1,
+       "p imports wasi_snapshot_preview1.fd_close with other parameters than it has; build it for wasm32-wasi"},
+      {BLOCK("p\0wasi_snapshot_preview1\0fd_close\0function " START MEMORY), 1, "with other parameters"},
+      {BLOCK("p\0wasi_unstable\0sched_yield\0function i" START MEMORY), 1, "with other parameters"},
       {BLOCK("p\0wasi_snapshot_preview1\0fd_read\0global" START MEMORY), 1, "fd_read (global)"},
       {BLOCK("p\0an HTML page"), PROGRAM_NO_MODULE, "ENOEXEC: p is an HTML page, not a WebAssembly module"},
       {BLOCK("p\0a component"), PROGRAM_NO_MODULE, "module; build it as a module for wasm32-wasip1"},

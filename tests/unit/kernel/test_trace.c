@@ -71,16 +71,84 @@ static void bytes(struct guest *guest) {
   vector(guest, 0, DATA, 100);
   LINE("fd_pwrite(4, \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"..., 100, 5) = 100",
        TRACE(guest, SYS_fd_pwrite, fd, IOVS, 1, 5, OUT));
+  /* What no terminal should obey, and what is no UTF-8: a lone byte, a character that is cut, one of two controls. */
+  static const char wild[] = "\x1b[1m\x80\xC2\x9B\xC3\xBC\xF0\x9F\x90\xA6\xE2\x82\x7F";
+  memcpy(guest->memory + DATA, wild, sizeof wild - 1);
+  vector(guest, 0, DATA, sizeof wild - 1);
+  LINE("fd_write(4, \"\\x1b[1m\\x80\\xc2\\x9b\xC3\xBC\xF0\x9F\x90\xA6\\xe2\\x82\\x7f\", 16) = 16",
+       TRACE(guest, SYS_fd_write, fd, IOVS, 1, OUT));
+  LINE("fd_write(4, 0xfffffff0, 0) = EFAULT (bad address in system call argument)",
+       TRACE(guest, SYS_fd_write, fd, 0xFFFFFFF0, 1, OUT));
   LINE("fd_read(4, 0) = EFAULT (bad address in system call argument)",
        TRACE(guest, SYS_fd_read, fd, GUEST_SIZE - 4, 1, OUT));
   LINE("fd_read(99, 0) = EBADF (bad file descriptor)", TRACE(guest, SYS_fd_read, 99, IOVS, 0, OUT));
+}
+
+static void structures(struct guest *guest) {
+  uint32_t fd;
+  make_file(guest, BOX, "f", "text");
+  OK(do_open(guest, BOX, "f", 0, WASI_RIGHT_FD_READ | WASI_RIGHT_FD_FILESTAT_GET, WASI_FDFLAG_NONBLOCK, &fd));
+  LINE("fd_fdstat_get(4) = {REGULAR_FILE, NONBLOCK, 0x200002, 0x0}", TRACE(guest, SYS_fd_fdstat_get, fd, DATA));
+  LINE("fd_filestat_get(4) = {REGULAR_FILE, size 4, links 1}", TRACE(guest, SYS_fd_filestat_get, fd, DATA));
+  path(guest, PATH_A, ".");
+  LINE("path_filestat_get(3, FOLLOW, \".\") = {DIRECTORY, size 1, links 2}",
+       TRACE(guest, SYS_path_filestat_get, BOX, 1, PATH_A, 1, DATA));
+  LINE("fd_filestat_get(4) = EFAULT (bad address in system call argument)",
+       TRACE(guest, SYS_fd_filestat_get, fd, 0xFFFFFFF0));
+  LINE("fd_prestat_get(3) = 4", TRACE(guest, SYS_fd_prestat_get, BOX, DATA));
+  LINE("fd_prestat_dir_name(3, 100) = \"/box\"", TRACE(guest, SYS_fd_prestat_dir_name, BOX, DATA, 100));
+  LINE("fd_prestat_dir_name(4, 100) = EBADF (bad file descriptor)", TRACE(guest, SYS_fd_prestat_dir_name, fd, DATA, 100));
+  LINE("fd_advise(4, 0, 0, WILLNEED) = ENOTCAPABLE (outside of what the descriptor gives access to)",
+       TRACE(guest, SYS_fd_advise, fd, 0, 0, 3));
+  LINE("proc_raise(CHLD) = 0", TRACE(guest, SYS_proc_raise, 16));
+  LINE("sock_recv(4, 0, PEEK|WAITALL) = ENOTSOCK (socket operation on non-socket)",
+       TRACE(guest, SYS_sock_recv, fd, IOVS, 0, 3, OUT, OUT));
+}
+
+/* 48 bytes: the type at 8; of a clock its number at 16, the time at 24, flags at 40; else the descriptor at 16. */
+static void subscribe(struct guest *guest, uint32_t i, uint8_t type, uint32_t target, uint32_t timeout) {
+  uint8_t *at = guest->memory + DATA + i * 48;
+  memset(at, 0, 48);
+  at[8] = type;
+  guest_put_u32(guest, DATA + i * 48 + 16, target);
+  guest_put_u32(guest, DATA + i * 48 + 24, timeout);
+}
+
+static void polls(struct guest *guest) {
+  enum { EVENTS = DATA + 2048 };
+  subscribe(guest, 0, WASI_EVENTTYPE_CLOCK, 1, 0);
+  subscribe(guest, 1, WASI_EVENTTYPE_FD_READ, 99, 0);
+  subscribe(guest, 2, WASI_EVENTTYPE_FD_WRITE, 1, 0);
+  LINE("poll_oneoff([MONOTONIC 0, READ 99, WRITE 1], 3) = 3 [CLOCK, READ EBADF, WRITE]",
+       TRACE(guest, SYS_poll_oneoff, DATA, EVENTS, 3, OUT));
+  LINE("poll_oneoff([], 0) = EINVAL (invalid argument)", TRACE(guest, SYS_poll_oneoff, DATA, EVENTS, 0, OUT));
+  LINE("poll_oneoff(0xfffffff0, 9) = EFAULT (bad address in system call argument)",
+       TRACE(guest, SYS_poll_oneoff, 0xFFFFFFF0, EVENTS, 9, OUT));
+  for (uint32_t i = 0; i < 20; i++) subscribe(guest, i, WASI_EVENTTYPE_FD_WRITE, 1, 0);
+  LINE("poll_oneoff([WRITE 1, WRITE 1, WRITE 1, WRITE 1, WRITE 1, WRITE 1, WRITE 1, WRITE 1, ...], 20) = 20 "
+       "[WRITE, WRITE, WRITE, WRITE, WRITE, WRITE, WRITE, WRITE, ...]",
+       TRACE(guest, SYS_poll_oneoff, DATA, EVENTS, 20, OUT));
+}
+
+/* However long the arguments are, a line has the result, too; one of two kilobytes has the beginnings of both paths. */
+static void long_paths(struct guest *guest) {
+  memset(guest->memory + DATA, 'p', 4095);
+  uint64_t arguments[] = {BOX, DATA, 4095, BOX, DATA, 4095};
+  const char end[] = " = ENAMETOOLONG (name too long)\n";
+  uint32_t length = nidus_trace(guest->system, guest->pid, SYS_path_rename, arguments, WASI_ENAMETOOLONG, text, 2048);
+  require(length > 1000 && length < 1200 && memcmp(text + length - (sizeof end - 1), end, sizeof end - 1) == 0);
+  memset(guest->memory + DATA, 1, 4095);
+  for (uint32_t size = 1000; size < 3000; size += 100) {
+    length = nidus_trace(guest->system, guest->pid, SYS_path_rename, arguments, WASI_ENAMETOOLONG, text, size);
+    require(length <= size && memcmp(text + length - (sizeof end - 1), end, sizeof end - 1) == 0);
+  }
 }
 
 static void the_rest(struct guest *guest) {
   LINE("sched_yield() = 0", TRACE(guest, SYS_sched_yield, 0));
   LINE("clock_time_get(7, 0) = EINVAL (invalid argument)", TRACE(guest, SYS_clock_time_get, 7, 0, OUT));
   LINE("fd_close(3) = 0", TRACE(guest, SYS_fd_close, BOX));
-  LINE("sock_shutdown(3, 0x1) = EBADF (bad file descriptor)", TRACE(guest, SYS_sock_shutdown, 3, 1));
+  LINE("sock_shutdown(3, RD) = EBADF (bad file descriptor)", TRACE(guest, SYS_sock_shutdown, 3, 1));
   const char *line = TRACE(guest, SYS_clock_res_get, 1, OUT);
   require(strncmp(line, "clock_res_get(MONOTONIC) = ", 27) == 0);
   LINE("proc_exit(3)", TRACE(guest, SYS_proc_exit, 3));
@@ -117,6 +185,9 @@ static void anything(struct guest *guest) {
 
 static const struct test tests[] = {{"Paths are quoted, flags and errnos named", paths},
                                     {"Bytes written and read are shown, cut where they are long", bytes},
+                                    {"Structures are told by what matters of them", structures},
+                                    {"Subscriptions and events are listed", polls},
+                                    {"Long paths leave room for the result", long_paths},
                                     {"Calls without memory, and the last one", the_rest},
                                     {"A line that does not fit is cut, and still a line", narrow},
                                     {"No arguments can harm", anything}};

@@ -516,6 +516,51 @@ static void sync_waits_for_its_flush(struct guest *guest) {
   store_free(&store);
 }
 
+/* With dsync or sync, a write answers when it is stored; it waits without writing twice. */
+static void synchronous_writes_wait(struct guest *guest) {
+  static const uint16_t ways[] = {WASI_FDFLAG_DSYNC, WASI_FDFLAG_SYNC, WASI_FDFLAG_SYNC | WASI_FDFLAG_APPEND};
+  struct store store = {0};
+  uint32_t fd, plain, moved;
+  journaled(guest, &store);
+  for (uint32_t i = 0; i < 3; i++) {
+    make_file(guest, BOX, "f", "");
+    store_flush(guest, &store, true);
+    OK(do_open(guest, BOX, "f", 0, ALL_RIGHTS, ways[i], &fd));
+    OK(do_open(guest, BOX, "f", 0, ALL_RIGHTS, 0, &plain));
+    EXPECT(NIDUS_WOULD_BLOCK, do_write(guest, fd, "abc", 3, &moved));
+    require(nidus_wait_kinds(guest->system, guest->pid) == NIDUS_WAIT_FLUSH);
+    store_begin(guest, &store);
+    EXPECT(NIDUS_WOULD_BLOCK, do_write(guest, fd, "abc", 3, &moved));
+    store_end(guest, &store, true);
+    OK(do_write(guest, fd, "abc", 3, &moved));
+    require(moved == 3 && strcmp(text_of(guest, BOX, "f"), "abc") == 0);
+    EXPECT(NIDUS_WOULD_BLOCK, do_pwrite(guest, fd, "xy", 2, 1, &moved));
+    store_flush(guest, &store, true);
+    OK(do_pwrite(guest, fd, "xy", 2, 1, &moved));
+    require(moved == 2 && strcmp(text_of(guest, BOX, "f"), "axy") == 0);
+    compare_with_store(guest, &store, false);
+    /* What cannot be stored is its error, and of no other write. */
+    EXPECT(NIDUS_WOULD_BLOCK, do_write(guest, fd, "d", 1, &moved));
+    store_flush(guest, &store, false);
+    EXPECT(WASI_EIO, do_write(guest, fd, "d", 1, &moved));
+    store_flush(guest, &store, true);
+    OK(do_write(guest, plain, "A", 1, &moved));
+    require(strcmp(text_of(guest, BOX, "f"), "Axyd") == 0);
+    /* Nothing is waited for where nothing is written, and for streams. */
+    store_flush(guest, &store, true);
+    OK(do_write(guest, fd, "", 0, &moved));
+    /* Closed by another thread while one waits: its next write is its own. */
+    EXPECT(NIDUS_WOULD_BLOCK, do_write(guest, fd, "e", 1, &moved));
+    OK(do_close(guest, fd));
+    EXPECT(WASI_EBADF, do_write(guest, fd, "e", 1, &moved));
+    OK(do_pwrite(guest, plain, "BCDEF", 5, 0, &moved));
+    require(moved == 5 && strcmp(text_of(guest, BOX, "f"), "BCDEF") == 0);
+    OK(do_close(guest, plain));
+    OK(do_unlink(guest, BOX, "f"));
+  }
+  store_free(&store);
+}
+
 /* ---- stores that are not whole ---- */
 
 /* A log as its records, of which any can be spoiled. */
@@ -1195,6 +1240,7 @@ static const struct test tests[] = {
     {"The log stays about as large as what it tells", the_log_stays_small},
     {"A large tree takes several segments", large_trees_take_several_segments},
     {"fd_sync waits for the flush that holds what was written before", sync_waits_for_its_flush},
+    {"A write with dsync or sync answers when it is stored, and writes once", synchronous_writes_wait},
     {"A store that contradicts itself is refused, and leaves an empty volume that is not written", refuses_corrupt_stores},
     {"What can be read of such a store is salvaged, with what has no name in lost+found", salvages_what_can_be_read},
     {"A log of which a part is missing or out of order is refused", refuses_incomplete_logs},

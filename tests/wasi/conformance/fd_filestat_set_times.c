@@ -52,6 +52,27 @@ int main(int argc, char **argv) {
   i32 reader = open_with(dir, "f", 0, RIGHT(FD_READ) | RIGHT(FD_FILESTAT_SET_TIMES) | RIGHT(FD_FILESTAT_GET), 0);
   SUCCEEDS(fd_filestat_set_times(reader, 13000000000, 14000000000, ATIM | MTIM));
   EQUAL(of(fd).mtim, 14000000000);
+  /* What is open is meant, whatever has become of its name. */
+  must(path_rename(dir, PATH("f"), dir, PATH("renamed")), "path_rename");
+  make_file("f", "another");
+  SUCCEEDS(fd_filestat_set_times(fd, 15000000000, 16000000000, ATIM | MTIM));
+  EQUAL(stat_of("renamed").mtim, 16000000000);
+  TRUE(stat_of("f").mtim != 16000000000);
+  must(path_link(dir, 0, PATH("renamed"), dir, PATH("second")), "path_link");
+  must(path_rename(dir, PATH("f"), dir, PATH("renamed")), "path_rename");
+  SUCCEEDS(fd_filestat_set_times(fd, 17000000000, 18000000000, ATIM | MTIM));
+  EQUAL(stat_of("second").mtim, 18000000000);
+  TRUE(stat_of("renamed").mtim != 18000000000);
+  must(path_unlink_file(dir, PATH("second")), "path_unlink_file");
+  SUCCEEDS(fd_filestat_set_times(reader, 19000000000, 20000000000, ATIM | MTIM));
+  EQUAL(of(fd).atim, 19000000000);
+  EQUAL(of(fd).mtim, 20000000000);
+  make_folder("gone");
+  i32 gone = open_folder("gone");
+  must(path_remove_directory(dir, PATH("gone")), "path_remove_directory");
+  SUCCEEDS(fd_filestat_set_times(gone, 21000000000, 22000000000, ATIM | MTIM));
+  EQUAL(of(gone).mtim, 22000000000);
+  make_file("f", "");
   FAILS(EBADF, fd_filestat_set_times(closed(), 1, 1, ATIM));
   FAILS(EBADF, fd_filestat_set_times(~0u, 1, 1, ATIM));
   i32 limited = open_file("f", 0, 0);

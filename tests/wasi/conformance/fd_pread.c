@@ -20,6 +20,10 @@ int main(int argc, char **argv) {
   EQUAL(length, 0);
   SUCCEEDS(fd_pread(fd, AT(vectors), 1, 1ull << 40, AT(&length)));
   EQUAL(length, 0);
+  SUCCEEDS(fd_pread(fd, AT(vectors), 3, INT64_MAX - 2, AT(&length)));
+  EQUAL(length, 0);
+  SUCCEEDS(fd_pread(fd, AT(vectors), 3, INT64_MAX, AT(&length)));
+  EQUAL(length, 0);
   SUCCEEDS(fd_pread(fd, 0, 0, 0, AT(&length)));
   EQUAL(length, 0);
   FAILS(EINVAL, fd_pread(fd, AT(vectors), 1, ~0ull, AT(&length)));

@@ -95,6 +95,7 @@ struct nidus_host {
   int32_t (*fs_sync)(void *context, int32_t handle, uint32_t data_only);
   int32_t (*fs_utimes)(void *context, uint32_t mount, const char *path, uint32_t length, uint64_t atime,
                        uint64_t mtime);
+  int32_t (*fs_futimes)(void *context, int32_t handle, uint64_t atime, uint64_t mtime);
   int32_t (*fs_list)(void *context, uint32_t mount, const char *path, uint32_t length, struct nidus_listing *out);
   int32_t (*fs_mkdir)(void *context, uint32_t mount, const char *path, uint32_t length);
   int32_t (*fs_rmdir)(void *context, uint32_t mount, const char *path, uint32_t length);
@@ -264,7 +265,7 @@ const char *nidus_syscall_signature(uint32_t number);
 wasi_errno_t nidus_syscall(struct nidus_system *system, uint32_t pid, uint32_t number, const uint64_t *arguments);
 
 /* Writes a line about a call that has been made, as strace would, into the `size` bytes of `out`: its length.
- * The line ends in a newline, not in NUL. 512 bytes hold all but the longest paths. */
+ * The line ends in a newline, not in NUL. Where the arguments are too long for it, they are cut, not the result. */
 uint32_t nidus_trace(struct nidus_system *system, uint32_t pid, uint32_t number, const uint64_t *arguments,
                      wasi_errno_t result, char *out, uint32_t size);
 
