@@ -48,6 +48,8 @@ export async function openDatabase(factory, name) {
   /** @type {Promise<IDBDatabase> | null} the one that is being opened, shared by all who need it */
   let opening = null;
   let closed = false;
+  /** What gives a transaction under way up. @type {Set<() => void>} */
+  const pending = new Set();
   /** Which mount of the database this is; 0 before it is read. */
   let number = 0;
   /** What its entry in `meta` says, so that no other database is taken for it. */
@@ -84,7 +86,7 @@ export async function openDatabase(factory, name) {
     try {
       opened = await answered(request);
     } catch (error) {
-      if (gone) throw new DOMException("", "ConstraintError");
+      if (gone) throw exception("ConstraintError");
       if (!older || migrate) throw error;
       // A transaction does not outlive waiting for the module.
       ({ migrate } = await import("./volume-migrate.js"));
@@ -95,13 +97,17 @@ export async function openDatabase(factory, name) {
       if (db === opened) db = null;
     };
     // Before anything is waited for: a request of another page that nobody heard would wait for this one for ever.
-    opened.onclose = lose;
+    opened.onclose = () => {
+      lose();
+      // Whether a dead connection still tells each transaction is the browser's affair.
+      for (const give of pending) give();
+    };
     opened.onversionchange = ({ newVersion }) => {
       if (newVersion === null) deleted = true;
       lose();
     };
     try {
-      if (closed) throw new DOMException("", "AbortError");
+      if (closed) throw exception("AbortError");
       if (number > 0) await recognize(opened);
     } catch (error) {
       lose();
@@ -120,7 +126,7 @@ export async function openDatabase(factory, name) {
       result(tx.objectStore("meta").get(number)),
       result(tx.objectStore("log").count(IDBKeyRange.lowerBound(stored))),
     ]);
-    if (mounted !== time) throw new DOMException("", "ConstraintError");
+    if (mounted !== time) throw exception("ConstraintError");
     if (newest === 0 && stored > 0) lossy = true;
   };
 
@@ -140,9 +146,11 @@ export async function openDatabase(factory, name) {
    */
   const attempt = async (mode, options, use) => {
     const tx = (db ?? (await connected())).transaction(ALL, mode, options);
+    let give = () => {};
     const completed = new Promise((resolve, reject) => {
       tx.oncomplete = resolve;
-      tx.onabort = () => reject(tx.error ?? new Error("the transaction was aborted"));
+      tx.onabort = give = () => reject(tx.error ?? exception("AbortError"));
+      pending.add(give);
     });
     try {
       const used = use(
@@ -153,6 +161,8 @@ export async function openDatabase(factory, name) {
     } catch (error) {
       abort(tx);
       throw error;
+    } finally {
+      pending.delete(give);
     }
   };
 
@@ -250,7 +260,7 @@ export async function openDatabase(factory, name) {
         ]);
         if (more === 0) return chunks;
         if (view) return null;
-        throw new DOMException("", "ConstraintError");
+        throw exception("ConstraintError");
       }),
 
     keys: () =>
@@ -286,7 +296,7 @@ export function answered(request) {
       // When it is opened after all, nobody waits for it any more.
       request.onupgradeneeded = () => request.transaction?.abort();
       request.onsuccess = () => request.result.close();
-      reject(new DOMException("", name));
+      reject(exception(name));
     };
     timer = setTimeout(giveUp, OPEN_PATIENCE, "TimeoutError");
     request.onblocked = () => setTimeout(giveUp, LOCK_PATIENCE, "BlockedError");
@@ -305,6 +315,9 @@ export function answered(request) {
  */
 const getChunks = (chunk, ino, first, count) =>
   Array.from({ length: count }, (_, i) => result(chunk.get([ino, first + i])));
+
+/** @param {string} name what its cause is called */
+const exception = (name) => new DOMException("", name);
 
 /** @param {IDBTransaction} tx */
 function abort(tx) {

@@ -371,8 +371,8 @@ export class Nidus {
     /** The one at /home. */
     this.volume = /** @type {PageVolume} */ (this.volumes["/home"]);
 
-    const alone = managed.filter((each) => each.alone).map(({ from }) => from);
-    const twice = alone.find((from, i) => alone.indexOf(from) < i);
+    const alone = managed.map((each) => each.alone);
+    const twice = alone.find((from, i) => from && alone.indexOf(from) < i);
     if (twice) throw new NidusError("EINVAL", `Volume "${twice}" is given for two paths: say one.`);
 
     const lock = async () => {

@@ -87,8 +87,8 @@ export function createPageVolume(path, { access, ...source }, ask) {
     volume,
     path,
     from,
-    /** Nobody else may have it. */
-    alone: from !== "mem" && access !== "readonly",
+    /** What nobody else may have. */
+    alone: from !== "mem" && access !== "readonly" && from,
     keep,
     /** Waits for the right to write, or is refused it. @param {AbortSignal} [signal] */
     lock: async (signal) => settings.readonly || lock(access === "wait", signal),

@@ -65,7 +65,7 @@ export async function openVolume(system, settings, post) {
     }
     return stored;
   };
-  const { repair, salvage } = settings;
-  if (!repair || view) return attempt();
-  return (await import("./salvage.js")).repairing(store, attempt, salvage);
+  return settings.repair && !view
+    ? (await import("./salvage.js")).repairing(store, attempt, settings.salvage)
+    : attempt();
 }

@@ -166,3 +166,20 @@ test("a view that is asked twice to take over does so once", LIMIT, async (t) =>
   await other.evaluate(`system.fs.writeFile("/home/b", "b").then(() => system.flush())`);
   assert.equal(await read(other, "/home/a"), "a");
 });
+
+test(
+  "a browser without a storage manager, or with half of one, keeps volumes all the same",
+  LIMIT,
+  async (t) => {
+    const { page } = await openBlank(t);
+    await boot(page, `{ volume: "idb:lab" }`);
+    for (const storage of ["undefined", "{}"]) {
+      await page.evaluate(
+        `Object.defineProperty(navigator, "storage", { value: ${storage}, configurable: true }) && undefined`,
+      );
+      assert.equal(await page.evaluate("system.volume.persist()"), false);
+      assert.deepEqual(await page.evaluate("system.volume.estimate()"), {});
+    }
+    await page.evaluate(`system.fs.writeFile("/home/a", "a").then(() => system.flush())`);
+  },
+);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openDatabase } from "../../../web/database.js";
 import { OPEN_PATIENCE } from "../../../web/limits.js";
-import { mount, newDatabase } from "./rig.js";
+import { mount, newDatabase, stored } from "./rig.js";
 
 /**
  * A database of whose connections a test is told, as soon as they are open.
@@ -96,4 +96,29 @@ test("requests that need a connection at the same time share one, and none is le
   store.close();
   await assert.rejects(store.chunks(1, 0, 1), { name: "AbortError" });
   assert.equal(open.size, 0);
+});
+
+test("a connection that dies without a word of its transactions is opened anew, and what they were to store is stored", async () => {
+  /** @type {any[]} */
+  const connections = [];
+  const { db, source } = watched((connection) => connections.push(connection));
+  const { volume, fs } = await mount(source);
+  fs.writeFile("/home/a", "a");
+  await volume.flush();
+  const [connection] = connections;
+  let asked = false;
+  // It takes everything and answers nothing.
+  const nothing = () => ({});
+  connection.transaction = () => ({
+    objectStore: () => ({ add: nothing, put: nothing, delete: nothing, clear: nothing }),
+    commit: () => (asked = true),
+    abort: nothing,
+  });
+  fs.writeFile("/home/b", "b");
+  const flushed = volume.flush();
+  assert.ok(asked);
+  connection.onclose(new Event("close"));
+  await flushed;
+  await volume.close();
+  assert.deepEqual(await stored(db), { "/home/a": "a", "/home/b": "b" });
 });
