@@ -5,14 +5,32 @@
  * call may do more than answer, and what a trace tells of it is one line; afterwards the tree must be one, and the host
  * has been given back each connection, once.
  *
- *   one operation:  number of the call (past the last: what happens besides), then its arguments
+ *   one operation:  number of the call (past the last: what happens besides); a byte: of which arguments, by its bits,
+ *                   anything may be; then the arguments, each otherwise what its name in the table asks for
  *   one argument:   a byte: below 64 that value, below 128 an address from the table, below 192 a power of
  *                   two give or take one, from 192 on the next bytes of the input themselves
  */
 #include "guest.h"
+#include "syscalls_undef.h"
+
+/* The names of the parameters. */
+#define SYSCALL0(name) {0},
+#define SYSCALL1(name, t1, p1) {#p1},
+#define SYSCALLV1(name, t1, p1) {#p1},
+#define SYSCALL2(name, t1, p1, t2, p2) {#p1, #p2},
+#define SYSCALL3(name, t1, p1, t2, p2, t3, p3) {#p1, #p2, #p3},
+#define SYSCALL4(name, t1, p1, t2, p2, t3, p3, t4, p4) {#p1, #p2, #p3, #p4},
+#define SYSCALL5(name, t1, p1, t2, p2, t3, p3, t4, p4, t5, p5) {#p1, #p2, #p3, #p4, #p5},
+#define SYSCALL6(name, t1, p1, t2, p2, t3, p3, t4, p4, t5, p5, t6, p6) {#p1, #p2, #p3, #p4, #p5, #p6},
+#define SYSCALL7(name, t1, p1, t2, p2, t3, p3, t4, p4, t5, p5, t6, p6, t7, p7) {#p1, #p2, #p3, #p4, #p5, #p6, #p7},
+#define SYSCALL9(name, t1, p1, t2, p2, t3, p3, t4, p4, t5, p5, t6, p6, t7, p7, t8, p8, t9, p9) \
+  {#p1, #p2, #p3, #p4, #p5, #p6, #p7, #p8, #p9},
+static const char *const parameters[SYS_COUNT][9] = {
+#include "syscalls.def"
+};
 
 enum { OPERATIONS = 300, VECTOR_LIMIT = 16, ALLOCATE_LIMIT = 1 << 22 };
-enum { PATHS = 256, PATH_SIZE = 16, RESULTS = 4096, VECTORS = 8192 };
+enum { PATHS = 256, PATH_SIZE = 16, RESULTS = 4096, VECTORS = 8192, SUBSCRIPTIONS = 12288, SUBSCRIPTION_SIZE = 48 };
 
 static const char *const NAMES[] = {"a", "b", "c", "a/b", "a/c", "b/a", "..", ".", "a/../b", "l", "l/x", "", "/a", "c/", "d", "d/e"};
 enum { NAME_COUNT = sizeof NAMES / sizeof NAMES[0] };
@@ -37,6 +55,41 @@ static uint64_t next_argument(struct input *input) {
   if (byte < 128) return VECTORS + (uint64_t)(byte & 15) * 8;
   if (byte < 192) return ((uint64_t)1 << (byte & 63)) + next_byte(input) % 3 - 1;
   return next_bytes(input, byte & 8 ? 8 : byte & 4 ? 4 : byte & 2 ? 2 : 1);
+}
+
+static bool ends_in(const char *name, const char *end) {
+  size_t length = strlen(name), most = strlen(end);
+  return length >= most && strcmp(name + length - most, end) == 0;
+}
+
+/* What a parameter of that name is for. `before` is the argument before it, the address of what it may be the length of. */
+static uint64_t sensible(struct guest *guest, struct input *input, const char *name, uint64_t before) {
+  static const struct {
+    const char *name;
+    uint32_t values;
+  } small[] = {{"oflags", 16},  {"dirflags", 2}, {"old_flags", 2},    {"fdflags", 32}, {"flags", 5},     {"fst_flags", 16},
+               {"whence", 4},   {"advice", 7},   {"id", 5},           {"how", 4},      {"signal", 31},   {"ri_flags", 4},
+               {"si_flags", 2}, {"cookie", 12},  {"nsubscriptions", 5}, {"iovs_len", 5}, {"ri_data_len", 5}, {"si_data_len", 5}};
+  /* Nothing; to read, to write, both, and all, of files and folders. */
+  static const uint64_t rights[] = {0, 0x200026, 0x400064, 0x8E001FF, 0x3FFFFFFF, 0x3FBFFEBF};
+  uint8_t byte = next_byte(input);
+  for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
+    if (strcmp(name, small[i].name) == 0) return byte % small[i].values;
+  }
+  if (ends_in(name, "fd") || strcmp(name, "to") == 0) return byte % 20;
+  if (ends_in(name, "path_len")) {
+    return before < GUEST_SIZE - PATH_SIZE ? strnlen((const char *)guest->memory + before, PATH_SIZE) : byte;
+  }
+  if (ends_in(name, "path")) return PATHS + (uint64_t)(byte % 16) * PATH_SIZE;
+  if (strncmp(name, "rights", 6) == 0) return rights[byte % 6];
+  if (strcmp(name, "iovs") == 0 || ends_in(name, "_data")) return VECTORS + (uint64_t)(byte % 8) * 8;
+  if (strcmp(name, "in") == 0) return SUBSCRIPTIONS + (uint64_t)(byte % 8) * SUBSCRIPTION_SIZE;
+  if (ends_in(name, "_out") || ends_in(name, "buf") || strcmp(name, "out") == 0 || strcmp(name, "argv") == 0) {
+    return RESULTS + (uint64_t)(byte % 8) * 512;
+  }
+  if (ends_in(name, "buf_len")) return byte * 5u;
+  if (strcmp(name, "offset") == 0 || strcmp(name, "len") == 0 || strcmp(name, "size") == 0) return byte * 997u;
+  return byte;
 }
 
 /* ---- the host's sockets ---- */
@@ -121,12 +174,46 @@ static void prepare_memory(struct guest *guest) {
     guest_put_u32(guest, VECTORS + 8 * i, 16384 + i * 1000);
     guest_put_u32(guest, VECTORS + 8 * i + 4, i * i * 300);
   }
+  for (uint32_t i = 0; i < 12; i++) {
+    uint32_t at = SUBSCRIPTIONS + i * SUBSCRIPTION_SIZE;
+    guest->memory[at + 8] = (uint8_t)(i % 3);
+    guest_put_u32(guest, at + 16, i % 3 == WASI_EVENTTYPE_CLOCK ? i / 3 % 2 : i); /* a clock, or a descriptor */
+    guest_put_u32(guest, at + 24, i * 100);
+  }
+}
+
+/* What there is to begin with, for few bytes of input to get far: file a, folder b and link l, and descriptors 13 to 16:
+ * of the file to do anything, to write synchronously at its end, and to read; and of the folder. */
+static void prepare_files(struct guest *guest) {
+  enum { FILE_PATH = PATHS, FOLDER_PATH = PATHS + PATH_SIZE, LINK_PATH = PATHS + 9 * PATH_SIZE };
+  static const struct {
+    uint32_t path;
+    uint32_t oflags;
+    uint64_t rights;
+    uint32_t fdflags;
+  } files[] = {{FILE_PATH, WASI_OFLAG_CREAT, 0x8E001FF, 0},
+               {FILE_PATH, 0, 0x8E001FF, WASI_FDFLAG_APPEND | WASI_FDFLAG_DSYNC},
+               {FILE_PATH, 0, 0x8200026, 0},
+               {FOLDER_PATH, WASI_OFLAG_DIRECTORY, 0x3FBFFEBF, 0}};
+  require(guest_call(guest, SYS_path_create_directory, 3, FOLDER_PATH, 1) == 0);
+  require(guest_call(guest, SYS_path_symlink, FILE_PATH, 1, 3, LINK_PATH, 1) == 0);
+  for (uint32_t i = 0; i < 4; i++) {
+    require(guest_call(guest, SYS_path_open, 3, 0, files[i].path, 1, files[i].oflags, files[i].rights, 0x3FFFFFFF,
+                       files[i].fdflags, RESULTS) == 0);
+    require(guest_u32(guest, RESULTS) == 13 + i);
+  }
+  require(guest_call(guest, SYS_fd_pwrite, 13, VECTORS + 8, 3, 0, RESULTS) == 0);
 }
 
 static void call(struct guest *guest, struct input *input, uint32_t number) {
   uint64_t arguments[9] = {0};
   size_t count = strlen(nidus_syscall_signature(number));
-  for (size_t i = 0; i < count; i++) arguments[i] = next_argument(input);
+  uint8_t wild = next_byte(input);
+  if (number >= SYS_proc_spawn) wild |= 0x80; /* of Nidus's own modules no name says what it means */
+  for (size_t i = 0; i < count; i++) {
+    bool any = i < 7 ? wild >> i & 1 && wild & 0x80 : wild == 0xFF;
+    arguments[i] = any ? next_argument(input) : sensible(guest, input, parameters[number][i], i ? arguments[i - 1] : 0);
+  }
   /* What is allowed but would only take memory and time. */
   if (number == SYS_fd_read || number == SYS_fd_write || number == SYS_fd_pread || number == SYS_fd_pwrite ||
       number == SYS_sock_recv || number == SYS_sock_send) {
@@ -211,6 +298,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   give_sockets(&guest);
   uint32_t partner = give_partner(&guest);
   prepare_memory(&guest);
+  prepare_files(&guest);
   for (int i = 0; i < OPERATIONS && input.at < input.end; i++) {
     uint32_t number = next_byte(&input) % (SYS_COUNT + 6);
     if (number < SYS_COUNT) {

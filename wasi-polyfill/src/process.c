@@ -113,9 +113,10 @@ wasi_errno_t descriptor_add(struct process *process, uint32_t from, struct descr
 
 wasi_errno_t descriptor_place(struct process *process, uint32_t fd, struct description *description,
                               uint64_t rights_base, uint64_t rights_inheriting) {
-  wasi_errno_t error = table_reach(process, fd);
+  bool taken = fd < process->descriptor_count && process->descriptors[fd].description;
+  wasi_errno_t error = taken ? WASI_ESUCCESS : table_reach(process, fd); /* a limit may have come since it was opened */
   if (error) return error;
-  if (process->descriptors[fd].description) description_drop(process->descriptors[fd].description);
+  if (taken) description_drop(process->descriptors[fd].description);
   table_set(process, fd, description, rights_base, rights_inheriting);
   return WASI_ESUCCESS;
 }

@@ -214,7 +214,9 @@ wasi_errno_t wasi_fd_renumber(struct process *process, uint32_t fd, uint32_t to)
   /* The reference moves along: the old number loses it without dropping it. */
   moved.description->references++;
   error = descriptor_place(process, to, moved.description, moved.rights_base, moved.rights_inheriting);
-  return error ? error : descriptor_close(process, fd);
+  if (!error) return descriptor_close(process, fd);
+  description_drop(moved.description);
+  return error;
 }
 
 wasi_errno_t wasi_fd_seek(struct process *process, uint32_t fd, uint64_t offset, uint32_t whence,

@@ -24,6 +24,12 @@ static void descriptors(struct guest *guest) {
   OK(do_close(guest, 4));
   OK(do_open(guest, BOX, "f", 0, ALL_RIGHTS, 0, &fd));
   require(fd == 4);
+  /* What was open before the limit came can still be moved over, since that opens nothing. */
+  require(limit(guest, NIDUS_LIMIT_DESCRIPTORS, 2) == 0);
+  OK(guest_call(guest, SYS_fd_renumber, 4, 5));
+  EXPECT(WASI_EBADF, guest_call(guest, SYS_fd_tell, 4, OUT));
+  OK(guest_call(guest, SYS_fd_tell, 5, OUT));
+  EXPECT(WASI_EMFILE, do_open(guest, BOX, "f", 0, ALL_RIGHTS, 0, &other));
 }
 
 static void file_size(struct guest *guest) {
