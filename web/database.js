@@ -236,7 +236,7 @@ export async function openDatabase(factory, name) {
         segments.forEach((segment, i) => log.put(segment, before + 1 + i));
         // A list comes after all numbers.
         for (const [ino, from] of cuts) chunk.delete(IDBKeyRange.bound([ino, from], [ino, []]));
-        for (const key of strays) chunk.delete(key);
+        for (const { ino, index } of strays) chunk.delete([ino, index]);
         for (const { key, bytes } of chunks) chunk.put(bytes, key);
         commit();
       });

@@ -36,7 +36,7 @@ const REWRITE = 2;
  * @property {boolean} restart
  * @property {Uint8Array<ArrayBuffer>[]} segments
  * @property {[ino: number, from: number][]} cuts
- * @property {[ino: number, index: number][]} [strays]
+ * @property {{ino: number, index: number}[]} [strays]
  * @property {{key: [ino: number, index: number], bytes: Uint8Array<ArrayBuffer>}[]} chunks
  */
 /** @typedef {[ino: number, first: number, count: number]} Range */
@@ -143,7 +143,7 @@ export function createVolume(store, reason, on = () => {}, repaired) {
     // What the page keeps is in memory, too: there is nothing to compare.
     store.keys ? kernel.compareChunks(mount, await store.keys().catch(refuse), repair) : [];
 
-  /** @param {[ino: number, index: number][]} [strays] */
+  /** @param {{ino: number, index: number}[]} [strays] */
   const write = async (strays = []) => {
     clearTimeout(timer);
     if (!open && !lost) return;
@@ -321,10 +321,7 @@ export function createVolume(store, reason, on = () => {}, repaired) {
       return alone(async () => {
         await write();
         const findings = await compare(Number(repair));
-        if (repair && findings.length > 0) {
-          const strays = findings.filter(({ kind }) => kind === "stray");
-          await write(strays.map(({ ino, index }) => [ino, index]));
-        }
+        if (repair) await write(findings.filter(({ kind }) => kind === "stray"));
         return findings;
       });
     },
