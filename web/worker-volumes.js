@@ -36,7 +36,7 @@ export async function openVolume(system, settings, post) {
     } catch (error) {
       if (error instanceof NidusError) throw error;
       const { name: thrown } = /** @type {DOMException} */ (error);
-      if (/^(Version|Blocked|Timeout)Error$/.test(thrown))
+      if (/Version|Blocked|Timeout/.test(thrown))
         system.kernel.ask("nidus_volume_failure", [name, thrown]);
       reason = `the browser denies storage (${error})`;
     }
