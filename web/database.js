@@ -48,7 +48,7 @@ export async function openDatabase(factory, name) {
   /** @type {Promise<IDBDatabase> | null} the one that is being opened, shared by all who need it */
   let opening = null;
   let closed = false;
-  /** What gives a transaction under way up. @type {Set<() => void>} */
+  /** The transactions under way. @type {Set<{onabort: any}>} */
   const pending = new Set();
   /** Which mount of the database this is; 0 before it is read. */
   let number = 0;
@@ -100,14 +100,14 @@ export async function openDatabase(factory, name) {
     opened.onclose = () => {
       lose();
       // Whether a dead connection still tells each transaction is the browser's affair.
-      for (const give of pending) give();
+      for (const tx of pending) tx.onabort();
     };
     opened.onversionchange = ({ newVersion }) => {
       if (newVersion === null) deleted = true;
       lose();
     };
     try {
-      if (closed) throw exception("AbortError");
+      if (closed) throw exception("Closed");
       if (number > 0) await recognize(opened);
     } catch (error) {
       lose();
@@ -130,10 +130,7 @@ export async function openDatabase(factory, name) {
     if (newest === 0 && stored > 0) lossy = true;
   };
 
-  const connected = () => {
-    opening ??= connect().finally(() => (opening = null));
-    return opening;
-  };
+  const connected = () => (opening ??= connect().finally(() => (opening = null)));
 
   /**
    * What `use` does, whole or not at all.
@@ -146,12 +143,11 @@ export async function openDatabase(factory, name) {
    */
   const attempt = async (mode, options, use) => {
     const tx = (db ?? (await connected())).transaction(ALL, mode, options);
-    let give = () => {};
     const completed = new Promise((resolve, reject) => {
       tx.oncomplete = resolve;
-      tx.onabort = give = () => reject(tx.error ?? exception("AbortError"));
-      pending.add(give);
+      tx.onabort = () => reject(tx.error ?? exception("AbortError"));
     });
+    pending.add(tx);
     try {
       const used = use(
         (store) => tx.objectStore(store),
@@ -162,7 +158,7 @@ export async function openDatabase(factory, name) {
       abort(tx);
       throw error;
     } finally {
-      pending.delete(give);
+      pending.delete(tx);
     }
   };
 
@@ -229,7 +225,7 @@ export async function openDatabase(factory, name) {
         const [log, chunk, meta] = /** @type {[IDBObjectStore, IDBObjectStore, IDBObjectStore]} */ (
           ALL.map(store)
         );
-        if (lossy && !restart) throw new DOMException("unknown", "LossError");
+        if (lossy && !restart) throw exception("LossError");
         meta.add(0, number + 1);
         meta.delete(number + 1);
         if (restart) log.clear();

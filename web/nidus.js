@@ -371,9 +371,9 @@ export class Nidus {
     /** The one at /home. */
     this.volume = /** @type {PageVolume} */ (this.volumes["/home"]);
 
-    const alone = managed.map((each) => each.alone);
+    const alone = managed.map(({ own }) => own);
     const twice = alone.find((from, i) => from && alone.indexOf(from) < i);
-    if (twice) throw new NidusError("EINVAL", `Volume "${twice}" is given for two paths: say one.`);
+    if (twice) throw new NidusError("EINVAL", `"${twice}" is given for two paths: say one.`);
 
     const lock = async () => {
       // All pages in one order, so that no two wait for each other.

@@ -88,7 +88,7 @@ export function createPageVolume(path, { access, ...source }, ask) {
     path,
     from,
     /** What nobody else may have. */
-    alone: from !== "mem" && access !== "readonly" && from,
+    own: from !== "mem" && access !== "readonly" && from,
     keep,
     /** Waits for the right to write, or is refused it. @param {AbortSignal} [signal] */
     lock: async (signal) => settings.readonly || lock(access === "wait", signal),

@@ -147,7 +147,7 @@ test("a volume that is given for two paths is refused", LIMIT, async (t) => {
   );
   assert.deepEqual(error, {
     code: "EINVAL",
-    message: 'Volume "idb:lab" is given for two paths: say one.',
+    message: '"idb:lab" is given for two paths: say one.',
   });
 });
 

@@ -94,7 +94,7 @@ test("requests that need a connection at the same time share one, and none is le
   await Promise.all([store.chunks(1, 0, 1), store.chunks(2, 0, 1), store.keys?.()]);
   assert.equal(open.size, 1);
   store.close();
-  await assert.rejects(store.chunks(1, 0, 1), { name: "AbortError" });
+  await assert.rejects(store.chunks(1, 0, 1), { name: "Closed" });
   assert.equal(open.size, 0);
 });
 
