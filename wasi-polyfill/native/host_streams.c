@@ -109,14 +109,24 @@ static int32_t stream_write(void *context, uint32_t stream, const void *bytes, u
   return moved(posix, fd, POLLOUT, count);
 }
 
+/* A socket can be read when there is nothing but its end, too. */
+static bool has_ended(const struct posix_host *posix, uint32_t stream) {
+  char byte;
+  return is_socket(posix, stream) && recv(fd_of(posix, stream), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static int32_t stream_ready(void *context, uint32_t stream) {
   struct posix_host *posix = context;
-  struct pollfd entry = {.fd = fd_of(posix, stream), .events = POLLIN | POLLOUT};
+  /* Of a standard one, what nidus was given: a FIFO that is opened again says nothing of writers that went before. */
+  int fd = standard_of(posix, stream) ? (int)stream : fd_of(posix, stream);
+  struct pollfd entry = {.fd = fd, .events = POLLIN | POLLOUT};
   int32_t ready = 0;
   if (poll(&entry, 1, 0) > 0) {
     if (entry.revents & (POLLIN | POLLHUP)) ready |= NIDUS_STREAM_CAN_READ;
     if (entry.revents & (POLLOUT | POLLERR)) ready |= NIDUS_STREAM_CAN_WRITE;
-    if (entry.revents & (POLLHUP | POLLERR | POLLNVAL)) ready |= NIDUS_STREAM_HUNG_UP;
+    /* Before the end comes what was written before it. */
+    bool ended = (entry.revents & POLLHUP) && (!(entry.revents & POLLIN) || has_ended(posix, stream));
+    if (ended || (entry.revents & (POLLERR | POLLNVAL))) ready |= NIDUS_STREAM_HUNG_UP;
   }
   short missing = (ready & NIDUS_STREAM_CAN_READ ? 0 : POLLIN) | (ready & NIDUS_STREAM_CAN_WRITE ? 0 : POLLOUT);
   if (missing) await(posix, entry.fd, missing);

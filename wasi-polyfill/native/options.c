@@ -129,6 +129,9 @@ bool options_read(struct options *options, int argc, char **argv) {
   }
   if (i >= argc) return complain("%s needs a program to run", "nidus run");
   options->program = argv[i];
+  /* What the program is called says nothing of where it lies on this machine. */
+  char *slash = strrchr(argv[i], '/');
+  if (slash && slash[1]) argv[i] = slash + 1;
   options->args = argv + i;
   options->arg_count = argc - i;
   return true;

@@ -72,5 +72,18 @@ int main(int argc, char **argv) {
   FAILS(EBADF, fd_write(closed(), AT(vectors), 1, AT(&length)));
   FAILS(EBADF, fd_write(~0u, AT(vectors), 1, AT(&length)));
   LACKS(one, FD_WRITE, fd_write(one, AT(vectors), 1, AT(&length)));
+  /* To be stored when the call answers: written once, wherever the host has to wait for that. */
+  for (i32 flags = DSYNC; flags <= SYNC; flags *= 8) {
+    make_file("kept", "");
+    i32 kept = ~0u, code = path_open(dir, 0, PATH("kept"), 0, RIGHT(FD_WRITE) | RIGHT(FD_SEEK), 0, flags, AT(&kept));
+    EITHER(OK, ENOTSUP, code);
+    if (code != OK) continue;
+    struct vector part = {PATH("stored")};
+    EQUAL(put(kept, "is "), 3);
+    SUCCEEDS(fd_pwrite(kept, AT(&part), 1, 3, AT(&length)));
+    EQUAL(length, 6);
+    TRUE(strcmp(contents("kept"), "is stored") == 0);
+    fd_close(kept);
+  }
   return done();
 }
