@@ -194,6 +194,8 @@ void chunk_inlined(struct mem_inode *inode, bool is_inline, uint32_t bytes);
 MUST_CHECK wasi_errno_t chunk_load(struct mem_inode *inode, uint64_t index, uint64_t last);
 /* Makes room for `bytes` that are going to be dirty; would-block until a flush has made some. */
 MUST_CHECK wasi_errno_t chunk_room(struct mem_inode *inode, uint32_t bytes);
+/* The same for all of a range that is not dirty yet, as far as it may be dirty together. */
+MUST_CHECK wasi_errno_t chunks_room(struct mem_inode *inode, uint64_t first, uint64_t last);
 /* The writer that waited has written a part, and does not wait: the failure of that flush is not to be told to
  * the next one. */
 void chunk_room_unwanted(struct mem_inode *inode);

@@ -343,10 +343,13 @@ wasi_errno_t content_read(struct mem_inode *inode, struct transfer *transfer, ui
   return WASI_ESUCCESS;
 }
 
-/* Has the chunks in memory that the vectors at hand overwrite only partly. */
+/* Has room for what the vectors at hand write, so that it is written whole, and the chunks in memory that they
+ * overwrite only partly. */
 static wasi_errno_t ready_to_write(struct mem_inode *inode, struct transfer *transfer, uint64_t offset) {
   uint32_t left = transfer_at_hand(transfer);
-  wasi_errno_t result = WASI_ESUCCESS;
+  if (left == 0) return WASI_ESUCCESS;
+  wasi_errno_t result = chunks_room(inode, offset >> CHUNK_BITS, (offset + left - 1) >> CHUNK_BITS);
+  if (result) return result;
   uint64_t least = offset >> CHUNK_BITS;
   for (uint32_t i = transfer->current; i < transfer->fetched && left > 0; i++) {
     uint32_t length = minimum(transfer->batch[i][1], left);
@@ -359,7 +362,12 @@ static wasi_errno_t ready_to_write(struct mem_inode *inode, struct transfer *tra
       if ((ends[k] & (CHUNK_SIZE - 1)) == 0 || index - least >= READ_CHUNKS) continue;
       const uintptr_t *slot = content_slot(inode, index);
       if (!slot || !*slot) continue;
-      wasi_errno_t error = SLOT_IN_MEMORY(*slot) ? WASI_ESUCCESS : chunk_load(inode, index, index);
+      wasi_errno_t error = WASI_ESUCCESS;
+      if (SLOT_IN_MEMORY(*slot)) {
+        chunk_used(chunk_of(*slot));
+      } else {
+        error = chunk_load(inode, index, index);
+      }
       if (error && result != WASI_EIO) result = error;
     }
   }

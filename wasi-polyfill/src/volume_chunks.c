@@ -193,6 +193,20 @@ wasi_errno_t chunk_room(struct mem_inode *inode, uint32_t bytes) {
   return WASI_ESUCCESS;
 }
 
+wasi_errno_t chunks_room(struct mem_inode *inode, uint64_t first, uint64_t last) {
+  enum { MOST = 1 << 30 };
+  const struct volume *volume = volume_of(inode);
+  if (first == last || volume->budget == UINT64_MAX) return WASI_ESUCCESS;
+  /* Half of what may be dirty: small writers cannot keep a large one waiting for ever. */
+  uint32_t bytes = 0, most = volume->budget / 4 < MOST ? (uint32_t)(volume->budget / 4) : MOST;
+  for (uint64_t index = first; index <= last && bytes + CHUNK_SIZE <= most; index++) {
+    const uintptr_t *slot = content_slot(inode, index);
+    bool dirty = slot && SLOT_IN_MEMORY(*slot) && (((const struct chunk *)*slot)->state & CHUNK_DIRTY);
+    if (!dirty) bytes += CHUNK_SIZE;
+  }
+  return bytes > 0 ? chunk_room(inode, bytes) : WASI_ESUCCESS;
+}
+
 void chunk_room_unwanted(struct mem_inode *inode) {
   struct volume *volume = volume_of(inode);
   if (volume) volume->room_awaited = 0;

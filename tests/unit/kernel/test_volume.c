@@ -1145,24 +1145,51 @@ static void full_stores_stop_writers(struct guest *guest) {
   store_free(&store);
 }
 
-/* A writer that found no room has written a part, and goes on to something else: the flush that then fails was none
- * that it, or the next one, waits for. */
+/* A large write that finds no room for all has written a part, and its writer goes on to something else: the flush that
+ * then fails was none that it, or the next one, waits for. */
 static void short_writes_wait_for_nothing(struct guest *guest) {
+  enum { VECTORS = 32 };
   struct store store = {0};
-  static uint8_t bytes[DATA_SIZE];
-  uint32_t fd, moved = DATA_SIZE;
+  uint32_t fd, moved;
   OK(do_close(guest, BOX));
   require(store_mount(guest, &store, "/home", 0, LITTLE) == 0);
   guest_preopen(guest, "/home", 0);
   OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
-  uint64_t at = DATA_SIZE / 2; /* so that every other write is one to two chunks */
-  for (; moved == DATA_SIZE; at += moved) OK(do_pwrite(guest, fd, bytes, DATA_SIZE, at, &moved));
+  for (uint32_t i = 0; i < VECTORS; i++) {
+    guest_put_u32(guest, IOVS + 8 * i, DATA);
+    guest_put_u32(guest, IOVS + 8 * i + 4, DATA_SIZE);
+  }
+  OK(guest_call(guest, SYS_fd_write, fd, IOVS, VECTORS, OUT));
+  moved = guest_u32(guest, OUT);
+  require(moved > 0 && moved < VECTORS * DATA_SIZE);
   require(!nidus_volume_crowded(guest->system, store.mount));
   store_flush(guest, &store, false);
-  EXPECT(NIDUS_WOULD_BLOCK, do_pwrite(guest, fd, bytes, DATA_SIZE, at, &moved));
+  static uint8_t bytes[DATA_SIZE];
+  EXPECT(NIDUS_WOULD_BLOCK, do_pwrite(guest, fd, bytes, DATA_SIZE, moved, &moved));
   require(nidus_volume_crowded(guest->system, store.mount));
   store_flush(guest, &store, true);
-  OK(do_pwrite(guest, fd, bytes, DATA_SIZE, at, &moved));
+  OK(do_pwrite(guest, fd, bytes, DATA_SIZE, moved, &moved));
+  store_free(&store);
+}
+
+/* A write over two chunks waits until there is room for both, so that it is whole: many programs expect that of files. */
+static void writes_wait_for_all_their_room(struct guest *guest) {
+  struct store store = {0};
+  static uint8_t bytes[DATA_SIZE];
+  uint32_t fd, moved;
+  OK(do_close(guest, BOX));
+  require(store_mount(guest, &store, "/home", 0, LITTLE) == 0);
+  guest_preopen(guest, "/home", 0);
+  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  for (uint64_t i = 3; i < 10; i++) OK(do_pwrite(guest, fd, bytes, DATA_SIZE, i * CHUNK_SIZE, &moved));
+  EXPECT(NIDUS_WOULD_BLOCK, do_pwrite(guest, fd, bytes, DATA_SIZE, 2 * CHUNK_SIZE - DATA_SIZE / 2, &moved));
+  require(nidus_volume_crowded(guest->system, store.mount));
+  /* What is dirty already needs no more. */
+  OK(do_pwrite(guest, fd, bytes, DATA_SIZE, 4 * CHUNK_SIZE - DATA_SIZE / 2, &moved));
+  require(moved == DATA_SIZE);
+  store_flush(guest, &store, true);
+  OK(do_pwrite(guest, fd, bytes, DATA_SIZE, 2 * CHUNK_SIZE - DATA_SIZE / 2, &moved));
+  require(moved == DATA_SIZE);
   store_free(&store);
 }
 
@@ -1229,6 +1256,7 @@ static void lost_stores_are_written_anew(struct guest *guest) {
 
 static const struct test tests[] = {
     {"A store that has lost what it had is given all there is; what is nowhere is an error", lost_stores_are_written_anew},
+    {"A write of files waits until there is room for all of it", writes_wait_for_all_their_room},
     {"Who could write a part is told of no failure to make room for the rest", short_writes_wait_for_nothing},
     {"What random operations made is loaded again, whichever flushes failed", survives},
     {"So it is when little of it may lie in memory", survives_in_little_memory},
