@@ -200,10 +200,15 @@ wasi_errno_t chunks_room(struct mem_inode *inode, uint64_t first, uint64_t last)
   /* Half of what may be dirty: small writers cannot keep a large one waiting for ever. */
   uint32_t bytes = 0, most = volume->budget / 4 < MOST ? (uint32_t)(volume->budget / 4) : MOST;
   for (uint64_t index = first; index <= last && bytes + CHUNK_SIZE <= most; index++) {
-    const uintptr_t *slot = content_slot(inode, index);
-    bool dirty = slot && SLOT_IN_MEMORY(*slot) && (((const struct chunk *)*slot)->state & CHUNK_DIRTY);
+    const uintptr_t *at = content_slot(inode, index);
+    bool dirty = at && SLOT_IN_MEMORY(*at) && (((const struct chunk *)*at)->state & CHUNK_DIRTY);
     if (!dirty) bytes += CHUNK_SIZE;
   }
+  /* Chunk 0 becomes a whole one, and does not lie in its record any more. */
+  const uintptr_t *slot = content_slot(inode, 0);
+  const struct chunk *start = slot && SLOT_IN_MEMORY(*slot) ? (const struct chunk *)*slot : NULL;
+  if (start && !counts(start)) bytes += CHUNK_SIZE;
+  else if (start && start->state) bytes += CHUNK_SIZE - size_of(start);
   return bytes > 0 ? chunk_room(inode, bytes) : WASI_ESUCCESS;
 }
 

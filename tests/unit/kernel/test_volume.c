@@ -178,6 +178,7 @@ static void change_file(struct life *life) {
     default:
       memset(bytes, (int)random_below(random, 256), length);
       OK(do_pwrite(life->guest, fd, bytes, length, at, &moved));
+      require(moved == length);
   }
 }
 
@@ -1190,6 +1191,21 @@ static void writes_wait_for_all_their_room(struct guest *guest) {
   store_flush(guest, &store, true);
   OK(do_pwrite(guest, fd, bytes, DATA_SIZE, 2 * CHUNK_SIZE - DATA_SIZE / 2, &moved));
   require(moved == DATA_SIZE);
+  /* So it does when what is dirty grows with it: that of a small file becomes a chunk of its own. */
+  for (uint32_t i = 0; i < 3; i++) {
+    static const char *const names[] = {"dirty", "dirty-before", "stored-before"};
+    uint32_t small, chunk = i > 0;
+    store_flush(guest, &store, true);
+    OK(do_open(guest, BOX, names[i], WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &small));
+    OK(do_pwrite(guest, small, bytes, 100, 0, &moved));
+    if (i == 2) store_flush(guest, &store, true);
+    for (uint64_t k = chunk; k < 7; k++) OK(do_pwrite(guest, fd, bytes, DATA_SIZE, k * CHUNK_SIZE, &moved));
+    uint64_t at = (chunk + 1) * CHUNK_SIZE - DATA_SIZE / 2;
+    EXPECT(NIDUS_WOULD_BLOCK, do_pwrite(guest, small, bytes, DATA_SIZE, at, &moved));
+    store_flush(guest, &store, true);
+    OK(do_pwrite(guest, small, bytes, DATA_SIZE, at, &moved));
+    require(moved == DATA_SIZE);
+  }
   store_free(&store);
 }
 
