@@ -250,19 +250,16 @@ async function run(guest, { kernel, pid, park, changed, ended }, waits, longest)
 }
 
 /**
- * What all threads together wait for.
+ * What all threads together wait for. A moment that has passed meanwhile is no time at all: timers warn of less.
  * @param {Wait[]} waits
  * @param {number} time
  */
 function joined(waits, time) {
   const now = performance.now();
-  return waits.reduce(
-    (all, each) => ({
-      kinds: all.kinds | each.kinds,
-      time: Math.min(all.time, each.time - now),
-    }),
-    { kinds: 0, time },
-  );
+  return {
+    kinds: waits.reduce((kinds, each) => kinds | each.kinds, 0),
+    time: Math.max(0, Math.min(time, ...waits.map((each) => each.time - now))),
+  };
 }
 
 /**

@@ -45,6 +45,27 @@ for (const [name, program, options] of /** @type {const} */ ([
   });
 }
 
+test("a wait whose moment has passed is none of less than no time, of which Node warns", async (t) => {
+  const { setTimeout } = globalThis;
+  /** @type {number[]} */
+  const times = [];
+  const spy = (/** @type {any[]} */ ...args) => {
+    times.push(args[1] ?? 0);
+    return /** @type {any} */ (setTimeout)(...args);
+  };
+  t.after(() => void Object.assign(globalThis, { setTimeout }));
+  Object.assign(globalThis, { setTimeout: spy });
+  const system = await boot();
+  // So short that it is over before the timer is set.
+  const { code, stdout } = await system.exec(await sleeps(1e-6), [], { tier: "interp" });
+  assert.deepEqual([code, stdout], [0, "awake\n"]);
+  assert.ok(times.length > 0, "the program has waited");
+  assert.deepEqual(
+    times.filter((time) => !(time >= 0)),
+    [],
+  );
+});
+
 test("fuel stops a program, and says so; two runs use the same", async () => {
   const system = await boot();
   const stopped = await system.exec(await loops(), [], { limits: { fuel: 100_000 } });
