@@ -216,13 +216,15 @@ export class Nidus {
 
     /**
      * @param {string} verb one of `Verbs`
-     * @param {unknown[]} args
+     * @param {unknown[]} args bytes are copied: of a part of a buffer all would be sent, and the next worker may be
+     *   sent what has no answer yet, as it was
      * @returns {Promise<any>}
      */
     const ask = (verb, ...args) =>
       new Promise((resolve, reject) => {
         if (dead !== undefined) throw dead;
-        const message = [++lastId, verb, args];
+        const own = args.map((arg) => (arg instanceof Uint8Array ? arg.slice() : arg));
+        const message = [++lastId, verb, own];
         worker.postMessage(message);
         targets.set(lastId, /** @type {Target} */ ({ message, resolve, reject }));
       });

@@ -140,6 +140,39 @@ for (const name of [
   );
 }
 
+test(
+  "of bytes that lie in a larger buffer only they go to the system, as they are at the call",
+  LIMIT,
+  async (t) => {
+    const { page } = await openBlank(t);
+    const found = await page.evaluate(async () => {
+      const { Nidus } = /** @type {Globals} */ (/** @type {unknown} */ (globalThis));
+      const system = await Nidus.boot();
+      const bytes = new Uint8Array(4e6).subarray(100, 110).fill(7);
+      const { postMessage } = Worker.prototype;
+      /** @type {Uint8Array[]} */
+      const sent = [];
+      Worker.prototype.postMessage = function (/** @type {any[]} */ message, ...rest) {
+        sent.push(...message.flat(Infinity).filter((each) => each instanceof Uint8Array));
+        return Reflect.apply(postMessage, this, [message, ...rest]);
+      };
+      const writing = system.fs.writeFile("/home/a", bytes);
+      bytes.fill(8);
+      await writing;
+      Worker.prototype.postMessage = postMessage;
+      const written = await system.fs.readFile("/home/a");
+      // What is kept for a worker that may take this one's place, too.
+      return {
+        sizes: sent.map(({ buffer }) => buffer.byteLength),
+        sent: [...sent[0]],
+        written: [...written],
+      };
+    });
+    const sevens = new Array(10).fill(7);
+    assert.deepEqual(found, { sizes: [10], sent: sevens, written: sevens });
+  },
+);
+
 test("a volume that is given for two paths is refused", LIMIT, async (t) => {
   const { page } = await openBlank(t);
   const error = await page.evaluate(
