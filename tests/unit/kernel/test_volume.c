@@ -958,17 +958,24 @@ static void check_filled(struct guest *guest, uint32_t fd, uint64_t from, uint64
   }
 }
 
+/* Mounts an empty volume of which as little as can be may lie in memory; answers a new file on it, open. */
+static uint32_t little_volume(struct guest *guest, struct store *store) {
+  uint32_t fd;
+  OK(do_close(guest, BOX));
+  require(store_mount(guest, store, "/home", 0, LITTLE) == 0);
+  guest_preopen(guest, "/home", 0);
+  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  return fd;
+}
+
 /* 16 MiB in a volume that may have 1 MiB in memory: written, read, and changed at random. */
 static void larger_than_memory(struct guest *guest) {
   enum { SIZE = 16 << 20 };
   struct store store = {0};
   struct random random = {99};
   uint32_t fd, moved;
-  OK(do_close(guest, BOX));
-  require(store_mount(guest, &store, "/home", 0, LITTLE) == 0);
+  fd = little_volume(guest, &store);
   store_serves(guest, &store);
-  guest_preopen(guest, "/home", 0);
-  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
   fill(guest, fd, 0, SIZE);
   store_flush(guest, &store, true);
   require(store.chunk_count == SIZE / 65536);
@@ -1002,11 +1009,8 @@ static void larger_than_memory(struct guest *guest) {
 static void temporary_files_may_be_large(struct guest *guest) {
   struct store store = {0};
   uint32_t fd;
-  OK(do_close(guest, BOX));
-  require(store_mount(guest, &store, "/home", 0, LITTLE) == 0);
+  fd = little_volume(guest, &store);
   store_serves(guest, &store);
-  guest_preopen(guest, "/home", 0);
-  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
   OK(do_unlink(guest, BOX, "f"));
   fill(guest, fd, 0, 5 << 20);
   check_filled(guest, fd, 0, 5 << 20);
@@ -1127,11 +1131,8 @@ static void full_stores_stop_writers(struct guest *guest) {
   struct store store = {0};
   static uint8_t bytes[DATA_SIZE];
   uint32_t fd, moved;
-  OK(do_close(guest, BOX));
-  require(store_mount(guest, &store, "/home", 0, LITTLE) == 0);
+  fd = little_volume(guest, &store);
   store_serves(guest, &store);
-  guest_preopen(guest, "/home", 0);
-  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
   store.fails = true;
   uint64_t at = 0;
   wasi_errno_t error;
@@ -1152,10 +1153,7 @@ static void short_writes_wait_for_nothing(struct guest *guest) {
   enum { VECTORS = 32 };
   struct store store = {0};
   uint32_t fd, moved;
-  OK(do_close(guest, BOX));
-  require(store_mount(guest, &store, "/home", 0, LITTLE) == 0);
-  guest_preopen(guest, "/home", 0);
-  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  fd = little_volume(guest, &store);
   for (uint32_t i = 0; i < VECTORS; i++) {
     guest_put_u32(guest, IOVS + 8 * i, DATA);
     guest_put_u32(guest, IOVS + 8 * i + 4, DATA_SIZE);
@@ -1178,10 +1176,7 @@ static void writes_wait_for_all_their_room(struct guest *guest) {
   struct store store = {0};
   static uint8_t bytes[DATA_SIZE];
   uint32_t fd, moved;
-  OK(do_close(guest, BOX));
-  require(store_mount(guest, &store, "/home", 0, LITTLE) == 0);
-  guest_preopen(guest, "/home", 0);
-  OK(do_open(guest, BOX, "f", WASI_OFLAG_CREAT, ALL_RIGHTS, 0, &fd));
+  fd = little_volume(guest, &store);
   for (uint64_t i = 3; i < 10; i++) OK(do_pwrite(guest, fd, bytes, DATA_SIZE, i * CHUNK_SIZE, &moved));
   EXPECT(NIDUS_WOULD_BLOCK, do_pwrite(guest, fd, bytes, DATA_SIZE, 2 * CHUNK_SIZE - DATA_SIZE / 2, &moved));
   require(nidus_volume_crowded(guest->system, store.mount));
