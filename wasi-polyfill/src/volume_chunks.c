@@ -193,6 +193,15 @@ wasi_errno_t chunk_room(struct mem_inode *inode, uint32_t bytes) {
   return WASI_ESUCCESS;
 }
 
+/* The chunk at `index`, if it is in memory. */
+static const struct chunk *chunk_here(struct mem_inode *inode, uint64_t index) {
+  const uintptr_t *slot = content_slot(inode, index);
+  return slot && SLOT_IN_MEMORY(*slot) ? (const struct chunk *)*slot : NULL;
+}
+
+/* What of a whole chunk the account does not have yet: a small file's may be a part of one, or lie in its record. */
+static uint32_t not_counted(const struct chunk *chunk) { return CHUNK_SIZE - (counts(chunk) ? size_of(chunk) : 0); }
+
 wasi_errno_t chunks_room(struct mem_inode *inode, uint64_t first, uint64_t last) {
   enum { MOST = 1 << 30 };
   const struct volume *volume = volume_of(inode);
@@ -200,15 +209,12 @@ wasi_errno_t chunks_room(struct mem_inode *inode, uint64_t first, uint64_t last)
   /* Half of what may be dirty: small writers cannot keep a large one waiting for ever. */
   uint32_t bytes = 0, most = volume->budget / 4 < MOST ? (uint32_t)(volume->budget / 4) : MOST;
   for (uint64_t index = first; index <= last && bytes + CHUNK_SIZE <= most; index++) {
-    const uintptr_t *at = content_slot(inode, index);
-    bool dirty = at && SLOT_IN_MEMORY(*at) && (((const struct chunk *)*at)->state & CHUNK_DIRTY);
-    if (!dirty) bytes += CHUNK_SIZE;
+    const struct chunk *chunk = chunk_here(inode, index);
+    bytes += chunk && chunk->state & CHUNK_DIRTY ? not_counted(chunk) : CHUNK_SIZE;
   }
-  /* Chunk 0 becomes a whole one, and does not lie in its record any more. */
-  const uintptr_t *slot = content_slot(inode, 0);
-  const struct chunk *start = slot && SLOT_IN_MEMORY(*slot) ? (const struct chunk *)*slot : NULL;
-  if (start && !counts(start)) bytes += CHUNK_SIZE;
-  else if (start && start->state) bytes += CHUNK_SIZE - size_of(start);
+  /* Chunk 0 grows with what is written behind it. */
+  const struct chunk *start = first > 0 ? chunk_here(inode, 0) : NULL;
+  if (start && (start->state || !counts(start))) bytes += not_counted(start);
   return bytes > 0 ? chunk_room(inode, bytes) : WASI_ESUCCESS;
 }
 
